@@ -1,0 +1,149 @@
+"""Latent optimization: the step that the latent takes before the players do (LOGAN, §4).
+
+    z' = [z + Δz],   Δz = α g  (eq. 4, GD)   or   Δz = α g / (β + ‖g‖²)  (eq. 16, NGD)
+
+with g = ∂f(z)/∂z and f(z) = D(G(z)), the discriminator's raw score of one sample. Whoever
+calls a `LatentOptimizer` inside a `tf.GradientTape` differentiates through the step; outside
+of any tape no second-order graph is built.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from logan_tf.errors import ConfigurationError
+
+Score = Callable[[tf.Tensor], tf.Tensor]
+Step = Callable[[tf.Tensor], tf.Tensor]
+
+
+def gradient_step(gradient: tf.Tensor, step_size: float) -> tf.Tensor:
+    """Δz = α g, eq. 4: gradient ascent ("GD", the step of CS-GAN).
+
+    Args:
+      gradient: g, float [batch, dim], one gradient per sample.
+      step_size: α ≥ 0.
+
+    Returns:
+      Δz, float [batch, dim].
+    """
+    return step_size * gradient
+
+
+def natural_gradient_step(
+    gradient: tf.Tensor, step_size: float, damping: float
+) -> tf.Tensor:
+    """Δz = α g / (β + ‖g‖²), eq. 16: natural-gradient ascent ("NGD").
+
+    This is α F'⁻¹ g with the damped empirical Fisher matrix F' = g gᵀ + βI of the sample
+    (eq. 15), by the Sherman–Morrison formula. ‖Δz‖ ≤ α / (2√β), reached at ‖g‖ = √β.
+
+    Args:
+      gradient: g, float [batch, dim], one gradient per sample.
+      step_size: α ≥ 0.
+      damping: β > 0.
+
+    Returns:
+      Δz, float [batch, dim].
+    """
+    curvature = damping + tf.reduce_sum(tf.square(gradient), axis=-1, keepdims=True)
+    return step_size * gradient / curvature
+
+
+class LatentStep(NamedTuple):
+    """What a latent optimizer returns."""
+
+    latents: tf.Tensor
+    """z', [batch, dim]."""
+    delta: tf.Tensor
+    """Δz, [batch, dim]: the sum of the steps before the clip, 0 where z is not optimized."""
+
+
+class LatentOptimizer:
+    """Moves latents uphill on a score: `optimizer(latents, score) -> LatentStep`.
+
+    Only the first round(fraction · dim) coordinates move; the others pass through bit for bit
+    and do not enter ‖g‖. Each step is followed by the clip.
+
+    Args:
+      step: gradient [batch, dim] → Δz [batch, dim]: `gradient_step` or
+        `natural_gradient_step` with their parameters bound.
+      fraction: c in [0, 1], the portion of z that is optimized.
+      num_steps: how many steps, 0 or more. LOGAN trains with 1.
+      bounds: (low, high) of the clip, (−1, 1) for the prior U(−1, 1); None: no clip.
+
+    Raises:
+      ConfigurationError: for values outside these ranges.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        fraction: float = 1.0,
+        num_steps: int = 1,
+        bounds: tuple[float, float] | None = (-1.0, 1.0),
+    ) -> None:
+        if not 0 <= fraction <= 1:
+            raise ConfigurationError(
+                f"LatentOptimizer.fraction is a portion from 0 to 1, not {fraction}"
+            )
+        if num_steps < 0:
+            raise ConfigurationError(
+                f"LatentOptimizer.num_steps must be 0 or more, not {num_steps}"
+            )
+        if bounds is not None and not bounds[0] < bounds[1]:
+            raise ConfigurationError(
+                f"LatentOptimizer.bounds must be (low, high) or None, not {bounds}"
+            )
+        self.step = step
+        self.fraction = fraction
+        self.num_steps = num_steps
+        self.bounds = bounds
+
+    def with_steps(self, num_steps: int) -> "LatentOptimizer":
+        """The same optimizer taking another number of steps, as evaluation does."""
+        return LatentOptimizer(self.step, self.fraction, num_steps, self.bounds)
+
+    def num_optimized(self, dim: int) -> int:
+        """How many coordinates of a latent of length `dim` move."""
+        return round(self.fraction * dim)
+
+    def __call__(self, latents: tf.Tensor, score: Score) -> LatentStep:
+        """Optimizes a batch of latents.
+
+        Args:
+          latents: z, float [batch, dim].
+          score: f, [batch, dim] → [batch]. Its *sum* is differentiated, so that each sample
+            follows its own gradient whatever the size of the batch (App. A.1).
+
+        Returns:
+          A `LatentStep` of float [batch, dim] tensors.
+        """
+        dim = latents.shape[-1]
+        optimized = latents[:, : self.num_optimized(dim)]
+        fixed = latents[:, self.num_optimized(dim) :]
+        total = tf.zeros_like(optimized)
+        for _ in range(self.num_steps if self.num_optimized(dim) else 0):
+            delta = self.step(_gradient(score, optimized, fixed))
+            optimized = self._clip(optimized + delta)
+            total += delta
+        return LatentStep(
+            latents=tf.concat([optimized, fixed], axis=-1),
+            delta=tf.concat([total, tf.zeros_like(fixed)], axis=-1),
+        )
+
+    def _clip(self, latents: tf.Tensor) -> tf.Tensor:
+        return latents if self.bounds is None else tf.clip_by_value(latents, *self.bounds)
+
+
+def _gradient(score: Score, optimized: tf.Tensor, fixed: tf.Tensor) -> tf.Tensor:
+    """g = ∂f/∂z of each sample over the optimized coordinates, [batch, num_optimized]."""
+    with tf.GradientTape() as tape:
+        tape.watch(optimized)
+        scores = score(tf.concat([optimized, fixed], axis=-1))
+        if scores.shape.rank != 1:
+            raise ValueError(
+                f"score must return one number per sample, [batch], not {scores.shape}"
+            )
+    return tape.gradient(scores, optimized, unconnected_gradients="zero")
