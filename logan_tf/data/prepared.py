@@ -1,0 +1,100 @@
+"""TFDS builders whose data is on disk, and what can go wrong on the way there."""
+
+import contextlib
+import difflib
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from logan_tf.errors import BadDataError, ConfigurationError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+
+def find_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
+    """The TFDS builder of this name; reads and writes no data.
+
+    Args:
+        name: as TFDS knows it, 'cifar10' or 'dataset/config:version'; or 'digits'.
+        data_dir: where TFDS keeps prepared data; None is TFDS's own default.
+
+    Raises:
+        ConfigurationError: TFDS knows no such data set, configuration or version.
+    """
+    import tensorflow_datasets as tfds
+
+    from logan_tf.data import digits_builder  # noqa: F401  Registers 'digits'.
+
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        known = tfds.list_builders(with_community_datasets=False)
+        close = difflib.get_close_matches(name.lower(), known, n=3)
+        hint = (
+            f"did you mean {' or '.join(close)}?"
+            if close
+            else "see tfds.list_builders()."
+        )
+        raise ConfigurationError(f"TFDS knows no data set {name!r}: {hint}") from error
+    except Exception as error:  # TFDS imports third-party code and raises anything.
+        raise ConfigurationError(
+            f"TFDS cannot set up {name!r} ({_first_line(error)}): correct the name, "
+            "configuration or version."
+        ) from error
+
+
+def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
+    """The builder of this name with its data on disk, prepared there if need be.
+
+    Several processes may prepare the same data at once: TFDS renames a finished
+    directory into place, which succeeds for the first and raises for the others; these
+    then use what the first has made.
+
+    Raises:
+        ConfigurationError: as `find_builder`.
+        BadDataError: the data is not there and cannot be prepared.
+    """
+    builder = find_builder(name, data_dir)
+    if builder.info.splits:  # Read from disk.
+        return builder
+    try:
+        with _private_random_names():
+            builder.download_and_prepare()
+    except Exception as error:  # Sockets, disks, checksums, manual downloads.
+        fresh = find_builder(name, data_dir)
+        if fresh.info.splits:
+            return fresh
+        place = builder.data_dir_root if data_dir is None else data_dir
+        raise BadDataError(
+            f"{name} is not in {place} and cannot be prepared ({_first_line(error)}): "
+            f"set data_dir to a prepared copy, or run `tfds build {name} "
+            f"--data_dir={place}` where it can be downloaded."
+        ) from error
+    if builder.info.splits:
+        return builder
+    builder = find_builder(name, data_dir)  # Another process finished in the meantime.
+    if builder.data_path.exists() and not builder.info.splits:
+        raise BadDataError(
+            f"{builder.data_dir} is incomplete: delete it to prepare {name} again."
+        )
+    return builder
+
+
+@contextlib.contextmanager
+def _private_random_names() -> Iterator[None]:
+    """Lets TFDS name its temporary directory by other numbers than the run's seed.
+
+    It asks the `random` module; workers seeded alike would write into one directory.
+    """
+    state = random.getstate()
+    random.seed()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".:")

@@ -1,0 +1,43 @@
+"""A thousand modes that can be counted: three digits as the channels of one picture.
+
+The stacked MNIST of Metz et al. (2017), Unrolled GANs, with real 8×8 digits.
+"""
+
+import tensorflow as tf
+
+from logan_tf.data import pictures, random_access
+from logan_tf.data.digits import Digits
+
+
+class StackedDigits:
+    """RGB pictures of three digits r, g, b; the label is the mode 100 r + 10 g + b.
+
+    Attributes:
+        digits: the gray digits, whose training split the triples are drawn from.
+        shape: (size, size, 3).
+        num_classes: 1000.
+    """
+
+    def __init__(self, size: int = 16, data_dir: str | None = None) -> None:
+        """Pictures of `size`×`size`; `data_dir` is where TFDS keeps the digits."""
+        self.digits = Digits(size, data_dir)
+        self.shape = (size, size, 3)
+        self.num_classes = 1000
+
+    def examples(
+        self, *, seed: tuple[int, int], first: int, count: int
+    ) -> tf.data.Dataset:
+        """Triples drawn independently and uniformly; see `batch.Dataset`."""
+        seed_tensor = tf.constant(seed, tf.int64)
+        images, labels = self.digits.arrays("train")
+        with tf.device("CPU:0"):  # Never on an accelerator: the pipeline is the host's.
+            all_images, all_labels = tf.constant(images[..., 0]), tf.constant(labels)
+
+        def draw(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            words = random_access.random_words(seed_tensor, position, count)
+            triples = words[:, :3] % len(images)
+            channels = tf.unstack(tf.gather(all_images, triples), axis=1)
+            modes = tf.linalg.matvec(tf.gather(all_labels, triples), [100, 10, 1])
+            return pictures.to_float(tf.stack(channels, axis=-1)), modes
+
+        return random_access.chunks(draw, first=first, count=count)
