@@ -1,0 +1,156 @@
+"""What an evaluation found, and how: a number never travels without its receipt."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.evaluation import atomic_file
+
+Metrics = dict[str, dict[str, Any]]
+"""Metric name -> {"value": number, and what else belongs to it}."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Receipt:
+    """The circumstances of an evaluation.
+
+    Attributes:
+        protocol: names the procedure and its version, such as "stacked_digits_modes/1".
+        num_samples: how many samples were judged.
+        seed: of the samples.
+        subject: what was judged: "checkpoint", "untrained generator", "held-out data".
+        recipe: the recipe that trained it.
+        checkpoint_step: the number of generator updates.
+        checkpoint_hash: of the weights that sampled.
+        latent_steps: steps of latent optimization before each sample.
+        truncation: the factor s of the latents.
+        standing_batches: how many batches set the standing statistics.
+        standing_batch_size: their size.
+        standing_seed: their seed.
+        classifier: hash of the classifier's data and constants.
+        classifier_weights: hash of its weights, which differ between processors.
+        classifier_accuracy: on held-out data, in [0, 1].
+    """
+
+    protocol: str
+    num_samples: int
+    seed: int
+    subject: str = "checkpoint"
+    recipe: str | None = None
+    checkpoint_step: int | None = None
+    checkpoint_hash: str | None = None
+    latent_steps: int = 0
+    truncation: float = 1.0
+    standing_batches: int = 0
+    standing_batch_size: int | None = None
+    standing_seed: int | None = None
+    classifier: str | None = None
+    classifier_weights: str | None = None
+    classifier_accuracy: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The contents of an evaluation's file."""
+
+    receipt: Receipt
+    metrics: Metrics
+
+
+def write_evaluation(
+    path: str | os.PathLike[str], receipt: Receipt, metrics: Metrics
+) -> None:
+    """Writes {"receipt": {...}, "metrics": {...}} as JSON, whole or not at all.
+
+    Raises:
+        ValueError: NaN or Inf among the metrics, which JSON does not know.
+    """
+    contents = {"receipt": dataclasses.asdict(receipt), "metrics": metrics}
+    text = json.dumps(contents, indent=2, allow_nan=False) + "\n"
+    with atomic_file.replacing(path) as file:
+        file.write(text.encode())
+
+
+def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
+    """Reads what `write_evaluation` wrote.
+
+    Raises:
+        ConfigurationError: there is no such file.
+        BadDataError: the file is garbled or of another version.
+    """
+    remedy = "remove it and evaluate again"
+    try:
+        contents = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"no evaluation at {path}: run bin/evaluate") from None
+    except (OSError, ValueError) as error:
+        raise BadDataError(f"{path} cannot be read ({error}): {remedy}") from error
+    try:
+        receipt = Receipt(**contents["receipt"])
+        metrics = contents["metrics"]
+        well_formed = all("value" in metric for metric in metrics.values())
+    except (AttributeError, KeyError, TypeError) as error:
+        raise BadDataError(f"{path} is no evaluation ({error}): {remedy}") from error
+    if not well_formed:
+        raise BadDataError(f"{path} has a metric without a value: {remedy}")
+    return Evaluation(receipt, metrics)
+
+
+def require_comparable(first: Receipt, second: Receipt) -> None:
+    """Refuses to set numbers side by side that were not measured alike.
+
+    The settings of an experiment (recipe, step, latent steps, truncation, seeds) may
+    differ; the yardstick may not. The classifier's weights round differently on
+    different processors, so its data and constants are compared.
+
+    Raises:
+        ConfigurationError: another protocol, number of samples or classifier.
+    """
+    for name in ("protocol", "num_samples", "classifier"):
+        left, right = getattr(first, name), getattr(second, name)
+        if left != right:
+            raise ConfigurationError(
+                f"these evaluations cannot be compared: {name} is {left} in one and "
+                f"{right} in the other; evaluate both alike"
+            )
+
+
+def format_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Lays rows out as text, columns in the order in which they first appear.
+
+    Integers get thousands separators, floats four significant digits; numbers align to
+    the right. A value that a row lacks, or None, is a dash.
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    numeric = {
+        name: all(isinstance(row.get(name), int | float | None) for row in rows)
+        for name in columns
+    }
+    cells = [columns] + [[_cell(row.get(name)) for name in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+
+    def line(texts: Sequence[str]) -> str:
+        aligned = (
+            text.rjust(width) if numeric[name] else text.ljust(width)
+            for name, text, width in zip(columns, texts, widths, strict=True)
+        )
+        return "  ".join(aligned).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([line(columns), rule, *(line(texts) for texts in cells[1:])])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
