@@ -122,9 +122,10 @@ def batches(
         seed=(seed, attempt), first=first_step * per_step, count=per_step
     )
     num_classes = dataset.num_classes
+    run_seed = tf.constant((seed, attempt), tf.int64)
 
     def fakes(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        step_seed = random_access.derive_seed(tf.constant([seed, attempt]), step)
+        step_seed = random_access.derive_seed(run_seed, step)
         shape = (batch_size, latents_per_step)
         latents = prior(
             (*shape, latent_dim), random_access.derive_seed(step_seed, _LATENTS)

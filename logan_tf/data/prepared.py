@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import random
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,8 @@ def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilde
         place = builder.data_dir_root if data_dir is None else data_dir
         raise BadDataError(
             f"{name} is not in {place} and cannot be prepared ({_first_line(error)}): "
-            f"set data_dir to a prepared copy, or run `tfds build {name} "
-            f"--data_dir={place}` where it can be downloaded."
+            "set data_dir to a writable directory or to a prepared copy, which "
+            f"`tfds build {name} --data_dir=DIR` makes where there is a network."
         ) from error
     if builder.info.splits:
         return builder
@@ -97,4 +98,4 @@ def _private_random_names() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".:")
+    return textwrap.shorten(text.splitlines()[0], 120, placeholder=" ...").rstrip(".:")

@@ -116,18 +116,19 @@ class TFDSImages:
 
     def _builder(self, split: str) -> "tfds.core.DatasetBuilder":
         """The builder, its data on disk, after a look at the split and the features."""
+        found = prepared.find_builder(self._name, self._data_dir)
+        self._require_image(_feature(found, "image"))  # Before any download.
         builder = prepared.prepare_builder(self._name, self._data_dir)
         splits = builder.info.splits
         try:
-            found = not splits or splits[split].num_examples > 0
+            has_examples = not splits or splits[split].num_examples > 0
         except (KeyError, ValueError):
-            found = False
-        if not found:
+            has_examples = False
+        if not has_examples:
             raise ConfigurationError(
                 f"{self._name} has no examples in split {split!r}: "
                 f"use one of {', '.join(splits)}."
             )
-        self._require_image(_feature(builder, "image"))
         return builder
 
     def _require_image(self, image: Any) -> None:
@@ -138,9 +139,10 @@ class TFDSImages:
             )
         stored, wanted = image.shape[-1], self.shape[-1]
         if stored not in (wanted, 1):
+            remedy = "set channels=3" if stored == 3 else "use another data set"
             raise ConfigurationError(
-                f"{self._name} has pictures of {stored} channels, not {wanted}: "
-                f"set channels to {stored}."
+                f"{self._name} has pictures of {stored} channels, which cannot become "
+                f"{wanted}: {remedy}."
             )
 
     def _read(self, split: str) -> tuple[np.ndarray, np.ndarray]:
