@@ -1,8 +1,8 @@
 """What can go wrong through no defect of this package, and how a command then exits.
 
-Each error carries one line for the user: the cause and the remedy. The commands print that
-line without a traceback and exit with the class's code; any other exception is a defect
-and keeps its traceback (exit 1).
+Each error carries one line for the user: the cause and the remedy. The commands print
+that line without a traceback and exit with the class's code; any other exception is a
+defect and keeps its traceback (exit 1).
 """
 
 

@@ -1,14 +1,15 @@
 """The game: two players, an objective, and the latent's move before theirs.
 
-`Game.play` returns each player's gradient. It keeps the latent step and the losses on two
+`Game.play` returns each player's gradient. It keeps the latent step and the losses on
+two
 tapes: `inner` records θ → (z', R_z) and `outer`, which watches z', records θ, z' → L.
 By the chain rule, with ∂ partial (z' held) and d total,
 
     dL/dθ = ∂L/∂θ  +  (∂z'/∂θ)ᵀ ∂L/∂z'  +  w_r ∂‖Δz‖²/∂θ          (LOGAN, eq. 5)
 
-The first term is the ordinary GAN's gradient at z', the others are second-order and come from
-the inner tape. So each player can have its own `stop_gradient`, and the share of the
-second-order terms comes for free.
+The first term is the ordinary GAN's gradient at z', the others are second-order and
+come from the inner tape. So each player can have its own `stop_gradient`, and the share
+of the second-order terms comes for free.
 """
 
 import math
@@ -58,15 +59,15 @@ class Game:
     """A generator and a discriminator, and what they play for.
 
     Args:
-      generator: `generator(latents [batch, dim], labels, training=True)` → images; it may
-        couple the samples of a batch (batch normalization), but changes no state.
+      generator: `generator(latents [batch, dim], labels, training=True)` → images; it
+        may couple the samples of a batch (batch normalization), but changes no state.
       discriminator: `discriminator(images, labels)` → scores [batch].
       objective: of `logan_tf.game.objectives`.
       latent_optimizer: the latent's move; None for the game without one.
-      regularizer_weight: w_r ≥ 0 of R_z = w_r ‖Δz‖², averaged over the batch and added to
-        both losses (eq. 17).
-      stop_gradient: the players ("discriminator", "generator") to whom Δz is a constant in
-        the adversarial term: the ablations of Fig. 5b.
+      regularizer_weight: w_r ≥ 0 of R_z = w_r ‖Δz‖², averaged over the batch and added
+        to both losses (eq. 17).
+      stop_gradient: the players ("discriminator", "generator") to whom Δz is a constant
+        in the adversarial term: the ablations of Fig. 5b.
       stop_regularizer: whether Δz is a constant in R_z too, for the same players.
 
     Raises:
@@ -86,7 +87,8 @@ class Game:
         for player in stop_gradient:
             if player not in PLAYERS:
                 raise ConfigurationError(
-                    f"Game.stop_gradient names {player!r}: a tuple of players is meant, "
+                    f"Game.stop_gradient names {player!r}: a tuple of players is "
+                    "meant, "
                     f"of {' and '.join(PLAYERS)}"
                 )
         if regularizer_weight < 0:
@@ -118,8 +120,8 @@ class Game:
     def play(self, round_: Round, players: Sequence[str] = PLAYERS) -> Outcome:
         """One latent step, one outer pass, and the gradient of each of `players`.
 
-        Gradients are those of losses divided by the number of replicas, so that their sum
-        over replicas is the gradient of the global batch's mean.
+        Gradients are those of losses divided by the number of replicas, so that their
+        sum over replicas is the gradient of the global batch's mean.
 
         Args:
           round_: this replica's part of the batch.
@@ -133,8 +135,8 @@ class Game:
         with tf.GradientTape(persistent=True) as outer:
             outer.watch(move.latents)
             fake_logits = self.score(move.latents, round_.fake_labels)
-            # The generator's loss needs no scores of real images; what the objective then
-            # makes of the stand-in belongs to the player who does not play.
+            # The generator's loss needs no scores of real images; what the objective
+            # then makes of the stand-in belongs to the player who does not play.
             real_logits = (
                 self.discriminator(round_.images, round_.labels)
                 if DISCRIMINATOR in players
@@ -150,7 +152,9 @@ class Game:
                 unconnected_gradients="zero",
             )
             second_order = self._through_move(player, move, cotangent, inner)
-            gradients[player] = [a + b for a, b in zip(direct, second_order, strict=True)]
+            gradients[player] = [
+                a + b for a, b in zip(direct, second_order, strict=True)
+            ]
             norm = tf.linalg.global_norm(gradients[player])
             metrics[f"{player}_loss"] = _all_replicas(loss + move.regularizer)
             metrics[f"{player}_gradient_norm"] = norm
@@ -159,7 +163,8 @@ class Game:
             )
         if GENERATOR in players:
             slope = tf.sign(outer.gradient(losses.generator, fake_logits))
-            # ∂f/∂z' along Δz, which is along ∂f/∂z: negative where the slope turned round.
+            # ∂f/∂z' along Δz, which is along ∂f/∂z: negative where the slope turned
+            # round.
             along = tf.reduce_sum(slope[:, None] * cotangent * move.delta, axis=-1)
             metrics["overshoot_fraction"] = _share(along < 0)
         if DISCRIMINATOR in players:

@@ -1,10 +1,11 @@
-"""Latent optimization: the step that the latent takes before the players do (LOGAN, §4).
+"""Latent optimization: the step that the latent takes before the players do (LOGAN,
+§4).
 
     z' = [z + Δz],   Δz = α g  (eq. 4, GD)   or   Δz = α g / (β + ‖g‖²)  (eq. 16, NGD)
 
-with g = ∂f(z)/∂z and f(z) = D(G(z)), the discriminator's raw score of one sample. Whoever
-calls a `LatentOptimizer` inside a `tf.GradientTape` differentiates through the step; outside
-of any tape no second-order graph is built.
+with g = ∂f(z)/∂z and f(z) = D(G(z)), the discriminator's raw score of one sample.
+Whoever calls a `LatentOptimizer` inside a `tf.GradientTape` differentiates through the
+step; outside of any tape no second-order graph is built.
 """
 
 from collections.abc import Callable
@@ -36,8 +37,9 @@ def natural_gradient_step(
 ) -> tf.Tensor:
     """Δz = α g / (β + ‖g‖²), eq. 16: natural-gradient ascent ("NGD").
 
-    This is α F'⁻¹ g with the damped empirical Fisher matrix F' = g gᵀ + βI of the sample
-    (eq. 15), by the Sherman–Morrison formula. ‖Δz‖ ≤ α / (2√β), reached at ‖g‖ = √β.
+    This is α F'⁻¹ g with the damped empirical Fisher matrix F' = g gᵀ + βI of the
+    sample (eq. 15), by the Sherman–Morrison formula. ‖Δz‖ ≤ α / (2√β), reached at ‖g‖ =
+    √β.
 
     Args:
       gradient: g, float [batch, dim], one gradient per sample.
@@ -57,14 +59,16 @@ class LatentStep(NamedTuple):
     latents: tf.Tensor
     """z', [batch, dim]."""
     delta: tf.Tensor
-    """Δz, [batch, dim]: the sum of the steps before the clip, 0 where z is not optimized."""
+    """Δz, [batch, dim]: the sum of the steps before the clip, 0 where z is not
+    optimized.
+    """
 
 
 class LatentOptimizer:
     """Moves latents uphill on a score: `optimizer(latents, score) -> LatentStep`.
 
-    Only the first round(fraction · dim) coordinates move; the others pass through bit for bit
-    and do not enter ‖g‖. Each step is followed by the clip.
+    Only the first round(fraction · dim) coordinates move; the others pass through bit
+    for bit and do not enter ‖g‖. Each step is followed by the clip.
 
     Args:
       step: gradient [batch, dim] → Δz [batch, dim]: `gradient_step` or
@@ -114,8 +118,8 @@ class LatentOptimizer:
 
         Args:
           latents: z, float [batch, dim].
-          score: f, [batch, dim] → [batch]. Its *sum* is differentiated, so that each sample
-            follows its own gradient whatever the size of the batch (App. A.1).
+          score: f, [batch, dim] → [batch]. Its *sum* is differentiated, so that each
+            sample follows its own gradient whatever the size of the batch (App. A.1).
 
         Returns:
           A `LatentStep` of float [batch, dim] tensors.
@@ -134,11 +138,15 @@ class LatentOptimizer:
         )
 
     def _clip(self, latents: tf.Tensor) -> tf.Tensor:
-        return latents if self.bounds is None else tf.clip_by_value(latents, *self.bounds)
+        return (
+            latents if self.bounds is None else tf.clip_by_value(latents, *self.bounds)
+        )
 
 
 def _gradient(score: Score, optimized: tf.Tensor, fixed: tf.Tensor) -> tf.Tensor:
-    """g = ∂f/∂z of each sample over the optimized coordinates, [batch, num_optimized]."""
+    """g = ∂f/∂z of each sample over the optimized coordinates, [batch,
+    num_optimized].
+    """
     with tf.GradientTape() as tape:
         tape.watch(optimized)
         scores = score(tf.concat([optimized, fixed], axis=-1))

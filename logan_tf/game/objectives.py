@@ -1,9 +1,9 @@
 """The players' losses as pure functions of the discriminator's scores.
 
-Each takes the scores of real and of generated samples, float [batch], before any squashing,
-and returns the mean loss of each player. Other ranks are refused: [batch, 1] beside [batch]
-would broadcast to [batch, batch] without a word. No generator's loss here reads the real
-scores.
+Each takes the scores of real and of generated samples, float [batch], before any
+squashing, and returns the mean loss of each player. Other ranks are refused: [batch, 1]
+beside [batch] would broadcast to [batch, batch] without a word. No generator's loss
+here reads the real scores.
 """
 
 from collections.abc import Callable
@@ -79,6 +79,7 @@ def _check(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> None:
     for name, logits in (("real", real_logits), ("fake", fake_logits)):
         if logits.shape.rank != 1:
             raise ValueError(
-                f"{name}_logits must have shape [batch], not {logits.shape}: squeeze the "
+                f"{name}_logits must have shape [batch], not {logits.shape}: squeeze "
+                "the "
                 "discriminator's last axis"
             )

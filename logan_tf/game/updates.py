@@ -1,8 +1,8 @@
 """In which order the players move: simultaneous or alternating updates.
 
 An update schedule takes a batch apart into rounds, and for each round advances the
-spectral-norm vectors, lets the game compute gradients, and has them applied. One call is one
-training step: one update of the generator.
+spectral-norm vectors, lets the game compute gradients, and has them applied. One call
+is one training step: one update of the generator.
 """
 
 from collections.abc import Callable
@@ -10,20 +10,12 @@ from typing import Protocol
 
 import tensorflow as tf
 
+from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game, Metrics, Round
 
 Apply = Callable[[str, list[tf.Tensor]], tf.Tensor]
 """Applies a player's gradients and returns the norm of the change of its parameters."""
-
-
-class Batch(Protocol):
-    """What a schedule reads of `logan_tf.data.batch.Batch`; axis 1 is that of rounds."""
-
-    images: tf.Tensor
-    labels: tf.Tensor
-    latents: tf.Tensor
-    fake_labels: tf.Tensor
 
 
 class Schedule(Protocol):
@@ -36,7 +28,8 @@ class Schedule(Protocol):
 
 
 class Simultaneous:
-    """Both players' gradients at the same point, from one latent step and one outer pass.
+    """Both players' gradients at the same point, from one latent step and one outer
+    pass.
 
     The form of the paper's analysis and of Algorithm 1.
     """

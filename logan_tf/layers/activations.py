@@ -6,11 +6,11 @@ import tensorflow as tf
 def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     """max(x, slope · x), elementwise, for 0 ≤ slope ≤ 1.
 
-    The second derivative is zero almost everywhere, but TensorFlow's own kernels return it
-    as an explicit tensor of zeros, which LOGAN's second-order gradient then propagates back
-    through the whole forward graph. Multiplying by a constant mask has the same value and
-    first derivative, and no path from the backward pass to x: one LOGAN step of SN-GAN
-    32×32 was 10 % faster.
+    The second derivative is zero almost everywhere, but TensorFlow's own kernels return
+    it as an explicit tensor of zeros, which LOGAN's second-order gradient then
+    propagates back through the whole forward graph. Multiplying by a constant mask has
+    the same value and first derivative, and no path from the backward pass to x: one
+    LOGAN step of SN-GAN 32×32 was 10 % faster.
 
     Args:
       x: float tensor of any shape.

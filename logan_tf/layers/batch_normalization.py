@@ -9,7 +9,7 @@ twice, so the variance here is E[x²] − E[x]², differentiated whole.
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -22,7 +22,8 @@ class Moments(NamedTuple):
     mean_square: tf.Tensor
 
 
-# Replicas are threads that interleave at all_reduce, so each has a collection of its own.
+# Replicas are threads that interleave at all_reduce, so each has a collection of its
+# own.
 _thread = threading.local()
 
 
@@ -43,16 +44,16 @@ def collected_moments() -> Iterator[list[tuple["BatchNormalization", Moments]]]:
 class BatchNormalization(keras.layers.Layer):
     """Normalizes each channel (last axis), then scales and shifts it.
 
-    In training (`training=True`) the moments are those of the batch, over all replicas of
-    a `tf.distribute` strategy, and no state changes. For sampling they are the *standing
-    statistics* `standing_mean` and `standing_variance` [channels], which somebody sets
-    (`networks.standing`): the layer keeps no moving averages.
+    In training (`training=True`) the moments are those of the batch, over all replicas
+    of a `tf.distribute` strategy, and no state changes. For sampling they are the
+    *standing statistics* `standing_mean` and `standing_variance` [channels], which
+    somebody sets (`networks.standing`): the layer keeps no moving averages.
 
     Args:
       epsilon: added to the variance.
     """
 
-    def __init__(self, epsilon: float = 1e-3, **kwargs) -> None:
+    def __init__(self, epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
 
@@ -83,7 +84,8 @@ class BatchNormalization(keras.layers.Layer):
     def moments(self, x: tf.Tensor) -> Moments:
         """E[x] and E[x²] of each channel of x [batch, …, channels] over all replicas.
 
-        The mean of squares is what replicas can average without knowing the common mean.
+        The mean of squares is what replicas can average without knowing the common
+        mean.
         """
         axes = list(range(x.shape.rank - 1))
         moments = [tf.reduce_mean(x, axes), tf.reduce_mean(tf.square(x), axes)]

@@ -1,16 +1,17 @@
 """Spectral normalization (Miyato et al. 2018) as a reparametrization.
 
-A layer holds the free kernel W and computes with W / σ(W), where σ = ‖W v‖ and v, a unit
-vector, is the power iteration's estimate of the leading right singular vector. v is a constant
-to every gradient and W inside σ is not: dσ = uᵀ dW v with u = W v / ‖W v‖, the paper's eq. 11
-and 12. v is advanced by one power iteration when `advance` is called and at no other time,
-so a forward pass has no side effect, and the inner and the outer pass of one update see
-the same network.
+A layer holds the free kernel W and computes with W / σ(W), where σ = ‖W v‖ and v, a
+unit vector, is the power iteration's estimate of the leading right singular vector. v
+is a constant to every gradient and W inside σ is not: dσ = uᵀ dW v with u = W v / ‖W
+v‖, the paper's eq. 11 and 12. v is advanced by one power iteration when `advance` is
+called and at no other time, so a forward pass has no side effect, and the inner and the
+outer pass of one update see the same network.
 
 Difference from the paper: it iterates at every forward pass, we do once an update.
 """
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -26,7 +27,8 @@ class _UnitNormal(keras.initializers.RandomNormal):
 class SpectralNorm(keras.layers.Layer):
     """The vector v of one kernel, and what is done with it.
 
-    The kernel is read as the matrix [fan_in, outputs]: all axes but the last are flattened.
+    The kernel is read as the matrix [fan_in, outputs]: all axes but the last are
+    flattened.
 
     Args:
       epsilon: added to a vector's norm as it is normalized, and to σ.
@@ -75,7 +77,7 @@ class SpectralNorm(keras.layers.Layer):
 class SpectralConv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` whose kernel is divided by its spectral norm."""
 
-    def __init__(self, *args, epsilon: float = 1e-6, **kwargs) -> None:
+    def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.spectral_norm = SpectralNorm(epsilon, self.variable_dtype)
 
@@ -90,7 +92,7 @@ class SpectralConv2D(keras.layers.Conv2D):
 class SpectralDense(keras.layers.Dense):
     """`keras.layers.Dense` whose kernel is divided by its spectral norm."""
 
-    def __init__(self, *args, epsilon: float = 1e-6, **kwargs) -> None:
+    def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.spectral_norm = SpectralNorm(epsilon, self.variable_dtype)
 
@@ -118,7 +120,9 @@ def advance(network: keras.Model) -> None:
 
 
 def largest_sigma(network: keras.Model) -> tf.Tensor:
-    """The largest σ(W) among a network's layers, a scalar; 0 where none is normalized."""
+    """The largest σ(W) among a network's layers, a scalar; 0 where none is
+    normalized.
+    """
     sigmas = [
         layer.spectral_norm.sigma(layer.kernel) for layer in normalized_layers(network)
     ]

@@ -1,7 +1,8 @@
 """Multilayer perceptrons for two-dimensional data (Metz et al. 2016, App. A).
 
-Unrolled GAN's ring of Gaussians: 256 latents, two hidden layers of 128 in the generator, one
-in the discriminator, which first divides its input by 4; ReLU; orthogonal kernels of gain .8.
+Unrolled GAN's ring of Gaussians: 256 latents, two hidden layers of 128 in the
+generator, one in the discriminator, which first divides its input by 4; ReLU;
+orthogonal kernels of gain .8.
 """
 
 from collections.abc import Sequence

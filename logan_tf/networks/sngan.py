@@ -1,13 +1,15 @@
 """SN-GAN for small images (Miyato et al. 2018, Table 3), as CS-GAN and LOGAN used it.
 
-The generator has batch normalization and no spectral normalization, the discriminator the
-reverse. At 32×32, width 64 and 128 latents they have 3,812,355 and 2,935,873 parameters.
+The generator has batch normalization and no spectral normalization, the discriminator
+the reverse. At 32×32, width 64 and 128 latents they have 3,812,355 and 2,935,873
+parameters.
 
 Differences from the table:
-- the smallest feature map is a third halving of the image, rounded up (4 for 32 and 28, 2
-  for 16, 8 for 64), where the paper has M_g = 4 and 6 for its two sizes;
+- the smallest feature map is a third halving of the image, rounded up (4 for 32 and 28,
+  2 for 16, 8 for 64), where the paper has M_g = 4 and 6 for its two sizes;
 - the score is one logit, where CS-GAN's public code has two;
-- kernels start from a truncated normal of σ = 1/√fan_in (before truncation) as in CS-GAN.
+- kernels start from a truncated normal of σ = 1/√fan_in (before truncation) as in
+  CS-GAN.
 """
 
 import math
@@ -80,7 +82,8 @@ class Generator(keras.Model):
 
 
 class Discriminator(keras.Model):
-    """Images [batch, size, size, channels] in [−1, 1] → scores [batch], any real number.
+    """Images [batch, size, size, channels] in [−1, 1] → scores [batch], any real
+    number.
 
     Args:
       image_size: 16 to 64.

@@ -1,8 +1,8 @@
 """Standing statistics: batch-norm moments for sampling (Brock et al. 2018, App. B).
 
-Training keeps no moving averages. Before sampling, the moments of many batches are averaged
-for the very weights that will sample, so they depend on the checkpoint, the number of
-batches, the latents' distribution (truncation, latent steps) and the seed.
+Training keeps no moving averages. Before sampling, the moments of many batches are
+averaged for the very weights that will sample, so they depend on the checkpoint, the
+number of batches, the latents' distribution (truncation, latent steps) and the seed.
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,9 @@ class Collector:
         collected = [self._moments(latents, labels) for latents, labels in batches]
         if not collected:
             raise ValueError("standing statistics need at least one batch of latents")
-        for layer, moments in zip(self._layers, zip(*collected, strict=True), strict=True):
+        for layer, moments in zip(
+            self._layers, zip(*collected, strict=True), strict=True
+        ):
             means, mean_squares = zip(*moments, strict=True)
             layer.set_standing_moments(
                 Moments(tf.reduce_mean(means, 0), tf.reduce_mean(mean_squares, 0))

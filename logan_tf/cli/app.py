@@ -1,0 +1,104 @@
+"""The frame of every command: flags, help, errors in one line, exit codes.
+
+0 done · 2 the user's mistake · 3 bad data or checkpoint · 4 diverged · 1 a defect of
+ours, the only case with a traceback.
+"""
+
+import os
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable
+from typing import NoReturn
+
+from absl import flags, logging
+
+from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
+
+# TensorFlow's start-up notes would bury the one line that matters.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+_HELP = {"--help", "-help", "-h"}
+
+
+def run(main: Callable[[], None], about: str) -> NoReturn:
+    """Parses the flags of the command line, runs `main` and exits.
+
+    Args:
+      main: reads its flags from `absl.flags.FLAGS`.
+      about: what the command does, for `--help`.
+    """
+    try:
+        if _HELP & set(sys.argv[1:]):
+            print(_help(about))
+            sys.exit(0)
+        _parse(sys.argv)
+        main()
+    except (ConfigurationError, BadDataError, DivergedError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    sys.exit(0)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and finds its devices without their pages of start-up notes.
+
+    The notes come from C++ before any level can be set, so the standard error is held
+    back meanwhile; it is shown if the import fails.
+    """
+    with tempfile.TemporaryFile() as held:
+        standard_error = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+            tf.get_logger().setLevel("ERROR")
+            logging.set_verbosity(logging.ERROR)
+        except BaseException:
+            held.seek(0)
+            os.write(standard_error, held.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+
+
+def _parse(argv: list[str]) -> None:
+    try:
+        rest = flags.FLAGS(argv)[1:]
+    except flags.Error as error:
+        raise ConfigurationError(f"{_one_line(error)} (see --help)") from error
+    if rest:
+        raise ConfigurationError(
+            f"{rest[0]!r} is no flag: every argument is --name=value (see --help)"
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _help(about: str) -> str:
+    """The flags of this command; absl's own flags stay out."""
+    lines = [about.strip(), "", "Flags:"]
+    for flag in sorted(_flags(), key=lambda flag: flag.name):
+        default = f" ({flag.default})" if flag.default not in (None, [], False) else ""
+        # absl appends a note to the help of flags that can be repeated.
+        text = flag.help.split(";\n", 1)[0] + default
+        indent = " " * 6
+        lines.append(f"  --{flag.name}")
+        lines.append(
+            textwrap.fill(text, 84, initial_indent=indent, subsequent_indent=indent)
+        )
+    return "\n".join(lines)
+
+
+def _flags() -> list[flags.Flag]:
+    by_module = flags.FLAGS.flags_by_module_dict()
+    return [
+        flag
+        for module, defined in by_module.items()
+        if module == "__main__" or module == sys.argv[0] or "logan_tf" in module
+        for flag in defined
+    ]

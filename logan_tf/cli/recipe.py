@@ -1,0 +1,233 @@
+"""Reads gin files without executing them, and finds the mistakes that gin lets pass.
+
+gin accepts a misspelt macro and a value of a wrong type without a word, reports an
+undefined macro only where it is used, and executes `import` statements as it reads. So
+recipes are read here first, before TensorFlow is imported: a mistake is reported at
+once.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gin import config_parser
+from logan_tf.errors import ConfigurationError
+
+RECIPES = Path(__file__).resolve().parents[2] / "gin"
+
+KNOBS: dict[str, tuple[type, ...]] = {
+    "total_steps": (int,),
+    "batch_size": (int,),
+    "seed": (int,),
+    "data_dir": (str, type(None)),
+    "log_every": (int,),
+    "checkpoint_every": (int,),
+    "evaluate_every": (int,),
+    "sample_every": (int,),
+    "evaluation_latent_steps": (int,),
+    "standing_batches": (int,),
+}
+"""The user's macros, the same in every recipe, and their types."""
+
+
+class Macro(NamedTuple):
+    """A value `%name`."""
+
+    name: str
+
+
+class Reference(NamedTuple):
+    """A value `@name` or `@name()`."""
+
+    name: str
+    evaluate: bool
+
+
+class Binding(NamedTuple):
+    """One statement `scope/selector.parameter = value`; a macro has no parameter."""
+
+    scope: str
+    selector: str
+    parameter: str
+    value: Any
+    where: str
+
+    @property
+    def name(self) -> str:
+        """As it is written in the file."""
+        scoped = f"{self.scope}/{self.selector}" if self.scope else self.selector
+        return f"{scoped}.{self.parameter}" if self.parameter else scoped
+
+
+class Recipe(NamedTuple):
+    """What the files and parameters of a command line say."""
+
+    files: list[Path]
+    bindings: list[Binding]
+    imports: list[str]
+
+    def macros(self) -> dict[str, Any]:
+        """Each macro's last value; another macro's name stays a `Macro`."""
+        return {b.name: b.value for b in self.bindings if not b.parameter}
+
+
+class _Delegate(config_parser.ParserDelegate):
+    def configurable_reference(
+        self, scoped_configurable_name: str, evaluate: bool
+    ) -> Reference:
+        return Reference(scoped_configurable_name, evaluate)
+
+    def macro(self, macro_name: str) -> Macro:
+        return Macro(macro_name)
+
+
+def find(name: str) -> Path:
+    """The path of a recipe: as given, or in the `gin` folder, with or without `.gin`.
+
+    Raises:
+      ConfigurationError: if there is none; it names the closest.
+    """
+    candidates = [Path(name), RECIPES / name, RECIPES / f"{name}.gin"]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    shipped = {path.name: path for path in RECIPES.rglob("*.gin")}
+    raise ConfigurationError(
+        f"there is no gin file {name!r}{suggestion(Path(name).name, shipped)}"
+    )
+
+
+def read(
+    gin_files: Sequence[str], gin_params: Sequence[str], modules: Sequence[str]
+) -> Recipe:
+    """Reads files (and what they include) and parameters, and checks them.
+
+    Args:
+      gin_files: names for `find`.
+      gin_params: statements such as "total_steps = 10".
+      modules: the modules that an `import` may name.
+
+    Raises:
+      ConfigurationError: for a missing file, a syntax error, an unknown or undefined
+        macro, a knob of a wrong type, an import of another module.
+    """
+    files = [find(name) for name in gin_files]
+    recipe = Recipe(files, [], [])
+    for path in files:
+        _read_file(path, recipe, ())
+    _read_statements("\n".join(gin_params), "--gin_param", None, recipe, ())
+    _check_macros(recipe)
+    for module in recipe.imports:
+        if module not in modules:
+            raise ConfigurationError(
+                f"the configuration imports the module {module!r}: if you trust it, "
+                "name "
+                f"it with --module={module}"
+            )
+    return recipe
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """': did you mean …?', or nothing where nothing is close."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f": did you mean {close[0]!r}?" if close else ""
+
+
+def _read_file(path: Path, recipe: Recipe, seen: tuple[Path, ...]) -> None:
+    if path.resolve() in seen:
+        raise ConfigurationError(f"{path} includes itself: remove one of the includes")
+    text = path.read_text(encoding="utf-8")
+    _read_statements(text, str(path), path, recipe, (*seen, path.resolve()))
+
+
+def _read_statements(
+    text: str, origin: str, path: Path | None, recipe: Recipe, seen: tuple[Path, ...]
+) -> None:
+    try:
+        for statement in config_parser.ConfigParser(text, _Delegate()):
+            where = f"{origin}, line {statement.location.line_num}"
+            if isinstance(statement, config_parser.BindingStatement):
+                recipe.bindings.append(
+                    Binding(
+                        statement.scope,
+                        statement.selector,
+                        statement.arg_name,
+                        statement.value,
+                        where,
+                    )
+                )
+            elif isinstance(statement, config_parser.IncludeStatement):
+                _read_file(
+                    _find_included(statement.filename, path, where), recipe, seen
+                )
+            elif isinstance(statement, config_parser.ImportStatement):
+                recipe.imports.append(statement.module)
+    except SyntaxError as error:
+        raise ConfigurationError(f"{origin}: {error.msg}") from error
+
+
+def _find_included(name: str, path: Path | None, where: str) -> Path:
+    for folder in search_path([path] if path else []):
+        if (folder / name).is_file():
+            return folder / name
+    known = [str(p.relative_to(RECIPES)) for p in RECIPES.rglob("*.gin")]
+    raise ConfigurationError(
+        f"{where}: there is no file {name!r} to include{suggestion(name, known)}"
+    )
+
+
+def search_path(files: Iterable[Path]) -> list[Path]:
+    """Where included files are looked for: here, beside the including file, in
+    `gin`.
+    """
+    return [Path("."), *(path.parent for path in files), RECIPES]
+
+
+def references(value: Any) -> Iterator[Macro | Reference]:
+    """The macros and references inside a value."""
+    if isinstance(value, Macro | Reference):
+        yield value
+    elif isinstance(value, dict):
+        for item in (*value, *value.values()):
+            yield from references(item)
+    elif isinstance(value, list | tuple | set):
+        for item in value:
+            yield from references(item)
+
+
+def _check_macros(recipe: Recipe) -> None:
+    macros = recipe.macros()
+    used = {
+        reference.name: binding.where
+        for binding in recipe.bindings
+        for reference in references(binding.value)
+        if isinstance(reference, Macro) and not reference.name.endswith("REQUIRED")
+    }
+    for name, where in used.items():
+        if name not in macros:
+            raise ConfigurationError(
+                f"{where}: %{name} has no value{suggestion(name, macros)}; set it with "
+                f"--gin_param='{name} = …'"
+            )
+    for binding in recipe.bindings:
+        if binding.parameter:
+            continue
+        known = {*KNOBS, *used}
+        if binding.name not in known:
+            raise ConfigurationError(
+                f"{binding.where}: nothing uses {binding.name!r}"
+                f"{suggestion(binding.name, known)}"
+            )
+        _check_knob(binding)
+
+
+def _check_knob(binding: Binding) -> None:
+    types = KNOBS.get(binding.name)
+    if types is None or isinstance(binding.value, Macro):
+        return
+    if not isinstance(binding.value, types) or isinstance(binding.value, bool):
+        wanted = " or ".join("None" if t is type(None) else t.__name__ for t in types)
+        raise ConfigurationError(
+            f"{binding.where}: {binding.name} must be {wanted}, not {binding.value!r}"
+        )

@@ -1,0 +1,146 @@
+"""What the commands do with a run, once its configuration is known to gin."""
+
+import difflib
+from typing import NamedTuple
+
+import matplotlib.image
+import numpy as np
+import tensorflow as tf
+
+import gin
+from logan_tf.cli import configuration
+from logan_tf.evaluation.evaluator import Evaluator
+from logan_tf.evaluation.receipts import Metrics, Receipt, write_evaluation
+from logan_tf.training import cost
+from logan_tf.training.checkpoints import Checkpoints
+from logan_tf.training.experiment import Experiment
+from logan_tf.training.monitor import Monitor
+from logan_tf.training.run_directory import RunDirectory
+from logan_tf.training.trainer import Trainer
+
+_FIXED_LATENTS = 64  # drawn again and again while training
+
+
+class Run(NamedTuple):
+    """A run's parts, built from the configuration."""
+
+    experiment: Experiment
+    evaluator: Evaluator
+    strategy: tf.distribute.Strategy
+
+
+def build() -> Run:
+    """Builds what gin's configuration describes.
+
+    Raises:
+      ConfigurationError: if its parts do not fit together.
+    """
+    strategy = tf.distribute.get_strategy()
+    with configuration.building(), strategy.scope():
+        experiment = gin.get_configurable(Experiment)()
+        return Run(experiment, gin.get_configurable(Evaluator)(experiment), strategy)
+
+
+def train(directory: RunDirectory, config: str, progress: bool = True) -> None:
+    """Trains, resuming where the directory holds a checkpoint.
+
+    Args:
+      directory: of the run, writable.
+      config: the whole configuration.
+      progress: whether to show a bar.
+
+    Raises:
+      ConfigurationError, BadDataError, DivergedError: as their names say.
+    """
+    _report_changes(directory, config)
+    run = build()
+    with configuration.building():
+        trainer = gin.get_configurable(Trainer)(
+            run.experiment,
+            run.strategy,
+            directory,
+            sample=lambda step, monitor: _draw(run, directory, step, monitor),
+            evaluate=lambda step, monitor: _judge(run, directory, step, monitor),
+        )
+    trainer.restore()
+    directory.write_text(directory.config, config)
+    directory.write_text(directory.operative_config, gin.operative_config_str())
+    trainer.train(text=gin.markdown(config), progress=progress)
+
+
+def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
+    """Builds a run and restores one of its checkpoints.
+
+    Args:
+      directory: of the run.
+      which: "latest" or a step.
+
+    Returns:
+      The run and the checkpoint's step.
+    """
+    run = build()
+    step = tf.Variable(0, dtype=tf.int64)
+    return run, Checkpoints(directory.checkpoints, run.experiment, step).restore(which)
+
+
+def describe(config: str) -> None:
+    """Prints the configuration, the networks' sizes and the cost of a step."""
+    run = build()
+    measured = cost.measure(run.experiment, run.strategy)
+    print(config)
+    print(f"generator      {measured.generator_parameters:>14,} parameters")
+    print(f"discriminator  {measured.discriminator_parameters:>14,} parameters")
+    per_image = measured.operations / run.experiment.batch_size
+    print(
+        f"one step       {measured.operations / 1e9:>14,.2f} GFLOP "
+        f"({per_image / 1e9:.3f} an image at batch {run.experiment.batch_size})"
+    )
+
+
+def variant(receipt: Receipt) -> str:
+    """What tells an evaluation's file from that of the protocol's own settings."""
+    parts = {
+        "latent": receipt.latent_steps,
+        "truncation": receipt.truncation if receipt.truncation != 1 else 0,
+        "seed": receipt.seed,
+    }
+    return "".join(f"-{name}{value}" for name, value in parts.items() if value)
+
+
+def row(name: str, metrics: Metrics) -> dict[str, str | int | float]:
+    """A row of the table that the commands print."""
+    return {"": name} | {key: metric["value"] for key, metric in metrics.items()}
+
+
+def _report_changes(directory: RunDirectory, config: str) -> None:
+    """Shows how the configuration differs from that which the run was started with."""
+    if not directory.exists():
+        return
+    before = directory.config.read_text(encoding="utf-8").splitlines()
+    difference = [
+        line
+        for line in difflib.unified_diff(before, config.splitlines(), n=0, lineterm="")
+        if line[:1] in "+-" and line[:3] not in ("+++", "---") and line[1:].strip()
+    ]
+    if difference:
+        print("the configuration changed since the run was started:")
+        print("\n".join(difference))
+
+
+def _draw(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> None:
+    """The fixed latents' samples as a PNG and on TensorBoard."""
+    path = directory.sample_path(step)
+    path.parent.mkdir(exist_ok=True)
+    samples = run.evaluator.sample(_FIXED_LATENTS, seed=run.experiment.seed)
+    run.evaluator.picture(path, samples)
+    pixels = matplotlib.image.imread(path)[..., :3]
+    monitor.image(step, "samples", np.round(255 * pixels).astype(np.uint8))
+
+
+def _judge(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> None:
+    """The protocol's metrics as a file and on TensorBoard."""
+    receipt, found = run.evaluator.evaluate(checkpoint_step=step)
+    path = directory.evaluation_path(step)
+    path.parent.mkdir(exist_ok=True)
+    write_evaluation(path, receipt, found)
+    monitor.evaluation(step, {name: metric["value"] for name, metric in found.items()})

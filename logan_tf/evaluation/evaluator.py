@@ -1,0 +1,180 @@
+"""Samples, draws and judges the averaged generator of an experiment."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from logan_tf.data.points import Grid, Ring
+from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation import pictures
+from logan_tf.evaluation.protocols import Protocol
+from logan_tf.evaluation.receipts import Metrics, Receipt
+from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
+from logan_tf.training.experiment import Experiment
+
+_REAL_POINTS = 2500
+
+
+class Evaluator:
+    """Works on `experiment.averaged_generator` as it stands at each call.
+
+    Args:
+      experiment: its weights may change between two calls.
+      protocol: makes a `Protocol` from the experiment's dataset; None: the recipe has
+        no metrics.
+      latent_steps: how often latents step before sampling, where nobody says.
+      standing_batches: batches of latents behind the standing statistics, 1 or more.
+
+    Raises:
+      ConfigurationError: for numbers out of these ranges.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        protocol: Callable[..., Protocol] | None = None,
+        latent_steps: int = 0,
+        standing_batches: int = 16,
+    ) -> None:
+        if standing_batches < 1:
+            raise ConfigurationError(
+                f"standing_batches must be 1 or more, not {standing_batches}"
+            )
+        self._experiment = experiment
+        self.protocol = protocol(experiment.dataset) if protocol else None
+        self.latent_steps = latent_steps
+        self.standing_batches = standing_batches
+        self._sampler = Sampler(
+            experiment.averaged_generator,
+            experiment.discriminator,
+            experiment.latent_optimizer,
+            experiment.prior,
+            experiment.dataset.num_classes,
+        )
+
+    def sample(
+        self,
+        num: int,
+        *,
+        seed: int,
+        latent_steps: int | None = None,
+        truncation: float = 1.0,
+    ) -> Samples:
+        """Draws samples with standing statistics made for them.
+
+        Args:
+          num: how many, 1 or more.
+          seed: of latents, labels and standing statistics.
+          latent_steps: None: those of the recipe.
+          truncation: s in (0, 1], scales the latents.
+
+        Returns:
+          `Samples` of NumPy arrays.
+        """
+        settings = self._settings(seed, latent_steps, truncation)
+        self._collect_standing(settings)
+        return self._sampler.sample(num, **settings)
+
+    def evaluate(
+        self,
+        *,
+        num_samples: int | None = None,
+        seed: int = 0,
+        latent_steps: int | None = None,
+        truncation: float = 1.0,
+        **subject: Any,
+    ) -> tuple[Receipt, Metrics]:
+        """Judges the generator by the recipe's protocol.
+
+        Args:
+          num_samples: None: as many as the protocol asks for.
+          seed: of the samples and the standing statistics.
+          latent_steps: None: those of the recipe.
+          truncation: s in (0, 1].
+          **subject: what the receipt shall say of what is judged.
+
+        Returns:
+          The receipt and the metrics.
+
+        Raises:
+          ConfigurationError: if the recipe names no protocol.
+        """
+        protocol = self._require_protocol()
+        settings = self._settings(seed, latent_steps, truncation)
+        self._collect_standing(settings)
+        num_samples = protocol.num_samples if num_samples is None else num_samples
+        found = protocol.evaluate(self._sampler, num_samples=num_samples, **settings)
+        receipt = self._receipt(
+            num_samples=num_samples,
+            standing_batches=self.standing_batches,
+            standing_batch_size=self._experiment.batch_size,
+            standing_seed=seed,
+            checkpoint_hash=self._hash(),
+            **settings,
+            **subject,
+        )
+        return receipt, found
+
+    def evaluate_held_out(
+        self, *, num_samples: int | None = None, seed: int = 0
+    ) -> tuple[Receipt, Metrics] | None:
+        """Judges real held-out data by the same protocol; None where there are none."""
+        protocol = self._require_protocol()
+        num_samples = protocol.num_samples if num_samples is None else num_samples
+        found = protocol.held_out(num_samples=num_samples, seed=seed)
+        if found is None:
+            return None
+        receipt = self._receipt(
+            num_samples=num_samples, seed=seed, subject="held-out data"
+        )
+        return receipt, found
+
+    def picture(self, path: str | os.PathLike[str], samples: Samples) -> None:
+        """Draws samples as a PNG: a grid of images, or a scatter plot of points."""
+        dataset = self._experiment.dataset
+        if not isinstance(dataset, Ring | Grid):
+            pictures.save_grid(path, to_uint8(samples.images))
+            return
+        examples = dataset.examples(seed=(0, 0), first=0, count=_REAL_POINTS)
+        real = next(iter(examples))[0].numpy()
+        pictures.scatter(path, samples.images, dataset.modes, dataset.sigma, real)
+
+    def _settings(
+        self, seed: int, latent_steps: int | None, truncation: float
+    ) -> dict[str, Any]:
+        steps = self.latent_steps if latent_steps is None else latent_steps
+        return {"seed": seed, "latent_steps": steps, "truncation": truncation}
+
+    def _collect_standing(self, settings: dict[str, Any]) -> None:
+        self._sampler.collect_standing(
+            self.standing_batches, batch_size=self._experiment.batch_size, **settings
+        )
+
+    def _require_protocol(self) -> Protocol:
+        if self.protocol is None:
+            raise ConfigurationError(
+                "this recipe names no Evaluator.protocol: there is nothing to measure; "
+                "bin/sample draws its samples"
+            )
+        return self.protocol
+
+    def _receipt(self, **fields: Any) -> Receipt:
+        protocol = self._require_protocol()
+        classifier = protocol.classifier()
+        if classifier is not None:
+            fields |= {
+                "classifier": classifier.recipe_hash,
+                "classifier_weights": classifier.weights_hash,
+                "classifier_accuracy": classifier.accuracy,
+            }
+        return Receipt(protocol=protocol.name, **fields)
+
+    def _hash(self) -> str:
+        """Of the weights that sample, standing statistics included."""
+        digest = hashlib.sha256()
+        for variable in self._experiment.averaged_generator.variables:
+            digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+        return digest.hexdigest()[:16]

@@ -1,0 +1,128 @@
+"""One experiment: the data, the players, the game and how they learn.
+
+Everything scientific meets here; what runs it (the trainer, sampling, evaluation) takes
+an `Experiment` and needs no configuration of its own.
+"""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from logan_tf.data.batch import Dataset, batches, uniform_prior
+from logan_tf.errors import ConfigurationError
+from logan_tf.game.game import DISCRIMINATOR, GENERATOR, Game
+from logan_tf.game.updates import Schedule, Simultaneous
+from logan_tf.training.averaging import ExponentialMovingAverage
+
+MOST_SEED = 2**31 - 1
+
+
+class Experiment:
+    """Builds the networks and optimizers, all variables included.
+
+    Create it inside a strategy's scope. Networks and the game are given as factories,
+    because the averaged generator is a second network of the same kind.
+
+    Args:
+      dataset: real examples (`logan_tf.data`).
+      generator: makes a generator.
+      discriminator: makes a discriminator.
+      generator_optimizer: a Keras optimizer.
+      discriminator_optimizer: a Keras optimizer, another object.
+      game: (generator, discriminator) → `Game`.
+      schedule: `Simultaneous` or `Alternating`.
+      prior: (shape, seed) → latents.
+      averaging: of the generator.
+      batch_size: examples per update, over all replicas; 2 or more.
+      seed: 0 to 2³¹ − 1: of the initial weights, and of every batch.
+
+    Raises:
+      ConfigurationError: for parts that do not fit together.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        generator: Callable[[], keras.Model],
+        discriminator: Callable[[], keras.Model],
+        generator_optimizer: keras.optimizers.Optimizer,
+        discriminator_optimizer: keras.optimizers.Optimizer,
+        game: Callable[[keras.Model, keras.Model], Game] = Game,
+        schedule: Schedule | None = None,
+        prior: Callable = uniform_prior,
+        averaging: ExponentialMovingAverage | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        if batch_size < 2:
+            raise ConfigurationError(
+                f"batch_size must be 2 or more (batch normalization), not {batch_size}"
+            )
+        if not 0 <= seed <= MOST_SEED:
+            raise ConfigurationError(f"seed must be 0 to {MOST_SEED}, not {seed}")
+        keras.utils.set_random_seed(seed)
+        self.dataset = dataset
+        self.schedule = schedule or Simultaneous()
+        self.prior = prior
+        self.averaging = averaging or ExponentialMovingAverage(decay=0.0)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.generator = generator()
+        self.averaged_generator = generator()
+        self.discriminator = discriminator()
+        self.latent_dim = self.generator.latent_dim
+        self._build_networks()
+        self.averaging.update(self.averaged_generator, self.generator, -1)
+        self.game = game(self.generator, self.discriminator)
+        self.optimizers = {
+            DISCRIMINATOR: discriminator_optimizer,
+            GENERATOR: generator_optimizer,
+        }
+        for player, optimizer in self.optimizers.items():
+            optimizer.build(self.game.variables(player))
+
+    @property
+    def latent_optimizer(self):
+        """The game's latent optimizer, or None."""
+        return self.game.latent_optimizer
+
+    def _build_networks(self) -> None:
+        latents = tf.zeros([2, self.latent_dim])
+        labels = tf.zeros([2], tf.int32)
+        self.averaged_generator(latents, labels)
+        shape = tuple(self.generator(latents, labels).shape[1:])
+        if shape != tuple(self.dataset.shape):
+            raise ConfigurationError(
+                f"the generator makes examples of shape {shape}, the dataset has "
+                f"{tuple(self.dataset.shape)}: give both the same image_size and "
+                "channels"
+            )
+        takes = getattr(self.discriminator, "image_shape", shape)
+        if tuple(takes) != shape:
+            raise ConfigurationError(
+                f"the discriminator takes examples of shape {tuple(takes)}, the "
+                "dataset has "
+                f"{shape}: give both the same image_size and channels"
+            )
+        scores = self.discriminator(tf.zeros([2, *shape]), labels)
+        if scores.shape != (2,):
+            raise ConfigurationError(
+                "a discriminator must return [batch] scores, not "
+                f"{list(scores.shape)} for "
+                "a batch of 2: squeeze its last axis"
+            )
+
+    def batches(self, first_step: int = 0, attempt: int = 0) -> tf.data.Dataset:
+        """The batches of training from `first_step` on; see `logan_tf.data.batch`."""
+        return batches(
+            self.dataset,
+            batch_size=self.batch_size,
+            latent_dim=self.latent_dim,
+            prior=self.prior,
+            images_per_step=self.schedule.images_per_step,
+            latents_per_step=self.schedule.latents_per_step,
+            seed=self.seed,
+            attempt=attempt,
+            first_step=first_step,
+        )

@@ -1,0 +1,140 @@
+"""What a run tells while it trains: TensorBoard, `metrics.jsonl`, a progress bar."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from logan_tf.training.run_directory import RunDirectory
+
+
+class Monitor:
+    """Writes scalars, pictures and text of a run.
+
+    Opened at the step that a run resumes from, it removes what was written past it: the
+    uninterrupted run's lines and events are then the same.
+
+    Args:
+      directory: of the run.
+      step: the number of steps done.
+      total_steps: how many there will be, for the progress bar.
+      progress: whether to show the bar.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        step: int,
+        total_steps: int,
+        progress: bool = True,
+    ) -> None:
+        directory.truncate_metrics(step)
+        truncate_events(directory.events, step)
+        self._lines = directory.metrics.open("a", encoding="utf-8")
+        self._writer = tf.summary.create_file_writer(str(directory.events))
+        self._bar = tqdm(
+            total=total_steps,
+            initial=step,
+            unit="step",
+            disable=not progress,
+            dynamic_ncols=True,
+            smoothing=0.1,
+        )
+
+    def __enter__(self) -> "Monitor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        self._lines.close()
+        self._writer.close()
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Writes one line and one event per value.
+
+        Args:
+          step: the number of steps done.
+          values: finite numbers by name.
+        """
+        values = {name: float(value) for name, value in values.items()}
+        self._lines.write(json.dumps({"step": step, **values}) + "\n")
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(_tag(name), value)
+
+    def evaluation(self, step: int, values: dict[str, float]) -> None:
+        """Writes an event per metric; their lines are in the evaluation's own file."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(f"evaluation/{name}", float(value))
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Writes a picture, uint8 [height, width, channels]."""
+        with self._writer.as_default(step=step):
+            tf.summary.image(name, image[None])
+
+    def text(self, step: int, name: str, markdown: str) -> None:
+        """Writes a text."""
+        with self._writer.as_default(step=step):
+            tf.summary.text(name, markdown)
+
+    def advance(self, num_steps: int, values: dict[str, float]) -> None:
+        """Moves the progress bar on and shows the losses."""
+        shown = {
+            "D": f"{values['discriminator_loss']:.3f}",
+            "G": f"{values['generator_loss']:.3f}",
+            "Δz": f"{values['delta_z_norm']:.3f}",
+        }
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(num_steps)
+
+    def say(self, line: str) -> None:
+        """Prints a line above the bar."""
+        with self._bar.external_write_mode():
+            print(line, flush=True)
+
+    def flush(self) -> None:
+        """Puts all that was written on disk; before each checkpoint."""
+        self._lines.flush()
+        self._writer.flush()
+
+
+def _tag(name: str) -> str:
+    """Groups the charts as one reads them: the losses, the scores, the latent step."""
+    for group, members in {
+        "losses": ("_loss", "regularizer"),
+        "scores": ("_score",),
+        "latent_step": ("delta_z", "score_gain", "_fraction", "_share"),
+        "updates": ("_norm", "_sigma"),
+    }.items():
+        if any(member in name for member in members):
+            return f"{group}/{name}"
+    return f"speed/{name}"
+
+
+def truncate_events(directory: Path, step: int) -> None:
+    """Rewrites TensorBoard's files without the events past a step.
+
+    Args:
+      directory: of the event files; need not exist.
+      step: the last step that stays.
+    """
+    for path in sorted(directory.glob("events.out.tfevents.*")):
+        kept, dropped = [], 0
+        # A run that was killed leaves a half-written last record.
+        with contextlib.suppress(tf.errors.DataLossError):
+            for record in tf.data.TFRecordDataset(str(path)):
+                event = tf.compat.v1.Event.FromString(record.numpy())
+                if event.step > step:
+                    dropped += 1
+                else:
+                    kept.append(record.numpy())
+        if dropped or not kept:
+            temporary = path.with_name(f".{path.name}")
+            with tf.io.TFRecordWriter(str(temporary)) as writer:
+                for record in kept:
+                    writer.write(record)
+            temporary.replace(path)

@@ -1,0 +1,106 @@
+"""A run directory: one run's whole truth on disk, and where in it everything lies.
+
+Imports no TensorFlow: a directory that cannot serve is refused before anything is
+built.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from logan_tf.errors import ConfigurationError
+
+
+class RunDirectory:
+    """Paths inside a run directory, and the files that need no TensorFlow.
+
+    Args:
+      path: the directory; need not exist.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.gin"
+        self.operative_config = self.path / "operative_config.gin"
+        self.checkpoints = self.path / "checkpoints"
+        self.metrics = self.path / "metrics.jsonl"
+        self.events = self.path / "events"
+        self.samples = self.path / "samples"
+        self.evaluations = self.path / "evaluations"
+
+    def prepare(self) -> None:
+        """Creates the directory and tries a file in it.
+
+        Raises:
+          ConfigurationError: if it cannot be written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.path, prefix=".writable-"):
+                pass
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write to the run directory {self.path} ({error.strerror}): "
+                "choose "
+                "another with --run_dir"
+            ) from error
+
+    def require(self) -> None:
+        """Raises ConfigurationError unless a run with a configuration lies here."""
+        if not self.config.is_file():
+            raise ConfigurationError(
+                f"{self.path} is not a run directory (it has no config.gin): give "
+                "that of "
+                "a bin/train run with --run_dir"
+            )
+
+    def require_checkpoint(self) -> None:
+        """Raises ConfigurationError unless there is a checkpoint to restore."""
+        if not any(self.checkpoints.glob("*.index")):
+            raise ConfigurationError(
+                f"{self.path} holds no checkpoint: train first with bin/train "
+                f"--run_dir={self.path}"
+            )
+
+    def exists(self) -> bool:
+        """Whether a run was started here."""
+        return self.config.is_file()
+
+    def clear(self) -> None:
+        """Removes what a run made, and nothing else."""
+        for path in (self.checkpoints, self.events, self.samples, self.evaluations):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in (self.config, self.operative_config, self.metrics):
+            path.unlink(missing_ok=True)
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Writes a file whole or not at all."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+
+    def sample_path(self, step: int) -> Path:
+        """Where the grid of a step lies, `samples/step-00002000.png`."""
+        return self.samples / f"step-{step:08d}.png"
+
+    def evaluation_path(self, step: int, variant: str = "") -> Path:
+        """Where an evaluation lies, `evaluations/step-00002000.json`."""
+        return self.evaluations / f"step-{step:08d}{variant}.json"
+
+    def truncate_metrics(self, step: int) -> None:
+        """Drops the lines of `metrics.jsonl` past a step, and a half-written last
+        one.
+        """
+        if not self.metrics.is_file():
+            return
+        kept = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["step"] > step:
+                    break
+            except (ValueError, KeyError, TypeError):
+                break
+            kept.append(line + "\n")
+        self.write_text(self.metrics, "".join(kept))

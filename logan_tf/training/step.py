@@ -1,0 +1,83 @@
+"""The inner loop: many training steps in one call of a `tf.function`."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from logan_tf.data.batch import Batch
+from logan_tf.game.game import Metrics
+from logan_tf.layers.spectral_normalization import largest_sigma
+from logan_tf.training.experiment import Experiment
+
+
+class TrainStep:
+    """Runs training steps on the device or devices of a strategy.
+
+    Args:
+      experiment: created in the strategy's scope.
+      strategy: any `tf.distribute` strategy; each replica gets its part of every batch.
+    """
+
+    def __init__(
+        self, experiment: Experiment, strategy: tf.distribute.Strategy
+    ) -> None:
+        self._experiment = experiment
+        self._strategy = strategy
+        with strategy.scope():
+            self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
+        self.metric_names: list[str] = []
+        self._run = tf.function(self._many_steps, reduce_retracing=True)
+
+    def run(self, batches: Iterator[Batch], num_steps: int) -> dict[str, np.ndarray]:
+        """Takes `num_steps` steps.
+
+        Args:
+          batches: an iterator of the strategy's distributed batches.
+          num_steps: 1 or more; another number does not trace anew.
+
+        Returns:
+          Each metric's value at every step, float32 [num_steps], by name.
+        """
+        rows = self._run(batches, tf.constant(num_steps)).numpy()
+        return dict(zip(self.metric_names, rows.T, strict=True))
+
+    def _many_steps(self, batches: Iterator[Batch], num_steps: tf.Tensor) -> tf.Tensor:
+        rows = tf.TensorArray(tf.float32, size=num_steps)
+        for index in tf.range(num_steps):
+            rows = rows.write(index, self.one_step(next(batches)))
+        return rows.stack()
+
+    def one_step(self, batch: Batch) -> tf.Tensor:
+        """One training step; the metrics, in the order of `metric_names`."""
+        experiment, strategy = self._experiment, self._strategy
+        of_replicas = strategy.run(self._replica_step, args=(batch,))
+        metrics = {
+            name: strategy.reduce("MEAN", value, axis=None)
+            for name, value in of_replicas.items()
+        }
+        metrics["discriminator_sigma"] = largest_sigma(experiment.discriminator)
+        experiment.averaging.update(
+            experiment.averaged_generator, experiment.generator, self.step
+        )
+        self.step.assign_add(1)
+        self.metric_names = sorted(metrics)
+        return tf.stack(
+            [tf.cast(metrics[name], tf.float32) for name in sorted(metrics)]
+        )
+
+    def _replica_step(self, batch: Batch) -> Metrics:
+        experiment = self._experiment
+        return experiment.schedule(experiment.game, batch, self._apply)
+
+    def _apply(self, player: str, gradients: list[tf.Tensor]) -> tf.Tensor:
+        """Applies gradients, summed over replicas by the optimizer."""
+        variables = self._experiment.game.variables(player)
+        before = [tf.identity(variable.value) for variable in variables]
+        self._experiment.optimizers[player].apply(gradients, variables)
+        return tf.linalg.global_norm(
+            [
+                variable.value - old
+                for variable, old in zip(variables, before, strict=True)
+            ]
+        )
