@@ -180,7 +180,7 @@ def load_or_train(
     if classifier.accuracy < LEAST_ACCURACY:
         raise BadDataError(
             f"the digit classifier reads only {classifier.accuracy:.1%} of the "
-            f"held-out digits: remove {path} and check the digits' data_dir"
+            "held-out digits: remove their data_dir, and they are prepared again"
         )
     if cached is None:
         _write(path, weights, classifier.accuracy)

@@ -104,7 +104,7 @@ def scatter(
     low, high = modes.min() - 3 * sigma, modes.max() + 3 * sigma
     margin = _MARGIN * (high - low)
     low, high = low - margin, high + margin
-    outside = np.sum(((points < low) | (points > high)).any(axis=1))
+    outside = int(((points < low) | (points > high)).any(axis=1).sum())
     below = f"{len(points):,} points, {outside:,} of them outside of the frame"
     axes.set(xlim=(low, high), ylim=(low, high), xlabel=below)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, markerscale=3)
