@@ -5,12 +5,23 @@ PYTHON ?= python3
 RUN = .venv/bin/python -m
 JOBS ?= 2
 
-.PHONY: quickstart test test-slow lint format constraints clean
+.PHONY: quickstart baseline test test-slow lint format clean
 
 .venv/made: setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
 	$(RUN) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+quickstart: .venv/made
+	$(RUN) logan_tf.cli.quickstart
+
+# The number that the quickstart prints beside its own.
+baseline: .venv/made
+	bin/train --gin_file=gin/stacked_digits_baseline.gin --run_dir=runs/baseline
+	bin/evaluate --run_dir=runs/baseline
+	mkdir -p docs/receipts
+	cp runs/baseline/evaluations/step-00002000.json \
+	  docs/receipts/stacked_digits_baseline.json
 
 test: .venv/made
 	$(RUN) pytest -n $(JOBS) -m 'not slow'

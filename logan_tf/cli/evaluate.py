@@ -19,17 +19,15 @@ def main() -> None:
     from logan_tf.cli import runs
     from logan_tf.evaluation import receipts
 
-    receipt, metrics = run.evaluator.evaluate(
+    path, receipt, metrics = runs.evaluate(
+        run,
+        directory,
+        step,
         num_samples=FLAGS.num_samples,
         seed=FLAGS.seed,
         latent_steps=FLAGS.latent_steps,
         truncation=FLAGS.truncation,
-        checkpoint_step=step,
-        recipe=directory.path.name,
     )
-    path = directory.evaluation_path(step, runs.variant(receipt))
-    path.parent.mkdir(exist_ok=True)
-    receipts.write_evaluation(path, receipt, metrics)
     rows = [runs.row(f"step {step}", metrics)]
     held_out = run.evaluator.evaluate_held_out(
         num_samples=receipt.num_samples, seed=receipt.seed

@@ -1,6 +1,7 @@
 """What the commands do with a run, once its configuration is known to gin."""
 
 import difflib
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.image
@@ -41,10 +42,13 @@ def build() -> Run:
         return Run(experiment, gin.get_configurable(Evaluator)(experiment), strategy)
 
 
-def train(directory: RunDirectory, config: str, progress: bool = True) -> None:
+def train(
+    run: Run, directory: RunDirectory, config: str, progress: bool = True
+) -> None:
     """Trains, resuming where the directory holds a checkpoint.
 
     Args:
+      run: just built.
       directory: of the run, writable.
       config: the whole configuration.
       progress: whether to show a bar.
@@ -53,7 +57,6 @@ def train(directory: RunDirectory, config: str, progress: bool = True) -> None:
       ConfigurationError, BadDataError, DivergedError: as their names say.
     """
     _report_changes(directory, config)
-    run = build()
     with configuration.building():
         trainer = gin.get_configurable(Trainer)(
             run.experiment,
@@ -107,6 +110,41 @@ def variant(receipt: Receipt) -> str:
     return "".join(f"-{name}{value}" for name, value in parts.items() if value)
 
 
+def evaluate(
+    run: Run,
+    directory: RunDirectory,
+    step: int,
+    *,
+    num_samples: int | None = None,
+    seed: int = 0,
+    latent_steps: int | None = None,
+    truncation: float = 1.0,
+) -> tuple[Path, Receipt, Metrics]:
+    """Judges a restored run and writes the numbers down with their receipt.
+
+    Args:
+      run: restored.
+      directory: of the run.
+      step: of the checkpoint.
+      num_samples, seed, latent_steps, truncation: as `Evaluator.evaluate`.
+
+    Returns:
+      The file that was written, the receipt and the metrics.
+    """
+    receipt, metrics = run.evaluator.evaluate(
+        num_samples=num_samples,
+        seed=seed,
+        latent_steps=latent_steps,
+        truncation=truncation,
+        checkpoint_step=step,
+        recipe=directory.recipe(),
+    )
+    path = directory.evaluation_path(step, variant(receipt))
+    path.parent.mkdir(exist_ok=True)
+    write_evaluation(path, receipt, metrics)
+    return path, receipt, metrics
+
+
 def row(name: str, metrics: Metrics) -> dict[str, str | int | float]:
     """A row of the table that the commands print."""
     return {"": name} | {key: metric["value"] for key, metric in metrics.items()}
@@ -139,8 +177,5 @@ def _draw(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> Non
 
 def _judge(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> None:
     """The protocol's metrics as a file and on TensorBoard."""
-    receipt, found = run.evaluator.evaluate(checkpoint_step=step)
-    path = directory.evaluation_path(step)
-    path.parent.mkdir(exist_ok=True)
-    write_evaluation(path, receipt, found)
+    _, _, found = evaluate(run, directory, step)
     monitor.evaluation(step, {name: metric["value"] for name, metric in found.items()})

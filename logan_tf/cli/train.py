@@ -30,12 +30,13 @@ def main() -> None:
     from logan_tf.cli import configuration, runs
 
     config = configuration.apply(scanned, FLAGS.gin_param, FLAGS.module)
+    config = directory.named(config, scanned.files[0])
     if FLAGS.dry_run:
         runs.describe(config)
         return
     if FLAGS.restart:
         directory.clear()
-    runs.train(directory, config, progress=FLAGS.progress)
+    runs.train(runs.build(), directory, config, progress=FLAGS.progress)
 
 
 def _default_run_dir() -> str:

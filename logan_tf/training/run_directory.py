@@ -12,6 +12,8 @@ from pathlib import Path
 
 from logan_tf.errors import ConfigurationError
 
+_RECIPE = "# Recipe: "
+
 
 class RunDirectory:
     """Paths inside a run directory, and the files that need no TensorFlow.
@@ -67,6 +69,22 @@ class RunDirectory:
     def exists(self) -> bool:
         """Whether a run was started here."""
         return self.config.is_file()
+
+    def recipe(self) -> str:
+        """The name of the run's recipe, which its configuration begins with."""
+        first, *_ = self.config.read_text(encoding="utf-8").splitlines() or [""]
+        name = first.removeprefix(_RECIPE)
+        return name if name != first else self.path.name
+
+    def named(self, config: str, gin_file: Path) -> str:
+        """A configuration headed with its recipe's name.
+
+        Args:
+          config: as one gin file.
+          gin_file: the first file it was read from; that of the run keeps its name.
+        """
+        own = self.exists() and gin_file.resolve() == self.config.resolve()
+        return f"{_RECIPE}{self.recipe() if own else gin_file.stem}\n{config}"
 
     def clear(self) -> None:
         """Removes what a run made, and nothing else."""
