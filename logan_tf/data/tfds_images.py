@@ -147,7 +147,7 @@ class TFDSImages:
 
     def _read(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         builder = self._builder(split)
-        examples = builder.as_dataset(split, decoders=_decoding(builder))
+        examples = builder.as_dataset(split=split, decoders=_decoding(builder))
         examples = examples.map(self._picture, tf.data.AUTOTUNE, deterministic=True)
         try:
             parts = list(examples.batch(_READ_AT_ONCE).as_numpy_iterator())

@@ -34,9 +34,18 @@ def datasets(data_dir):
 
 
 @pytest.mark.parametrize(
-    "name", ["digits", "stacked", "ring", "grid", "flipped", "streamed"]
+    ("name", "first_step"),
+    [
+        ("digits", 1),
+        ("digits", 6),
+        ("streamed", 1),
+        ("streamed", 6),
+        ("flipped", 4),
+        ("stacked", 3),
+        ("ring", 3),
+        ("grid", 3),
+    ],
 )
-@pytest.mark.parametrize("first_step", [1, 6])
 def test_resumed_batches_are_bit_identical_across_epochs(name, first_step, datasets):
     dataset = datasets[name]
     kwargs = {"batch_size": 206, "images_per_step": 2, "latents_per_step": 3}
@@ -81,16 +90,17 @@ def test_latents_depend_on_neither_data_nor_images_per_step():
 
 
 @pytest.mark.parametrize("other", [{"seed": 6}, {"attempt": 1}, {"first_step": 1}])
-@pytest.mark.parametrize("name", ["digits", "stacked", "ring", "streamed"])
+@pytest.mark.parametrize("name", ["digits", "stacked", "grid"])
 def test_other_seeds_attempts_and_steps_see_other_batches(name, other, datasets):
     dataset = datasets[name]
     (a,), (b,) = _take(dataset, 1), _take(dataset, 1, **other)
     assert not np.array_equal(a.images, b.images)
+    assert not np.array_equal(a.labels, b.labels)
     assert not np.isin(a.latents, b.latents).any()
-    assert not np.array_equal(a.fake_labels, b.fake_labels) or name == "ring"
+    assert not np.array_equal(a.fake_labels, b.fake_labels)
 
 
-@pytest.mark.parametrize("name", ["digits", "ring", "streamed"])
+@pytest.mark.parametrize("name", ["flipped", "ring", "streamed"])
 def test_global_seed_has_no_say(name, datasets):
     tf.random.set_seed(1)
     first = _take(datasets[name], 2)
@@ -148,10 +158,10 @@ def test_wrong_numbers_are_refused(wrong, message):
 
 @pytest.mark.parametrize("name", ["digits", "streamed"])
 def test_more_examples_than_there_are_is_refused(name, datasets):
-    dataset = datasets[name]
+    kwargs = {"seed": (0, 0), "first": 0}
     with pytest.raises(ConfigurationError, match="lower batch_size"):
-        _take(dataset, 1, batch_size=_NUM_TRAIN // 2 + 1, images_per_step=2)
-    _take(dataset, 1, batch_size=_NUM_TRAIN // 2, images_per_step=2)
+        datasets[name].examples(count=_NUM_TRAIN + 1, **kwargs)
+    datasets[name].examples(count=_NUM_TRAIN, **kwargs)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63 - 1, -(2**63)])

@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from logan_tf.data import batch
+from logan_tf.data.tfds_images import TFDSImages
+from logan_tf.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "stored"),
+    [("cifar10", 3, 3), ("mnist", 1, 1), ("mnist", 3, 1)],
+)
+def test_data_sets_of_tfds_by_name(name, channels, stored, tmp_path):
+    with tfds.testing.mock_data(num_examples=20):
+        dataset = TFDSImages(name, 32, channels, data_dir=str(tmp_path))
+        assert dataset.shape == (32, 32, channels)
+        assert dataset.num_classes == 10
+        images, labels = dataset.arrays("train")
+        pipeline = batch.batches(dataset, batch_size=20, latent_dim=2, seed=0)
+        drawn = next(iter(pipeline))
+    assert (images.shape, images.dtype) == ((20, 32, 32, channels), np.uint8)
+    if stored != channels:
+        assert (images == images[..., :1]).all()
+    assert len(np.unique(images)) > 200
+    assert sorted(np.ravel(drawn.labels)) == sorted(labels)
+    pixels = np.rint((drawn.images.numpy()[:, 0] + 1) * 127.5)
+    assert sorted(map(np.sum, pixels)) == sorted(np.sum(images, axis=(1, 2, 3)))
+
+
+def _fake(features, example):
+    """`mock_data` with these features and one example."""
+
+    def as_dataset(self, *args, **kwargs):
+        return tf.data.Dataset.from_tensors(example).repeat(4)
+
+    def info(self):
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict(features)
+        )
+
+    return as_dataset, info
+
+
+@pytest.mark.parametrize(
+    "label", [None, tfds.features.Tensor(shape=(), dtype=tf.int64)]
+)
+def test_without_a_class_label_each_label_is_0(label, monkeypatch, tmp_path):
+    features = {"image": tfds.features.Image(shape=(None, None, 3))}
+    features |= {"label": label} if label else {}
+    as_dataset, info = _fake(features, {"image": np.zeros((9, 5, 3), np.uint8)})
+    monkeypatch.setattr(tfds.image_classification.Cifar10, "_info", info)
+    with tfds.testing.mock_data(as_dataset_fn=as_dataset):
+        dataset = TFDSImages("cifar10", 16, data_dir=str(tmp_path))
+        assert dataset.num_classes == 0
+        images, labels = dataset.arrays("test")
+        drawn = next(iter(batch.batches(dataset, batch_size=4, latent_dim=2, seed=0)))
+    assert images.shape == (4, 16, 16, 3)
+    assert labels.tolist() == [0] * 4
+    assert np.ravel(drawn.fake_labels).tolist() == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("feature", "channels", "message"),
+    [
+        (tfds.features.Text(), 3, "no feature 'image' of 8 bits"),
+        (tfds.features.Image(shape=(4, 4, 1), dtype=np.uint16), 3, "of 8 bits"),
+        (tfds.features.Image(shape=(4, 4, 3)), 1, "set channels=3"),
+        (tfds.features.Image(shape=(4, 4, 4)), 3, "4 channels, .* another data set"),
+    ],
+)
+def test_other_features_are_refused_before_any_download(
+    feature, channels, message, monkeypatch, tmp_path
+):
+    _, info = _fake({"image": feature}, {})
+    monkeypatch.setattr(tfds.image_classification.Cifar10, "_info", info)
+    dataset = TFDSImages("cifar10", 4, channels, data_dir=str(tmp_path))
+    with pytest.raises(ConfigurationError, match=message):
+        dataset.arrays("train")
+
+
+def test_without_an_image_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="no feature 'image'"):
+        TFDSImages("imdb_reviews", 16, data_dir=str(tmp_path)).arrays("train")
+
+
+@pytest.mark.parametrize("split", ["validation", "train[:0]", "train[", "a b"])
+def test_missing_splits_are_refused(split, data_dir):
+    dataset = TFDSImages("digits", 8, 1, split, split, data_dir=data_dir)
+    for use in (
+        lambda: dataset.examples(seed=(0, 0), first=0, count=1),
+        lambda: dataset.arrays("test"),
+    ):
+        with pytest.raises(ConfigurationError, match="use one of train, test"):
+            use()
+
+
+@pytest.mark.parametrize("limit", [0, 2**30])
+def test_slices_of_a_split(limit, data_dir):
+    dataset = TFDSImages("digits", 8, 1, "train[5:25]", data_dir=data_dir, limit=limit)
+    kept = {x.tobytes() for x in dataset.arrays("train")[0]}
+    images, _ = next(iter(dataset.examples(seed=(0, 0), first=0, count=20)))
+    drawn = np.rint((images.numpy() + 1) * 127.5).astype(np.uint8)
+    assert {x.tobytes() for x in drawn} == kept
+    assert len(kept) == 20
+
+
+def test_streamed_examples_come_once_an_epoch(data_dir):
+    dataset = TFDSImages("digits", 8, 1, data_dir=data_dir, limit=0, shuffle_buffer=300)
+    expected = sorted(
+        (int(y), x.tobytes()) for x, y in zip(*dataset.arrays("train"), strict=True)
+    )
+    pipeline = iter(dataset.examples(seed=(0, 0), first=0, count=1442))
+    orders = []
+    for _ in range(2):
+        images, labels = next(pipeline)
+        pixels = np.rint((images.numpy() + 1) * 127.5).astype(np.uint8)
+        drawn = [
+            (int(y), x.tobytes()) for x, y in zip(pixels, labels.numpy(), strict=True)
+        ]
+        assert sorted(drawn) == expected
+        orders.append(drawn)
+    assert orders[0] != orders[1]
+
+
+def test_only_tfrecords_are_streamed(data_dir, monkeypatch):
+    dataset = TFDSImages("digits", 8, 1, data_dir=data_dir, limit=0)
+    array_record = tfds.core.FileFormat.ARRAY_RECORD
+    monkeypatch.setattr(tfds.core.DatasetInfo, "file_format", array_record)
+    with pytest.raises(ConfigurationError, match="raise limit"):
+        dataset.examples(seed=(0, 0), first=0, count=1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"size": 0}, "size"),
+        ({"channels": 2}, "channels must be 1 or 3, not 2"),
+        ({"shuffle_buffer": 0}, "shuffle_buffer must be at least 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(wrong, message):
+    with pytest.raises(ConfigurationError, match=message):
+        TFDSImages(**({"name": "cifar10", "size": 32} | wrong))
+
+
+def test_given_classes_are_kept_and_ask_nobody(tmp_path):
+    assert TFDSImages("no_such_set", 8, num_classes=7).num_classes == 7
