@@ -9,6 +9,7 @@ once.
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, NamedTuple
 
 from gin import config_parser
@@ -116,15 +117,14 @@ def read(
     recipe = Recipe(files, [], [])
     for path in files:
         _read_file(path, recipe, ())
-    _read_statements("\n".join(gin_params), "--gin_param", None, recipe, ())
-    _check_macros(recipe)
+    _read_statements("\n".join(gin_params), "--gin_param", recipe, ())
     for module in recipe.imports:
         if module not in modules:
             raise ConfigurationError(
                 f"the configuration imports the module {module!r}: if you trust it, "
-                "name "
-                f"it with --module={module}"
+                f"name it with --module={module}"
             )
+    _check_macros(recipe)
     return recipe
 
 
@@ -137,12 +137,17 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 def _read_file(path: Path, recipe: Recipe, seen: tuple[Path, ...]) -> None:
     if path.resolve() in seen:
         raise ConfigurationError(f"{path} includes itself: remove one of the includes")
-    text = path.read_text(encoding="utf-8")
-    _read_statements(text, str(path), path, recipe, (*seen, path.resolve()))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"cannot read {path} ({error}): give a gin file, which is UTF-8 text"
+        ) from error
+    _read_statements(text, str(path), recipe, (*seen, path.resolve()))
 
 
 def _read_statements(
-    text: str, origin: str, path: Path | None, recipe: Recipe, seen: tuple[Path, ...]
+    text: str, origin: str, recipe: Recipe, seen: tuple[Path, ...]
 ) -> None:
     try:
         for statement in config_parser.ConfigParser(text, _Delegate()):
@@ -158,17 +163,31 @@ def _read_statements(
                     )
                 )
             elif isinstance(statement, config_parser.IncludeStatement):
-                _read_file(
-                    _find_included(statement.filename, path, where), recipe, seen
-                )
+                included = _find_included(statement.filename, recipe.files, where)
+                _read_file(included, recipe, seen)
             elif isinstance(statement, config_parser.ImportStatement):
                 recipe.imports.append(statement.module)
-    except SyntaxError as error:
-        raise ConfigurationError(f"{origin}: {error.msg}") from error
+    except ConfigurationError:
+        raise
+    except (SyntaxError, TokenError, TypeError, ValueError) as error:
+        raise ConfigurationError(_unreadable(error, origin)) from error
 
 
-def _find_included(name: str, path: Path | None, where: str) -> Path:
-    for folder in search_path([path] if path else []):
+def _unreadable(error: Exception, origin: str) -> str:
+    """Where gin's parser stopped, and why, in one line."""
+    text, line = str(error), None
+    if isinstance(error, SyntaxError):
+        text, line = error.msg, error.lineno
+    elif isinstance(error, TokenError):
+        text, (line, _) = error.args
+    where = f"{origin}, line {line}" if line else origin
+    # Of a value that is no literal, gin names the token in the last line.
+    cause = text.strip().splitlines()[-1].strip().rstrip(".")
+    return f"{where}: {cause}: a statement is name = value, with text in quotes"
+
+
+def _find_included(name: str, files: Sequence[Path], where: str) -> Path:
+    for folder in search_path(files):
         if (folder / name).is_file():
             return folder / name
     known = [str(p.relative_to(RECIPES)) for p in RECIPES.rglob("*.gin")]
@@ -178,9 +197,7 @@ def _find_included(name: str, path: Path | None, where: str) -> Path:
 
 
 def search_path(files: Iterable[Path]) -> list[Path]:
-    """Where included files are looked for: here, beside the including file, in
-    `gin`.
-    """
+    """Where included files are looked for: here, beside the recipes, in `gin`."""
     return [Path("."), *(path.parent for path in files), RECIPES]
 
 
@@ -196,8 +213,20 @@ def references(value: Any) -> Iterator[Macro | Reference]:
             yield from references(item)
 
 
+def resolved(value: Any, macros: dict[str, Any]) -> Any:
+    """The value with its macros, and theirs, replaced by what they stand for."""
+    if isinstance(value, Macro):
+        if value.name not in macros:
+            return value
+        return resolved(macros[value.name], macros)
+    if isinstance(value, list | tuple) and not isinstance(value, Reference):
+        return type(value)(resolved(item, macros) for item in value)
+    return value
+
+
 def _check_macros(recipe: Recipe) -> None:
     macros = recipe.macros()
+    _check_circles(macros)
     used = {
         reference.name: binding.where
         for binding in recipe.bindings
@@ -220,6 +249,21 @@ def _check_macros(recipe: Recipe) -> None:
                 f"{suggestion(binding.name, known)}"
             )
         _check_knob(binding)
+
+
+def _check_circles(macros: dict[str, Any]) -> None:
+    uses = {
+        name: {item.name for item in references(value) if isinstance(item, Macro)}
+        for name, value in macros.items()
+    }
+    for name in uses:
+        reached = uses[name]
+        while more := {n for r in reached for n in uses.get(r, ())} - reached:
+            reached = reached | more
+        if name in reached:
+            raise ConfigurationError(
+                f"%{name} is defined by itself: set it with --gin_param='{name} = …'"
+            )
 
 
 def _check_knob(binding: Binding) -> None:
