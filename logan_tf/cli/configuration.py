@@ -35,12 +35,18 @@ def apply(recipe: Recipe, gin_params: Sequence[str], modules: Sequence[str]) -> 
             importlib.import_module(module)
         except ImportError as error:
             raise ConfigurationError(
-                f"cannot import --module={module} ({error}): put its folder on "
-                "PYTHONPATH"
+                f"cannot import --module={module} ({first_line(error)}): put its "
+                "folder on PYTHONPATH"
+            ) from error
+        except Exception as error:  # Whatever a module of the user's may raise.
+            raise ConfigurationError(
+                f"--module={module} fails as it is imported "
+                f"({type(error).__name__}: {first_line(error)}): correct it"
             ) from error
     macros = recipe.macros()
     for binding in recipe.bindings:
         _check(binding, macros)
+    _check_required(recipe, macros)
     gin.clear_config()
     for folder in recipes.search_path(recipe.files):
         gin.add_config_file_search_path(str(folder))
@@ -54,8 +60,11 @@ def apply(recipe: Recipe, gin_params: Sequence[str], modules: Sequence[str]) -> 
         raise ConfigurationError(first_line(error)) from error
     finally:
         logging.disable(logging.NOTSET)
-    imports = "".join(f"import {module}\n" for module in modules)
-    return imports + gin.config_str()
+    config = gin.config_str()
+    # gin lists the modules that the recipe imports, not those of the command line.
+    imports = [f"import {module}" for module in dict.fromkeys(modules)]
+    missing = [line for line in imports if line not in config.splitlines()]
+    return "".join(f"{line}\n" for line in missing) + config
 
 
 @contextmanager
@@ -98,13 +107,62 @@ def _check(binding: Binding, macros: dict[str, Any]) -> None:
             f"{recipes.suggestion(binding.parameter, parameters)}"
         )
     hint = _hints(configurable).get(binding.parameter)
-    value = binding.value
-    while isinstance(value, Macro) and value.name in macros:
-        value = macros[value.name]
+    value = recipes.resolved(binding.value, macros)
     if hint is not None and not fits(value, hint):
         raise ConfigurationError(
             f"{binding.where}: {binding.name} must be {_describe(hint)}, not {value!r}"
         )
+
+
+def _check_required(recipe: Recipe, macros: dict[str, Any]) -> None:
+    """Refuses a reference to what lacks an argument.
+
+    gin would find out when it is called, which for a latent step is in the first step
+    of training.
+    """
+    values = {}  # The last binding of a parameter counts.
+    for binding in recipe.bindings:
+        if binding.parameter:
+            configurable = _configurable(binding.selector, binding.where)
+            key = (binding.scope, configurable, binding.parameter)
+            values[key] = recipes.resolved(binding.value, macros), binding.where
+    # What is still a macro is %gin.REQUIRED.
+    bound = {key[1:] for key, (value, _) in values.items() if type(value) is not Macro}
+    for (_, configurable, parameter), (value, where) in values.items():
+        if not isinstance(value, Reference):
+            continue
+        name = value.name.rsplit("/", 1)[-1]
+        called = _configurable(name, where)
+        hint = None if value.evaluate else _hints(configurable).get(parameter)
+        given = 0 if value.evaluate else _num_given(hint)
+        missing = [p for p in _required(called, given) if (called, p) not in bound]
+        if missing:
+            raise ConfigurationError(
+                f"{where}: {name} needs {' and '.join(missing)}: add "
+                f"'{name}.{missing[0]} = …'"
+            )
+
+
+def _num_given(hint: Any) -> int | None:
+    """How many arguments a callable of this type is called with; None: unknown."""
+    for candidate in (hint, *typing.get_args(hint)):
+        arguments = typing.get_args(candidate)
+        if typing.get_origin(candidate) is Callable and isinstance(arguments[0], list):
+            return len(arguments[0])
+    return None
+
+
+def _required(configurable: Callable, num_given: int | None) -> list[str]:
+    """The parameters that have no default and are not among the first, given ones."""
+    if num_given is None:
+        return []
+    parameters = list(inspect.signature(configurable).parameters.values())
+    return [
+        parameter.name
+        for parameter in parameters[num_given:]
+        if (parameter.default is parameter.empty or parameter.default is gin.REQUIRED)
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
 
 
 def _configurable(selector: str, where: str) -> Callable:
@@ -135,7 +193,9 @@ def fits(value: Any, hint: Any) -> bool:
         return any(fits(value, argument) for argument in arguments)
     if hint is None or hint is type(None):
         return value is None
-    if isinstance(value, Macro | Reference):
+    if isinstance(value, Macro) or (isinstance(value, Reference) and value.evaluate):
+        return True
+    if isinstance(value, Reference):
         return hint not in (bool, int, float, str)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
