@@ -43,20 +43,26 @@ def build() -> Run:
 
 
 def train(
-    run: Run, directory: RunDirectory, config: str, progress: bool = True
+    run: Run,
+    directory: RunDirectory,
+    config: str,
+    progress: bool = True,
+    restart: bool = False,
 ) -> None:
     """Trains, resuming where the directory holds a checkpoint.
 
+    Nothing is written or removed before all that can be refused has been.
+
     Args:
       run: just built.
-      directory: of the run, writable.
+      directory: of the run; need not exist.
       config: the whole configuration.
       progress: whether to show a bar.
+      restart: whether to remove what the directory holds of a run.
 
     Raises:
       ConfigurationError, BadDataError, DivergedError: as their names say.
     """
-    _report_changes(directory, config)
     with configuration.building():
         trainer = gin.get_configurable(Trainer)(
             run.experiment,
@@ -65,7 +71,13 @@ def train(
             sample=lambda step, monitor: _draw(run, directory, step, monitor),
             evaluate=lambda step, monitor: _judge(run, directory, step, monitor),
         )
-    trainer.restore()
+    if not restart:
+        _report_changes(directory, config)
+        trainer.restore()
+    trainer.open_data()
+    if restart:
+        directory.clear()
+    directory.prepare()
     directory.write_text(directory.config, config)
     directory.write_text(directory.operative_config, gin.operative_config_str())
     trainer.train(text=gin.markdown(config), progress=progress)

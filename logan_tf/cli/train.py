@@ -25,7 +25,7 @@ def main() -> None:
         gin_files = [str(directory.config)]
     scanned = recipe.read(gin_files, FLAGS.gin_param, FLAGS.module)
     if not FLAGS.dry_run:
-        directory.prepare()
+        directory.require_writable()
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
@@ -34,9 +34,13 @@ def main() -> None:
     if FLAGS.dry_run:
         runs.describe(config)
         return
-    if FLAGS.restart:
-        directory.clear()
-    runs.train(runs.build(), directory, config, progress=FLAGS.progress)
+    runs.train(
+        runs.build(),
+        directory,
+        config,
+        progress=FLAGS.progress,
+        restart=FLAGS.restart,
+    )
 
 
 def _default_run_dir() -> str:

@@ -29,7 +29,8 @@ class Evaluator:
       standing_batches: batches of latents behind the standing statistics, 1 or more.
 
     Raises:
-      ConfigurationError: for numbers out of these ranges.
+      ConfigurationError: for numbers out of these ranges, or latent steps without a
+        latent optimizer.
     """
 
     def __init__(
@@ -42,6 +43,15 @@ class Evaluator:
         if standing_batches < 1:
             raise ConfigurationError(
                 f"standing_batches must be 1 or more, not {standing_batches}"
+            )
+        if latent_steps < 0:
+            raise ConfigurationError(
+                f"evaluation_latent_steps must be 0 or more, not {latent_steps}"
+            )
+        if latent_steps and experiment.latent_optimizer is None:
+            raise ConfigurationError(
+                f"evaluation_latent_steps is {latent_steps}, but Game has no "
+                "latent_optimizer: set it to 0, or give the game one"
             )
         self._experiment = experiment
         self.protocol = protocol(experiment.dataset) if protocol else None

@@ -1,5 +1,6 @@
 """Checkpoints of a run: networks, average, optimizers and the step, by step number."""
 
+from functools import cached_property
 from pathlib import Path
 
 import tensorflow as tf
@@ -28,6 +29,7 @@ class Checkpoints:
         max_to_keep: int = 3,
     ) -> None:
         self.directory = directory
+        self._max_to_keep = max_to_keep
         self._step = step
         # By position: Keras's own tracking misses layers that a network keeps in lists.
         holders = {
@@ -42,10 +44,14 @@ class Checkpoints:
                 for name, holder in holders.items()
             },
         )
-        self._manager = tf.train.CheckpointManager(
+
+    @cached_property
+    def _manager(self) -> tf.train.CheckpointManager:
+        """Takes up, when first something is saved, what the directory then holds."""
+        return tf.train.CheckpointManager(
             self._checkpoint,
-            str(directory),
-            max_to_keep=max_to_keep,
+            str(self.directory),
+            max_to_keep=self._max_to_keep,
             checkpoint_name=_PREFIX,
         )
 

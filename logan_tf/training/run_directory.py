@@ -4,6 +4,7 @@ Imports no TensorFlow: a directory that cannot serve is refused before anything 
 built.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -32,6 +33,20 @@ class RunDirectory:
         self.samples = self.path / "samples"
         self.evaluations = self.path / "evaluations"
 
+    def require_writable(self) -> None:
+        """Tries what `prepare` does and leaves nothing behind.
+
+        Raises:
+          ConfigurationError: if it cannot be written to.
+        """
+        missing = [p for p in (self.path, *self.path.parents) if not p.exists()]
+        try:
+            self.prepare()
+        finally:
+            for path in missing:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+
     def prepare(self) -> None:
         """Creates the directory and tries a file in it.
 
@@ -45,8 +60,7 @@ class RunDirectory:
         except OSError as error:
             raise ConfigurationError(
                 f"cannot write to the run directory {self.path} ({error.strerror}): "
-                "choose "
-                "another with --run_dir"
+                "choose another with --run_dir"
             ) from error
 
     def require(self) -> None:

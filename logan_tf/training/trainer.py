@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
+from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError, DivergedError
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
@@ -77,6 +78,7 @@ class Trainer:
             if every and hook
         ]
         self._checkpoint_every = checkpoint_every
+        self._batches: Iterator[Batch] | None = None
 
     @property
     def step(self) -> int:
@@ -93,6 +95,18 @@ class Trainer:
         if self.checkpoints.steps():
             self.checkpoints.restore()
 
+    def open_data(self) -> None:
+        """Opens the data at the current step; `train` does it where nobody has.
+
+        Raises:
+          ConfigurationError: if there are fewer examples than a step takes.
+          BadDataError: if the data is neither there nor can be prepared.
+        """
+        if self.step < self._total_steps:
+            batches = self._experiment.batches(first_step=self.step)
+            distributed = self._strategy.experimental_distribute_dataset(batches)
+            self._batches = iter(distributed)
+
     def train(self, text: str = "", progress: bool = True) -> None:
         """Trains until `total_steps` are done.
 
@@ -104,6 +118,11 @@ class Trainer:
           DivergedError: at the first NaN or infinity; nothing of that call is saved.
           BadDataError: if a checkpoint cannot be written.
         """
+        if self._batches is None:
+            self.open_data()
+        if self.step % self._log_every and self.step < self._total_steps:
+            # A line that was due only as the last one of a shorter run.
+            self._directory.truncate_metrics(self.step - 1)
         with Monitor(
             self._directory, self.step, self._total_steps, progress
         ) as monitor:
@@ -112,12 +131,10 @@ class Trainer:
                 monitor.say(f"resumed at step {self.step}")
             else:
                 self._call_hooks(monitor)
-            if self.step < self._total_steps:
-                self._loop(monitor)
+            if self._batches is not None:
+                self._loop(self._batches, monitor)
 
-    def _loop(self, monitor: Monitor) -> None:
-        dataset = self._experiment.batches(first_step=self.step)
-        batches = iter(self._strategy.experimental_distribute_dataset(dataset))
+    def _loop(self, batches: Iterator[Batch], monitor: Monitor) -> None:
         num_steps = 1  # The first call traces; its time says nothing about a step's.
         traced = False
         while self.step < self._total_steps:
