@@ -123,18 +123,15 @@ def truncate_events(directory: Path, step: int) -> None:
       step: the last step that stays.
     """
     for path in sorted(directory.glob("events.out.tfevents.*")):
-        kept, dropped = [], 0
+        kept = []
         # A run that was killed leaves a half-written last record.
         with contextlib.suppress(tf.errors.DataLossError):
             for record in tf.data.TFRecordDataset(str(path)):
                 event = tf.compat.v1.Event.FromString(record.numpy())
-                if event.step > step:
-                    dropped += 1
-                else:
+                if event.step <= step:
                     kept.append(record.numpy())
-        if dropped or not kept:
-            temporary = path.with_name(f".{path.name}")
-            with tf.io.TFRecordWriter(str(temporary)) as writer:
-                for record in kept:
-                    writer.write(record)
-            temporary.replace(path)
+        temporary = path.with_name(f".{path.name}")
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            for record in kept:
+                writer.write(record)
+        temporary.replace(path)
