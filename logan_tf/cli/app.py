@@ -35,7 +35,8 @@ def run(main: Callable[[], None], about: str) -> NoReturn:
         _parse(sys.argv)
         main()
     except (ConfigurationError, BadDataError, DivergedError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        # gin appends lines that say in which call of which object.
+        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
         sys.exit(error.exit_code)
     sys.exit(0)
 

@@ -29,6 +29,8 @@ def main() -> None:
     output = Path(FLAGS.output)
     if not output.parent.is_dir():
         raise ConfigurationError(f"there is no folder {output.parent}: make it first")
+    if output.is_dir():
+        raise ConfigurationError(f"{output} is a folder: choose another --output")
     run, _, step = opened.open_run()
     samples = run.evaluator.sample(
         FLAGS.num,
