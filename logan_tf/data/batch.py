@@ -8,7 +8,7 @@ import tensorflow as tf
 from logan_tf.data import random_access
 from logan_tf.errors import ConfigurationError
 
-_LATENTS, _FAKE_LABELS, _EXAMPLES = 0, 1, 2  # Streams of a step's seed.
+_LATENTS, _FAKE_LABELS = 0, 1  # Streams of a step's seed.
 _INT64 = range(-(2**63), 2**63)
 
 Prior = Callable[[tuple[int, ...], tf.Tensor], tf.Tensor]
@@ -121,16 +121,13 @@ def batches(
     examples = dataset.examples(
         seed=(seed, attempt), first=first_step * per_step, count=per_step
     )
-    num_classes = dataset.num_classes
-    run_seed = tf.constant((seed, attempt), tf.int64)
+    run_seed, num_classes = tf.constant((seed, attempt), tf.int64), dataset.num_classes
 
     def fakes(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        step_seed = random_access.derive_seed(run_seed, step)
+        latent_seed = random_access.derive_seed(run_seed, step, _LATENTS)
+        label_seed = random_access.derive_seed(run_seed, step, _FAKE_LABELS)
         shape = (batch_size, latents_per_step)
-        latents = prior(
-            (*shape, latent_dim), random_access.derive_seed(step_seed, _LATENTS)
-        )
-        label_seed = random_access.derive_seed(step_seed, _FAKE_LABELS)
+        latents = prior((*shape, latent_dim), latent_seed)
         return latents, _uniform_labels(shape, label_seed, num_classes)
 
     def assemble(real: tuple, fake: tuple) -> Batch:
@@ -140,9 +137,13 @@ def batches(
 
     steps = random_access.chunks(fakes, first=first_step, count=1)
     pipeline = tf.data.Dataset.zip(examples, steps).map(assemble)
+    return _deterministic(pipeline).prefetch(tf.data.AUTOTUNE)
+
+
+def _deterministic(pipeline: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = True
-    return pipeline.with_options(options).prefetch(tf.data.AUTOTUNE)
+    return pipeline.with_options(options)
 
 
 def _uniform_labels(shape: tuple, seed: tf.Tensor, num_classes: int) -> tf.Tensor:
