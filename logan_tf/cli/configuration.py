@@ -98,7 +98,7 @@ def _check(binding: Binding, macros: dict[str, Any]) -> None:
     if not binding.parameter:
         return
     configurable = _configurable(binding.selector, binding.where)
-    parameters = inspect.signature(configurable).parameters
+    parameters = _parameters(configurable)
     variadic = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     if binding.parameter not in parameters and not variadic:
         raise ConfigurationError(
@@ -156,10 +156,9 @@ def _required(configurable: Callable, num_given: int | None) -> list[str]:
     """The parameters that have no default and are not among the first, given ones."""
     if num_given is None:
         return []
-    parameters = list(inspect.signature(configurable).parameters.values())
     return [
         parameter.name
-        for parameter in parameters[num_given:]
+        for parameter in list(_parameters(configurable).values())[num_given:]
         if (parameter.default is parameter.empty or parameter.default is gin.REQUIRED)
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
@@ -178,10 +177,21 @@ def _configurable(selector: str, where: str) -> Callable:
         ) from error
 
 
+def _called(configurable: Callable) -> Callable:
+    """The function that a call runs, freed from gin's wrapper, which takes anything."""
+    is_class = inspect.isclass(configurable)
+    return inspect.unwrap(configurable.__init__ if is_class else configurable)
+
+
+def _parameters(configurable: Callable) -> dict[str, inspect.Parameter]:
+    parameters = list(inspect.signature(_called(configurable)).parameters.values())
+    own = parameters[1:] if inspect.isclass(configurable) else parameters
+    return {parameter.name: parameter for parameter in own}
+
+
 def _hints(configurable: Callable) -> dict[str, Any]:
-    target = configurable.__init__ if inspect.isclass(configurable) else configurable
     try:
-        return typing.get_type_hints(inspect.unwrap(target))
+        return typing.get_type_hints(_called(configurable))
     except (NameError, TypeError):
         return {}
 

@@ -235,10 +235,9 @@ def _check_macros(recipe: Recipe) -> None:
     }
     for name, where in used.items():
         if name not in macros:
-            raise ConfigurationError(
-                f"{where}: %{name} has no value{suggestion(name, macros)}; set it with "
-                f"--gin_param='{name} = …'"
-            )
+            remedy = suggestion(name, {*KNOBS, *macros})
+            remedy = remedy or f": set it with --gin_param='{name} = …'"
+            raise ConfigurationError(f"{where}: %{name} has no value{remedy}")
     for binding in recipe.bindings:
         if binding.parameter:
             continue
