@@ -1,10 +1,17 @@
-"""Fixtures for tests that compare gradients with finite differences."""
+"""Fixtures for tests of several folders: finite differences, commands."""
 
+import importlib
+import io
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
+from absl import flags
 
 
 @pytest.fixture
@@ -39,3 +46,57 @@ def central_difference() -> Callable:
         return (values[0] - values[1]) / (2 * h)
 
     return slope
+
+
+class Result(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def shared_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_dir(shared_dir: Path) -> str:
+    """Where TFDS keeps the digits; the first test that needs them makes them."""
+    return str(shared_dir / "data")
+
+
+@pytest.fixture(scope="session")
+def command(shared_dir: Path) -> Callable[..., Result]:
+    """(name, *arguments) → `Result` of bin/<name>, run in this process."""
+
+    def run(name: str, *arguments: str) -> Result:
+        from logan_tf.cli import app
+
+        _forget_flags()
+        module = importlib.import_module(f"logan_tf.cli.{name}")
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [f"bin/{name}", *map(str, arguments)])
+            patch.setenv("LOGAN_TF_CACHE", str(shared_dir / "cache"))
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            with pytest.raises(SystemExit) as exit_:
+                app.run(module.main, module.__doc__ or "")
+        return Result(exit_.value.code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+def _forget_flags() -> None:
+    """Flags are global in absl, and two commands define the same names."""
+    for name in list(flags.FLAGS):
+        owner = flags.FLAGS.find_module_defining_flag(name)
+        if owner.startswith("logan_tf.cli"):
+            delattr(flags.FLAGS, name)
+            sys.modules.pop(owner, None)
