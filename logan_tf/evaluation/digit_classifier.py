@@ -32,7 +32,9 @@ LEAST_SIZE = 8
 class DigitArrays(Protocol):
     """What the classifier needs of `logan_tf.data.digits.Digits`."""
 
-    shape: tuple[int, ...]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(size, size, 1)."""
 
     def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 [n, size, size, 1] and labels int32 [n] of 'train' or 'test'."""

@@ -37,20 +37,28 @@ def test_reads_held_out_digits_of_other_sizes(size, data_dir, tmp_path):
     assert larger.accuracy >= 0.98
 
 
-def test_training_uses_the_train_split_only(digits, quick, tmp_path):
-    class Swapped:
-        shape = digits.shape
+class Fewer:
+    """The digits with only the first 64 of one split."""
 
-        def arrays(self, split):
-            images, labels = digits.arrays(split)
-            return (images, labels) if split == "train" else (images[:1], labels[:1])
+    def __init__(self, digits, split):
+        self.shape = digits.shape
+        self._digits = digits
+        self._split = split
 
-    whole = digit_classifier.load_or_train(digits, cache_dir=tmp_path, recipe=quick)
-    swapped = digit_classifier.load_or_train(
-        Swapped(), cache_dir=tmp_path, recipe=quick
+    def arrays(self, split):
+        images, labels = self._digits.arrays(split)
+        return (images[:64], labels[:64]) if split == self._split else (images, labels)
+
+
+def test_training_uses_the_train_split_only_and_the_hash_both(digits, quick, tmp_path):
+    whole, fewer_trained, fewer_held_out = (
+        digit_classifier.load_or_train(data, cache_dir=tmp_path, recipe=quick)
+        for data in (digits, Fewer(digits, "train"), Fewer(digits, "test"))
     )
-    assert whole.weights_hash == swapped.weights_hash
-    assert whole.recipe_hash != swapped.recipe_hash
+    assert whole.weights_hash == fewer_held_out.weights_hash
+    assert whole.weights_hash != fewer_trained.weights_hash
+    hashes = {c.recipe_hash for c in (whole, fewer_trained, fewer_held_out)}
+    assert len(hashes) == 3
 
 
 def test_two_trainings_give_the_same_bits_whatever_the_global_seeds(digits):
