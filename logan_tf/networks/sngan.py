@@ -5,8 +5,8 @@ the reverse. At 32×32, width 64 and 128 latents they have 3,812,355 and 2,935,8
 parameters.
 
 Differences from the table:
-- the smallest feature map is a third halving of the image, rounded up (4 for 32 and 28,
-  2 for 16, 8 for 64), where the paper has M_g = 4 and 6 for its two sizes;
+- any image of 4 to 7 pixels times a power of two, halved until 4 to 7 are left (the
+  paper's M_g: 4 for 32, 6 for 48); each halving doubles the width;
 - the score is one logit, where CS-GAN's public code has two;
 - kernels start from a truncated normal of σ = 1/√fan_in (before truncation) as in
   CS-GAN.
@@ -22,16 +22,14 @@ from logan_tf.layers.activations import leaky_relu, relu
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.spectral_normalization import SpectralConv2D, SpectralDense
 
-SMALLEST, LARGEST = 16, 64
-
 
 class Generator(keras.Model):
     """Latents [batch, latent_dim] → images [batch, size, size, channels] in [−1, 1].
 
     Args:
-      image_size: 16 to 64.
+      image_size: 4, 5, 6 or 7 times 2, 4, 8, 16, …: 16, 28, 32, 48 and 64, say.
       channels: of the images.
-      width: of the last hidden feature map; the others are 2, 4 and 8 times as wide.
+      width: of the largest feature map; each map of half the size has twice as many.
       latent_dim: length of a latent vector.
     """
 
@@ -44,26 +42,28 @@ class Generator(keras.Model):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        sizes = _feature_map_sizes(image_size)
-        start = (sizes[-1], sizes[-1], 8 * width)
+        widths = _widths(image_size, width)
+        size = image_size >> len(widths)
+        channels_in = 2 * widths[-1]
+        start = (size, size, channels_in)
         self._project = keras.layers.Dense(
             math.prod(start), kernel_initializer=_initializer(latent_dim)
         )
         self._reshape = keras.layers.Reshape(start)
         self._upsample, self._normalize = [], []
-        for index, factor in ((2, 4), (1, 2), (0, 1)):
+        for channels_out in reversed(widths):
+            initializer = _initializer(4 * 4 * channels_in)
             self._upsample.append(
                 keras.layers.Conv2DTranspose(
-                    factor * width,
+                    channels_out,
                     kernel_size=4,
                     strides=2,
                     padding="same",
-                    # The kernel's overhang decides between an even and an odd size.
-                    output_padding=1 if sizes[index] % 2 else None,
-                    kernel_initializer=_initializer(4 * 4 * 2 * factor * width),
+                    kernel_initializer=initializer,
                 )
             )
             self._normalize.append(BatchNormalization())
+            channels_in = channels_out
         self._to_image = keras.layers.Conv2D(
             channels, 3, padding="same", kernel_initializer=_initializer(9 * width)
         )
@@ -86,9 +86,9 @@ class Discriminator(keras.Model):
     number.
 
     Args:
-      image_size: 16 to 64.
+      image_size: as the generator's.
       channels: of the images.
-      width: of the first feature map; the last is 8 times as wide.
+      width: of the largest feature map; each map of half the size has twice as many.
       slope: of the leaky ReLUs' negative part.
     """
 
@@ -100,24 +100,22 @@ class Discriminator(keras.Model):
         slope: float = 0.1,
     ) -> None:
         super().__init__()
-        _feature_map_sizes(image_size)
+        widths = _widths(image_size, width)
         self.image_shape = (image_size, image_size, channels)
         self.slope = slope
-        self._convolutions, inputs = [], channels
-        for factor in (1, 2, 4):
+        self._convolutions, channels_in = [], channels
+        for channels_out in widths:
             self._convolutions += [
-                _spectral_convolution(inputs, factor * width, kernel_size=3, stride=1),
-                _spectral_convolution(
-                    factor * width, factor * width, kernel_size=4, stride=2
-                ),
+                _convolution(channels_in, channels_out, kernel_size=3, stride=1),
+                _convolution(channels_out, channels_out, kernel_size=4, stride=2),
             ]
-            inputs = factor * width
-            # Each pair widens as it begins, not as it halves the map.
+            channels_in = channels_out
+        channels_out = 2 * channels_in
         self._convolutions.append(
-            _spectral_convolution(inputs, 8 * width, kernel_size=3, stride=1)
+            _convolution(channels_in, channels_out, kernel_size=3, stride=1)
         )
         self._flatten = keras.layers.Flatten()
-        features = _feature_map_sizes(image_size)[-1] ** 2 * 8 * width
+        features = (image_size >> len(widths)) ** 2 * channels_out
         self._score = SpectralDense(1, kernel_initializer=_initializer(features))
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
@@ -128,24 +126,25 @@ class Discriminator(keras.Model):
         return tf.squeeze(self._score(self._flatten(x)), -1)
 
 
-def _feature_map_sizes(image_size: int) -> list[int]:
-    """The image's size and those after each of three halvings, rounded up."""
-    if not SMALLEST <= image_size <= LARGEST:
+def _widths(image_size: int, width: int) -> list[int]:
+    """The width of each feature map that is halved, from the image's size downwards."""
+    widths, size = [], image_size
+    while size > 7 and size % 2 == 0:
+        widths.append(width * 2 ** len(widths))
+        size //= 2
+    if not widths or not 4 <= size <= 7:
         raise ConfigurationError(
-            f"sngan takes images of {SMALLEST} to {LARGEST} pixels a side, not "
-            f"{image_size}: choose another image_size"
+            "sngan takes image sizes that are 4 to 7 times a power of two (16, 28, 32, "
+            f"48, 64, …), not {image_size}: choose another image_size"
         )
-    sizes = [image_size]
-    for _ in range(3):
-        sizes.append(math.ceil(sizes[-1] / 2))
-    return sizes
+    return widths
 
 
 def _initializer(fan_in: int) -> keras.initializers.Initializer:
     return keras.initializers.TruncatedNormal(stddev=1 / math.sqrt(fan_in))
 
 
-def _spectral_convolution(
+def _convolution(
     inputs: int, outputs: int, *, kernel_size: int, stride: int
 ) -> SpectralConv2D:
     return SpectralConv2D(
