@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import gin
+from logan_tf import atomic_file
 from logan_tf.cli import configuration
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import Metrics, Receipt, write_evaluation
@@ -78,8 +79,8 @@ def train(
     if restart:
         directory.clear()
     directory.prepare()
-    directory.write_text(directory.config, config)
-    directory.write_text(directory.operative_config, gin.operative_config_str())
+    atomic_file.write_text(directory.config, config)
+    atomic_file.write_text(directory.operative_config, gin.operative_config_str())
     trainer.train(text=gin.markdown(config), progress=progress)
 
 

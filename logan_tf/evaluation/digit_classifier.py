@@ -21,8 +21,9 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation import atomic_file, digit_network
+from logan_tf.evaluation import digit_network
 from logan_tf.evaluation.digit_network import TrainingRecipe
 
 LEAST_ACCURACY = 0.98

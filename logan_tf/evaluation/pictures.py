@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import atomic_file
 from logan_tf.evaluation.metrics import HIGH_QUALITY_SIGMAS
 
 _COMFORTABLE_SIDE = 640  # pixels of a grid's longer side, about

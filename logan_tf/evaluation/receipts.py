@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation import atomic_file
 
 Metrics = dict[str, dict[str, Any]]
 """Metric name -> {"value": number, and what else belongs to it}."""
@@ -71,8 +71,7 @@ def write_evaluation(
     """
     contents = {"receipt": dataclasses.asdict(receipt), "metrics": metrics}
     text = json.dumps(contents, indent=2, allow_nan=False) + "\n"
-    with atomic_file.replacing(path) as file:
-        file.write(text.encode())
+    atomic_file.write_text(path, text)
 
 
 def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:

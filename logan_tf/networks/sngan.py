@@ -128,7 +128,8 @@ class Discriminator(keras.Model):
 
 def _widths(image_size: int, width: int) -> list[int]:
     """The width of each feature map that is halved, from the image's size downwards."""
-    widths, size = [], image_size
+    widths: list[int] = []
+    size = image_size
     while size > 7 and size % 2 == 0:
         widths.append(width * 2 ** len(widths))
         size //= 2

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
 
 _RECIPE = "# Recipe: "
@@ -68,8 +69,7 @@ class RunDirectory:
         if not self.config.is_file():
             raise ConfigurationError(
                 f"{self.path} is not a run directory (it has no config.gin): give "
-                "that of "
-                "a bin/train run with --run_dir"
+                "that of a bin/train run with --run_dir"
             )
 
     def require_checkpoint(self) -> None:
@@ -107,12 +107,6 @@ class RunDirectory:
         for path in (self.config, self.operative_config, self.metrics):
             path.unlink(missing_ok=True)
 
-    def write_text(self, path: Path, text: str) -> None:
-        """Writes a file whole or not at all."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-
     def sample_path(self, step: int) -> Path:
         """Where the grid of a step lies, `samples/step-00002000.png`."""
         return self.samples / f"step-{step:08d}.png"
@@ -122,9 +116,7 @@ class RunDirectory:
         return self.evaluations / f"step-{step:08d}{variant}.json"
 
     def truncate_metrics(self, step: int) -> None:
-        """Drops the lines of `metrics.jsonl` past a step, and a half-written last
-        one.
-        """
+        """Drops the lines of `metrics.jsonl` past a step, and a half-written one."""
         if not self.metrics.is_file():
             return
         kept = []
@@ -135,4 +127,4 @@ class RunDirectory:
             except (ValueError, KeyError, TypeError):
                 break
             kept.append(line + "\n")
-        self.write_text(self.metrics, "".join(kept))
+        atomic_file.write_text(self.metrics, "".join(kept))

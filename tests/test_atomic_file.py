@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from logan_tf.evaluation import atomic_file
+from logan_tf import atomic_file
 
 
 def test_replaces_the_file_when_the_block_ends(tmp_path):
