@@ -88,7 +88,7 @@ def test_nothing_but_the_standing_statistics_changes():
         v.path for v in generator.variables if np.any(np.array(v) != before[v.path])
     }
     assert changed == {p for p in before if "standing" in p}
-    assert len(changed) == 6
+    assert len(changed) == 4
 
 
 def test_no_batches_are_an_error(generator):
