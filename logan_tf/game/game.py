@@ -144,33 +144,50 @@ class Game:
             )
             losses = self._scaled(self.objective(real_logits, fake_logits))
         gradients, metrics = {}, self._move_metrics(move, fake_logits)
-        for player in players:
-            loss = getattr(losses, player)
-            direct, cotangent = outer.gradient(
-                loss,
-                ([variable.value for variable in self.variables(player)], move.latents),
-                unconnected_gradients="zero",
-            )
-            second_order = self._through_move(player, move, cotangent, inner)
-            gradients[player] = [
-                a + b for a, b in zip(direct, second_order, strict=True)
-            ]
-            norm = tf.linalg.global_norm(gradients[player])
-            metrics[f"{player}_loss"] = _all_replicas(loss + move.regularizer)
-            metrics[f"{player}_gradient_norm"] = norm
-            metrics[f"{player}_second_order_share"] = tf.math.divide_no_nan(
-                tf.linalg.global_norm(second_order), norm
-            )
-        if GENERATOR in players:
-            slope = tf.sign(outer.gradient(losses.generator, fake_logits))
-            # ∂f/∂z' along Δz, which is along ∂f/∂z: negative where the slope turned
-            # round.
-            along = tf.reduce_sum(slope[:, None] * cotangent * move.delta, axis=-1)
-            metrics["overshoot_fraction"] = _share(along < 0)
         if DISCRIMINATOR in players:
             metrics["real_score"] = tf.reduce_mean(real_logits)
             metrics["fake_score"] = tf.reduce_mean(fake_logits)
+        for player in players:
+            loss = getattr(losses, player)
+            gradients[player], of_player = self._gradient(
+                player, loss, fake_logits, move, inner, outer
+            )
+            metrics |= of_player
         return Outcome(gradients, metrics)
+
+    def _gradient(
+        self,
+        player: str,
+        loss: tf.Tensor,
+        fake_logits: tf.Tensor,
+        move: _Move,
+        inner: tf.GradientTape,
+        outer: tf.GradientTape,
+    ) -> tuple[list[tf.Tensor], Metrics]:
+        """A player's gradient, and what there is to watch in it."""
+        variables = [variable.value for variable in self.variables(player)]
+        direct, cotangent, slope = outer.gradient(
+            loss,
+            (variables, move.latents, fake_logits),
+            unconnected_gradients="zero",
+        )
+        second_order = self._through_move(player, move, cotangent, inner)
+        gradient = [a + b for a, b in zip(direct, second_order, strict=True)]
+        norm = tf.linalg.global_norm(gradient)
+        metrics = {
+            f"{player}_loss": _all_replicas(loss + move.regularizer),
+            f"{player}_gradient_norm": norm,
+            f"{player}_second_order_share": tf.math.divide_no_nan(
+                tf.linalg.global_norm(second_order), norm
+            ),
+        }
+        if player == GENERATOR:
+            # ∂f/∂z' along Δz, which is along ∂f/∂z: negative where the slope turned
+            # round.
+            uphill = tf.sign(slope)[:, None] * cotangent
+            along = tf.reduce_sum(uphill * move.delta, axis=-1)
+            metrics["overshoot_fraction"] = _share(along < 0)
+        return gradient, metrics
 
     def _move(self, latents: tf.Tensor, labels: tf.Tensor) -> _Move:
         """The latent step; z' = z and R_z = 0 where there is none."""
