@@ -248,7 +248,7 @@ class Game:
 def _share(condition: tf.Tensor) -> tf.Tensor:
     """The share of True; 0 of an empty tensor."""
     hits = tf.reduce_sum(tf.cast(condition, tf.float32))
-    return tf.math.divide_no_nan(hits, float(condition.shape.num_elements() or 0))
+    return tf.math.divide_no_nan(hits, tf.cast(tf.size(condition), tf.float32))
 
 
 def _num_replicas() -> int:
