@@ -1,0 +1,117 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from logan_tf.game import objectives
+
+_RNG = np.random.default_rng(0)
+_REAL, _FAKE = _RNG.normal(0, 2, 9), _RNG.normal(0, 2, 9)
+_ALL = ("hinge", "wasserstein", "non_saturating", "minimax", "least_squares")
+
+every = pytest.mark.parametrize("name", _ALL)
+
+
+def _log_sigmoid(x):
+    """ln σ(x) = −ln(1 + e⁻ˣ), and x where e⁻ˣ would overflow."""
+    return np.array([-math.log1p(math.exp(-v)) if v > -500 else v for v in x])
+
+
+def _oracle(name, real, fake):
+    """(discriminator's loss, generator's loss) in NumPy."""
+    if name == "hinge":
+        margins = np.clip(1 - real, 0, None), np.clip(1 + fake, 0, None)
+        return margins[0].mean() + margins[1].mean(), -fake.mean()
+    if name == "wasserstein":
+        return fake.mean() - real.mean(), -fake.mean()
+    if name == "least_squares":
+        discriminator = ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2
+        return discriminator, ((fake - 1) ** 2).mean() / 2
+    discriminator = -_log_sigmoid(real).mean() - _log_sigmoid(-fake).mean()
+    if name == "minimax":
+        return discriminator, _log_sigmoid(-fake).mean()
+    return discriminator, -_log_sigmoid(fake).mean()
+
+
+def _losses(name, real, fake, dtype=tf.float64):
+    return getattr(objectives, name)(tf.constant(real, dtype), tf.constant(fake, dtype))
+
+
+@every
+def test_against_numpy(name):
+    losses = _losses(name, _REAL, _FAKE)
+    np.testing.assert_allclose(losses, _oracle(name, _REAL, _FAKE), 1e-12)
+
+
+@every
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_extreme_scores_stay_finite_and_exact(name, dtype):
+    extreme = np.array([1e4, -1e4, 100.0, -100.0, 0.0])
+    real, fake = tf.constant(extreme, dtype), tf.constant(extreme[::-1].copy(), dtype)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch((real, fake))
+        losses = getattr(objectives, name)(real, fake)
+    np.testing.assert_allclose(losses, _oracle(name, extreme, extreme[::-1]), 1e-5)
+    for loss in losses:
+        for gradient in tape.gradient(loss, (real, fake)):
+            assert gradient is None or np.all(np.isfinite(gradient))
+
+
+@every
+def test_gradients_against_finite_differences(name):
+    logits = tf.constant(_REAL), tf.constant(_FAKE)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        losses = getattr(objectives, name)(*logits)
+    h = 1e-6
+    for player in (0, 1):
+        gradients = tape.gradient(losses[player], logits, unconnected_gradients="zero")
+        for which, gradient in enumerate(gradients):
+            for index in range(len(_REAL)):
+                values = []
+                for sign in (1, -1):
+                    moved = [_REAL.copy(), _FAKE.copy()]
+                    moved[which][index] += sign * h
+                    values.append(_oracle(name, *moved)[player])
+                slope = (values[0] - values[1]) / (2 * h)
+                np.testing.assert_allclose(gradient[index], slope, atol=1e-8)
+
+
+@every
+def test_generator_reads_no_real_scores(name):
+    """`Game.play` relies on it where the generator plays alone."""
+    real = tf.constant(_REAL)
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        loss = getattr(objectives, name)(real, tf.constant(_FAKE)).generator
+    assert tape.gradient(loss, real) is None
+
+
+@every
+@pytest.mark.parametrize(
+    ("real", "fake", "named"),
+    [((4, 1), (4,), "real"), ((4,), (4, 1), "fake"), ((), (4,), "real")],
+)
+def test_other_ranks_are_refused(name, real, fake, named):
+    with pytest.raises(ValueError, match=f"{named}_logits must have shape"):
+        _losses(name, np.zeros(real), np.zeros(fake))
+
+
+@every
+def test_batches_of_different_size(name):
+    losses = _losses(name, _REAL[:4], _FAKE)
+    np.testing.assert_allclose(losses, _oracle(name, _REAL[:4], _FAKE), 1e-12)
+
+
+def test_generator_loss_is_a_poisson_likelihood():
+    """Appendix D: −ln p(k = 0) = −D(G(z)) for Poisson events of rate −D(G(z))."""
+
+    def probability(k, rate):
+        return rate**k * math.exp(-rate) / math.factorial(k)
+
+    fake = -np.abs(_FAKE)
+    expected = np.mean([-math.log(probability(0, -score)) for score in fake])
+    for name in ("hinge", "wasserstein"):
+        loss = _losses(name, _REAL, fake).generator
+        np.testing.assert_allclose(loss, expected, 1e-12)

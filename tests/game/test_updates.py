@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from logan_tf.data.batch import Batch
+from logan_tf.errors import ConfigurationError
+from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Outcome, Round
+from logan_tf.game.updates import Alternating, Simultaneous
+from logan_tf.layers.spectral_normalization import normalized_layers
+
+_LEARNING_RATE = 0.05
+
+
+class _Log:
+    """A game and an optimizer that write down who does what with which round."""
+
+    def __init__(self):
+        self.events = []
+        self.plays = 0
+
+    def advance_spectral_norms(self):
+        self.events.append("advance")
+
+    def play(self, round_, players):
+        self.plays += 1
+        real = int(round_.images[0, 0]), int(round_.labels[0])
+        fake = int(round_.latents[0, 0]), int(round_.fake_labels[0])
+        self.events.append(("play", tuple(players), real, fake))
+        metrics = {f"{player}_loss": self.plays for player in players}
+        gradients = {player: [self.plays] for player in players}
+        return Outcome(gradients, metrics | {"delta_z_norm": self.plays})
+
+    def apply(self, player, gradients):
+        self.events.append(("apply", player, *gradients))
+        return 10 * self.plays
+
+
+def _numbered_batch(schedule):
+    """Images 0, 1, …; labels 100, 101, …; latents and fake labels alike."""
+    images = tf.range(schedule.images_per_step)[None, :]
+    latents = tf.range(schedule.latents_per_step)[None, :]
+    return Batch(images[..., None], 100 + images, latents[..., None], 100 + latents)
+
+
+def test_simultaneous_plays_once():
+    log, schedule = _Log(), Simultaneous()
+    assert (schedule.images_per_step, schedule.latents_per_step) == (1, 1)
+    metrics = schedule(log, _numbered_batch(schedule), log.apply)
+    assert log.events == [
+        "advance",
+        ("play", PLAYERS, (0, 100), (0, 100)),
+        ("apply", DISCRIMINATOR, 1),
+        ("apply", GENERATOR, 1),
+    ]
+    assert metrics == {
+        "discriminator_loss": 1,
+        "generator_loss": 1,
+        "delta_z_norm": 1,
+        "discriminator_update_norm": 10,
+        "generator_update_norm": 10,
+    }
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_alternating_draws_afresh_for_each_update(n):
+    log, schedule = _Log(), Alternating(n)
+    assert (schedule.images_per_step, schedule.latents_per_step) == (n, n + 1)
+    metrics = schedule(log, _numbered_batch(schedule), log.apply)
+    expected = []
+    for i in range(n):
+        expected += [
+            "advance",
+            ("play", (DISCRIMINATOR,), (i, 100 + i), (i, 100 + i)),
+            ("apply", DISCRIMINATOR, i + 1),
+        ]
+    last = log.events[-2][2]  # The generator ignores its real images.
+    expected += [
+        "advance",
+        ("play", (GENERATOR,), last, (n, 100 + n)),
+        ("apply", GENERATOR, n + 1),
+    ]
+    assert log.events == expected
+    assert metrics == {
+        "discriminator_loss": n,
+        "generator_loss": n + 1,
+        "delta_z_norm": n + 1,
+        "discriminator_update_norm": 10 * n,
+        "generator_update_norm": 10 * (n + 1),
+    }
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_too_few_discriminator_steps(n):
+    with pytest.raises(ConfigurationError, match="discriminator_steps must be 1"):
+        Alternating(n)
+
+
+def _batch(schedule):
+    rng = np.random.default_rng(7)
+    images, latents = schedule.images_per_step, schedule.latents_per_step
+    return Batch(
+        tf.constant(rng.normal(size=(8, images, 3))),
+        tf.zeros((8, images), tf.int32),
+        tf.constant(rng.uniform(-1, 1, (8, latents, 6))),
+        tf.zeros((8, latents), tf.int32),
+    )
+
+
+def _run(schedule, game):
+    """One training step by gradient descent; metrics."""
+
+    def apply(player, gradients):
+        changes = [_LEARNING_RATE * gradient for gradient in gradients]
+        for variable, change in zip(game.variables(player), changes, strict=True):
+            variable.assign_sub(change)
+        return tf.linalg.global_norm(changes)
+
+    return schedule(game, _batch(schedule), apply)
+
+
+def _power_iteration(layers):
+    """Advances every vector in NumPy."""
+    for layer in layers:
+        matrix = np.array(layer.kernel)
+        vector = matrix.T @ (matrix @ np.array(layer.spectral_norm.vector))
+        layer.spectral_norm.vector.assign(vector / np.linalg.norm(vector))
+
+
+def _plain_run(plain, moves, batch):
+    """The same step by hand: `moves` is a list of (index, players)."""
+    layers = normalized_layers(plain.pair[DISCRIMINATOR])
+    assert len(layers) == 2
+    for index, players in moves:
+        _power_iteration(layers)
+        images = batch.images[:, min(index, batch.images.shape[1] - 1)]
+        gradients = plain.gradients(Round(images, None, batch.latents[:, index], None))
+        for player in players:
+            variables = plain.pair[player].trainable_variables
+            for variable, gradient in zip(variables, gradients[player], strict=True):
+                variable.assign_sub(_LEARNING_RATE * gradient)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "moves"),
+    [
+        (Simultaneous(), [(0, PLAYERS)]),
+        (Alternating(1), [(0, [DISCRIMINATOR]), (1, [GENERATOR])]),
+        (
+            Alternating(2),
+            [(0, [DISCRIMINATOR]), (1, [DISCRIMINATOR]), (2, [GENERATOR])],
+        ),
+    ],
+)
+def test_weights_after_a_step(schedule, moves, smooth, settings, plain_game):
+    """Both players' gradients at the same point, or each after the other's update."""
+    pair, _ = smooth
+    variables = pair[0].variables + pair[1].variables
+    start = [np.array(v) for v in variables]
+    metrics = _run(schedule, settings().game(pair))
+    found = [np.array(v) for v in variables]
+    for variable, value in zip(variables, start, strict=True):
+        variable.assign(value)
+    _plain_run(plain_game(pair, settings()), moves, _batch(schedule))
+    for variable, value, before in zip(variables, found, start, strict=True):
+        np.testing.assert_allclose(value, variable, atol=2e-6, err_msg=variable.path)
+        moved = np.abs(value - before).max()
+        # A bias before batch norm has no gradient; a vector of one number is 1.
+        still = "standing" in variable.path or variable is pair[0].project.bias
+        if variable.shape != (1,):
+            assert (moved > 1e-5) != still, variable.path
+    for player in PLAYERS:
+        squares = [
+            np.sum((a - b) ** 2)
+            for v, a, b in zip(variables, found, start, strict=True)
+            if any(v is w for w in settings().game(pair).variables(player))
+        ]
+        if (player, len(moves)) != (DISCRIMINATOR, 3):
+            norm = metrics[f"{player}_update_norm"]
+            np.testing.assert_allclose(norm, np.sqrt(np.sum(squares)), 1e-6)
