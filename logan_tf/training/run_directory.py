@@ -120,7 +120,7 @@ class RunDirectory:
         if not self.metrics.is_file():
             return
         kept = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+        for line in self.metrics.read_text("utf-8", errors="replace").splitlines():
             try:
                 if json.loads(line)["step"] > step:
                     break
