@@ -1,0 +1,154 @@
+"""Experiments small enough to train in a test."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from logan_tf.data import pictures
+from logan_tf.data.points import Ring
+from logan_tf.game import objectives
+from logan_tf.game.game import Game
+from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
+from logan_tf.game.updates import Alternating
+from logan_tf.networks import mlp, sngan
+from logan_tf.training.averaging import ExponentialMovingAverage
+from logan_tf.training.experiment import Experiment
+
+
+class TenPictures:
+    """So few that a batch of four meets the end of an epoch in its third step."""
+
+    shape = (16, 16, 3)
+    num_classes = 10
+
+    def examples(self, *, seed, first, count):
+        images = np.random.default_rng(0).integers(0, 256, (10, *self.shape))
+        return pictures.shuffled_examples(
+            images.astype(np.uint8),
+            np.arange(10, dtype=np.int32),
+            seed=seed,
+            first=first,
+            count=count,
+            flip=True,
+        )
+
+
+class BrokenRing(Ring):
+    """Its points are NaN from one on."""
+
+    def __init__(self, first_broken: int) -> None:
+        super().__init__()
+        self.first_broken = first_broken
+
+    def examples(self, *, seed, first, count):
+        points = super().examples(seed=seed, first=first, count=count)
+        numbers = tf.data.Dataset.range(first, tf.int64.max, count)
+
+        def broken(number, point):
+            lost = number + tf.range(count, dtype=tf.int64) >= self.first_broken
+            return tf.where(lost[:, None], np.nan, point[0]), point[1]
+
+        return tf.data.Dataset.zip(numbers, points).map(broken)
+
+
+def _game(generator, discriminator) -> Game:
+    step = LatentOptimizer(lambda g: natural_gradient_step(g, 0.9, 0.1), fraction=0.8)
+    # Not the hinge, whose score has a bias without a gradient.
+    return Game(
+        generator,
+        discriminator,
+        objectives.non_saturating,
+        latent_optimizer=step,
+        regularizer_weight=0.1,
+    )
+
+
+@pytest.fixture(scope="session")
+def toy() -> Callable[..., Experiment]:
+    """Points, and two layers a player with spectral normalization."""
+
+    def build(optimizer=lambda: keras.optimizers.Adam(0.01), width=8, **changes):
+        return Experiment(
+            **{
+                "dataset": Ring(),
+                "generator": lambda: mlp.Generator(latent_dim=4, hidden=(width,)),
+                "discriminator": lambda: mlp.Discriminator(
+                    hidden=(width,), spectral_normalization=True
+                ),
+                "generator_optimizer": optimizer(),
+                "discriminator_optimizer": optimizer(),
+                "game": _game,
+                "averaging": ExponentialMovingAverage(0.9, start_step=1),
+                "batch_size": 4,
+                "seed": 3,
+            }
+            | changes
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def small_sngan() -> Callable[[], Experiment]:
+    """All that a run has: batch norm, spectral norm, Adam, a late average, epochs."""
+
+    def build() -> Experiment:
+        return Experiment(
+            dataset=TenPictures(),
+            generator=lambda: sngan.Generator(16, width=2, latent_dim=4),
+            discriminator=lambda: sngan.Discriminator(16, width=2),
+            generator_optimizer=keras.optimizers.Adam(0.01, beta_1=0.5),
+            discriminator_optimizer=keras.optimizers.Adam(0.01, beta_1=0.5),
+            game=_game,
+            averaging=ExponentialMovingAverage(0.5, start_step=2),
+            batch_size=4,
+            seed=1,
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def alternating_toy(toy) -> Callable[[], Experiment]:
+    """Two updates of the discriminator for one of the generator."""
+    return lambda: toy(schedule=Alternating(2))
+
+
+@pytest.fixture(scope="session")
+def broken_ring() -> type:
+    return BrokenRing
+
+
+@pytest.fixture(scope="session")
+def state() -> Callable[[Experiment], dict[str, np.ndarray]]:
+    """All that an experiment holds, by name."""
+
+    def read(experiment: Experiment) -> dict[str, np.ndarray]:
+        holders = {
+            "generator": experiment.generator,
+            "averaged": experiment.averaged_generator,
+            "discriminator": experiment.discriminator,
+            **experiment.optimizers,
+        }
+        return {
+            f"{name}/{index}/{variable.path}": variable.numpy()
+            for name, holder in holders.items()
+            for index, variable in enumerate(holder.variables)
+        }
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def same() -> Callable[[dict, dict], None]:
+    """Asserts that two states are equal bit for bit."""
+
+    def check(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> None:
+        assert len(left) == len(right)
+        for (name, a), b in zip(left.items(), right.values(), strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=name, strict=True)
+
+    return check

@@ -1,0 +1,114 @@
+"""What a run writes while it trains, read back."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from logan_tf.training.monitor import Monitor, truncate_events
+from logan_tf.training.run_directory import RunDirectory
+
+
+def write_events(folder, steps) -> None:
+    writer = tf.summary.create_file_writer(str(folder))
+    for step in steps:
+        with writer.as_default(step=step):
+            tf.summary.scalar("loss", float(step))
+    writer.close()
+
+
+def events(folder) -> list[tf.compat.v1.Event]:
+    return [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for path in sorted(folder.iterdir())
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+
+
+def steps(folder) -> list[int]:
+    return [event.step for event in events(folder) if event.summary.value]
+
+
+@pytest.mark.parametrize(
+    ("last", "kept"), [(5, [1, 2, 4]), (4, [1, 2, 4]), (3, [1, 2]), (0, [])]
+)
+def test_events_past_a_step_go(last, kept, tmp_path):
+    write_events(tmp_path, [1, 2, 4])
+    write_events(tmp_path, [4, 2, 1])
+    (tmp_path / "notes").write_text("mine")
+    truncate_events(tmp_path, last)
+    (tmp_path / "notes").unlink()
+    assert sorted(steps(tmp_path)) == sorted(kept * 2)
+    assert sum(event.file_version != "" for event in events(tmp_path)) == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("cut", [1, 3, 20])
+def test_a_half_written_record_goes(cut, tmp_path):
+    write_events(tmp_path, [1, 2, 3])
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-cut])
+    truncate_events(tmp_path, 9)
+    assert steps(tmp_path) == [1, 2]  # Would raise DataLossError.
+
+
+def test_an_empty_file_or_no_folder(tmp_path):
+    truncate_events(tmp_path / "none", 3)
+    path = tmp_path / "events.out.tfevents.0"
+    path.write_bytes(b"")
+    truncate_events(tmp_path, 3)
+    path.write_bytes(b"half a heade")
+    truncate_events(tmp_path, 3)
+    assert path.read_bytes() == b""
+
+
+def test_a_monitor_writes_lines_and_events(tmp_path, capsys):
+    directory = RunDirectory(tmp_path)
+    picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    with Monitor(directory, 0, total_steps=4, progress=False) as monitor:
+        monitor.text(0, "configuration", "seed = 1")
+        monitor.scalars(2, {"generator_loss": np.float32(0.25), "delta_z_norm": 1})
+        monitor.evaluation(2, {"modes": 7})
+        monitor.image(2, "samples", picture)
+        monitor.say("a line")
+        monitor.flush()
+        (line,) = directory.metrics.read_text().splitlines()
+        assert len(events(directory.events)) == 6
+    assert json.loads(line) == {"step": 2, "generator_loss": 0.25, "delta_z_norm": 1.0}
+    assert capsys.readouterr().out == "a line\n"
+    found = {
+        value.tag: (event.step, value.tensor)
+        for event in events(directory.events)
+        for value in event.summary.value
+    }
+    scalars = {"losses/generator_loss": 0.25, "latent_step/delta_z_norm": 1.0}
+    for tag, expected in (scalars | {"evaluation/modes": 7.0}).items():
+        assert found[tag][0] == 2
+        assert tf.make_ndarray(found[tag][1]) == expected
+    encoded = tf.make_ndarray(found["samples"][1])[2]
+    np.testing.assert_array_equal(tf.io.decode_png(encoded), picture)
+    assert b"seed = 1" in tf.make_ndarray(found["configuration"][1]).tobytes() or (
+        "seed = 1" in str(tf.make_ndarray(found["configuration"][1]))
+    )
+
+
+def test_a_monitor_opened_at_a_step_drops_what_came_after(tmp_path):
+    directory = RunDirectory(tmp_path)
+    with Monitor(directory, 0, total_steps=4, progress=False) as monitor:
+        for step in (1, 2, 3):
+            monitor.scalars(step, {"generator_loss": step})
+    with Monitor(directory, 2, total_steps=4, progress=False) as monitor:
+        monitor.scalars(3, {"generator_loss": 9})
+    lines = [json.loads(line) for line in directory.metrics.read_text().splitlines()]
+    assert [line["generator_loss"] for line in lines] == [1, 2, 9]
+    assert steps(directory.events) == [1, 2, 3]
+
+
+def test_the_bar_shows_the_losses(tmp_path, capsys):
+    values = {"discriminator_loss": 1.5, "generator_loss": 0.5, "delta_z_norm": 0.25}
+    with Monitor(RunDirectory(tmp_path), 3, total_steps=8) as monitor:
+        monitor.advance(5, values)
+    shown = capsys.readouterr().err
+    assert "8/8" in shown
+    assert "D=1.500, G=0.500, Δz=0.250" in shown

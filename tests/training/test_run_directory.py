@@ -1,0 +1,109 @@
+"""What lies where, and what is refused before TensorFlow is imported."""
+
+import os
+
+import pytest
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.training.run_directory import RunDirectory
+
+
+@pytest.mark.parametrize(
+    ("before", "step", "after"),
+    [
+        ("", 5, ""),
+        ('{"step": 1}\n{"step": 2}\n', 5, '{"step": 1}\n{"step": 2}\n'),
+        ('{"step": 1}\n{"step": 2}\n{"step": 3}\n', 2, '{"step": 1}\n{"step": 2}\n'),
+        ('{"step": 1}\n{"step": 2}\n', 0, ""),
+        ('{"step": 1}\n{"step": 2, "los', 5, '{"step": 1}\n'),
+        ('{"step": 1}\n{"step": 2}', 5, '{"step": 1}\n{"step": 2}\n'),
+        ('{"step": 1}\n17\n{"step": 2}\n', 5, '{"step": 1}\n'),
+        ('{"step": 1}\n{"stop": 2}\n', 5, '{"step": 1}\n'),
+        ('{"step": 1}\n\x00\x00\x00', 5, '{"step": 1}\n'),
+    ],
+)
+def test_truncate_metrics(before, step, after, tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_text(before)
+    directory.truncate_metrics(step)
+    assert directory.metrics.read_text() == after
+    assert os.listdir(tmp_path) == ["metrics.jsonl"]
+
+
+def test_truncate_metrics_mends_a_file_cut_within_a_character(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_bytes('{"step": 1}\n{"step": 2, "Δ'.encode()[:-1])
+    directory.truncate_metrics(5)
+    assert directory.metrics.read_text() == '{"step": 1}\n'
+
+
+def test_truncate_metrics_needs_no_file(tmp_path):
+    RunDirectory(tmp_path / "none").truncate_metrics(5)
+    assert os.listdir(tmp_path) == []
+
+
+def test_require_writable_leaves_nothing_behind(tmp_path):
+    RunDirectory(tmp_path / "a" / "b").require_writable()
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "kept").mkdir()
+    RunDirectory(tmp_path / "kept").require_writable()
+    assert os.listdir(tmp_path) == ["kept"]
+    assert os.listdir(tmp_path / "kept") == []
+
+
+@pytest.mark.parametrize("place", ["file", "file/run", "/proc/run", "new/" + "x" * 300])
+def test_what_cannot_be_written_to(place, tmp_path):
+    (tmp_path / "file").write_text("")
+    directory = RunDirectory(tmp_path / place)
+    with pytest.raises(ConfigurationError, match="choose another with --run_dir"):
+        directory.require_writable()
+    assert os.listdir(tmp_path) == ["file"]
+    with pytest.raises(ConfigurationError, match="choose another with --run_dir"):
+        directory.prepare()
+
+
+def test_clear_removes_what_a_run_made_and_nothing_else(tmp_path):
+    directory = RunDirectory(tmp_path)
+    for folder in ("checkpoints", "events", "samples", "evaluations", "mine"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text("")
+    for file in ("config.gin", "operative_config.gin", "metrics.jsonl", "notes.txt"):
+        (tmp_path / file).write_text("")
+    directory.clear()
+    assert sorted(os.listdir(tmp_path)) == ["mine", "notes.txt"]
+    directory.clear()
+
+
+def test_a_run_is_what_has_a_configuration(tmp_path):
+    directory = RunDirectory(tmp_path)
+    assert not directory.exists()
+    with pytest.raises(ConfigurationError, match=r"not a run directory.*--run_dir"):
+        directory.require()
+    with pytest.raises(ConfigurationError, match="no checkpoint: train first"):
+        directory.require_checkpoint()
+    directory.config.write_text("seed = 1\n")
+    directory.require()
+    assert directory.exists()
+    assert os.listdir(tmp_path) == ["config.gin"]
+
+
+def test_the_configuration_keeps_its_recipes_name(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    directory.prepare()
+    named = directory.named("seed = 1\n", tmp_path / "ring_logan.gin")
+    directory.config.write_text(named)
+    assert directory.recipe() == "ring_logan"
+    assert directory.named("seed = 1\n", directory.config) == named
+    assert directory.named("", tmp_path / "config.gin").startswith("# Recipe: config")
+    directory.config.write_text("seed = 1\n")
+    assert directory.recipe() == "run"
+    directory.config.write_text("")
+    assert directory.recipe() == "run"
+
+
+def test_names_sort_by_step(tmp_path):
+    directory = RunDirectory(tmp_path)
+    assert directory.sample_path(2000) == tmp_path / "samples" / "step-00002000.png"
+    assert directory.evaluation_path(2000, "-latent3") == (
+        tmp_path / "evaluations" / "step-00002000-latent3.json"
+    )

@@ -1,0 +1,202 @@
+"""Runs: what is due when, resuming bit for bit, and stopping at a NaN."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
+from logan_tf.training.run_directory import RunDirectory
+from logan_tf.training.trainer import Trainer
+
+STRATEGY = tf.distribute.get_strategy()
+
+
+def trainer(experiment, path, **settings) -> Trainer:
+    directory = RunDirectory(path)
+    directory.prepare()
+    made = Trainer(experiment, STRATEGY, directory, **settings)
+    made.restore()
+    return made
+
+
+def lines(path) -> list[dict]:
+    """The metrics but the speed, which no two runs share."""
+    read = [json.loads(line) for line in (path / "metrics.jsonl").open()]
+    return [
+        {k: v for k, v in line.items() if k != "images_per_second"} for line in read
+    ]
+
+
+def events(path) -> list[tuple[int, str]]:
+    """(step, tag) of every scalar, whichever file it is in."""
+    found = []
+    for file in sorted((path / "events").iterdir()):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            tags = [value.tag for value in event.summary.value]
+            found += [(event.step, tag) for tag in tags if tag != "configuration"]
+    return sorted(found)
+
+
+class KilledError(Exception):
+    pass
+
+
+def kill(step, monitor):
+    if step:
+        raise KilledError
+
+
+@pytest.mark.parametrize("build", ["small_sngan", "alternating_toy"])
+def test_a_killed_and_resumed_run_is_the_uninterrupted_one(
+    build, request, state, same, tmp_path
+):
+    """Killed after step 5, resumed from step 3, which for the pictures is in the
+    second epoch."""
+    build = request.getfixturevalue(build)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    settings = {"total_steps": 6, "log_every": 1, "checkpoint_every": 3}
+    expected = build()
+    start = state(expected)
+    trainer(expected, whole, **settings).train(progress=False)
+    assert [line["step"] for line in lines(whole)] == [1, 2, 3, 4, 5, 6]
+    unmoved = {
+        name.rsplit("/")[-1]
+        for name, value in state(expected).items()
+        if np.array_equal(value, start[name])
+    }
+    assert unmoved <= {"learning_rate", "standing_mean", "standing_variance"}
+
+    killed = trainer(build(), cut, **settings, sample_every=5, sample=kill)
+    with pytest.raises(KilledError):
+        killed.train(progress=False)
+    assert [line["step"] for line in lines(cut)] == [1, 2, 3, 4, 5]
+    with (cut / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "discrim')
+    resumed = trainer(build(), cut, **settings)
+    assert resumed.step == 3
+    resumed.train(progress=False)
+
+    assert resumed.step == 6
+    same(state(resumed._experiment), state(expected))
+    assert lines(cut) == lines(whole)
+    assert events(cut) == events(whole)
+    assert {step for step, _ in events(cut)} == {1, 2, 3, 4, 5, 6}
+
+
+def test_a_longer_run_resumed_has_the_lines_of_one_that_was_always_long(
+    toy, state, same, tmp_path
+):
+    """The last step of a shorter run has a line, which was not due."""
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    long, short = {"total_steps": 8}, {"total_steps": 4}
+    expected = trainer(toy(), whole, **long, log_every=3)
+    expected.train(progress=False)
+    trainer(toy(), cut, **short, log_every=3).train(progress=False)
+    assert [line["step"] for line in lines(cut)] == [3, 4]
+    trainer(toy(), cut, **short, log_every=3).train(progress=False)
+    assert [line["step"] for line in lines(cut)] == [3, 4]
+    resumed = trainer(toy(), cut, **long, log_every=3)
+    resumed.train(progress=False)
+    assert [line["step"] for line in lines(cut)] == [3, 6, 8]
+    assert lines(cut) == lines(whole)
+    same(state(resumed._experiment), state(expected._experiment))
+
+
+def test_what_is_due_when(toy, tmp_path):
+    called = []
+    made = trainer(
+        toy(),
+        tmp_path,
+        total_steps=7,
+        log_every=2,
+        checkpoint_every=3,
+        sample_every=4,
+        sample=lambda step, _: called.append(("sample", step)),
+        evaluate_every=0,
+        evaluate=lambda step, _: called.append(("evaluate", step)),
+    )
+    made.train(progress=False)
+    assert called == [("sample", 0), ("sample", 4), ("sample", 7)]
+    assert [line["step"] for line in lines(tmp_path)] == [2, 4, 6, 7]
+    assert made.checkpoints.steps() == [3, 6, 7]
+    wanted = {"step", "discriminator_loss", "generator_loss", "delta_z_norm"}
+    wanted |= {"score_gain", "clipped_fraction", "generator_update_norm"}
+    wanted |= {"discriminator_update_norm", "discriminator_sigma"}
+    for line in lines(tmp_path):
+        assert wanted <= set(line)
+        assert all(np.isfinite(value) for value in line.values())
+    raw = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert all(json.loads(line)["images_per_second"] > 0 for line in raw)
+
+
+@pytest.mark.parametrize("saved", [[], [2, 4]])
+def test_a_nan_stops_the_run_and_nothing_of_it_is_saved(
+    saved, toy, broken_ring, state, same, tmp_path
+):
+    dataset = broken_ring(first_broken=4 * 4 + 1)  # The second point of step 5.
+    every = 2 if saved else 100
+    settings = {"log_every": 1, "checkpoint_every": every}
+    made = trainer(toy(dataset=dataset), tmp_path, total_steps=9, **settings)
+    with pytest.raises(DivergedError) as caught:
+        made.train(progress=False)
+    line = str(caught.value)
+    assert line.startswith("step 5: ")
+    assert "discriminator_loss" in line
+    last = "the checkpoint of step 4 is intact" if saved else "none was saved"
+    assert last in line
+    assert len(line.splitlines()) == 1
+    assert made.checkpoints.steps() == saved
+    assert all(np.isfinite(v) for row in lines(tmp_path) for v in row.values())
+    if saved:
+        assert [row["step"] for row in lines(tmp_path)] == [1, 2, 3, 4]
+        good = trainer(toy(), tmp_path / "good", total_steps=4, **settings)
+        good.train(progress=False)
+        restored = trainer(toy(dataset=dataset), tmp_path, total_steps=9, **settings)
+        assert restored.step == 4
+        same(state(restored._experiment), state(good._experiment))
+
+
+def test_an_infinite_learning_rate_is_caught_in_its_first_step(toy, tmp_path):
+    experiment = toy(optimizer=lambda: keras.optimizers.SGD(float("inf")))
+    made = trainer(experiment, tmp_path, total_steps=3, checkpoint_every=1)
+    with pytest.raises(DivergedError, match=r"step 1: .*update_norm"):
+        made.train(progress=False)
+    assert made.checkpoints.steps() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("total_steps", 0),
+        ("log_every", 0),
+        ("checkpoint_every", 0),
+        ("sample_every", -1),
+        ("evaluate_every", -1),
+    ],
+)
+def test_numbers_out_of_range(name, value, toy, tmp_path):
+    settings = {"total_steps": 2} | {name: value}
+    with pytest.raises(ConfigurationError, match=f"{name} must be .* not {value}"):
+        trainer(toy(), tmp_path, **settings)
+
+
+def test_data_is_opened_once_where_training_is_left_to_do(toy, tmp_path):
+    class Refused:
+        shape, num_classes = (2,), 0
+
+        def examples(self, **_):
+            raise BadDataError("no data")
+
+    experiment = toy(dataset=Refused())
+    with pytest.raises(BadDataError):
+        trainer(experiment, tmp_path, total_steps=1).open_data()
+    assert not (tmp_path / "metrics.jsonl").exists()
+    trainer(toy(), tmp_path / "done", total_steps=1).train(progress=False)
+    done = trainer(experiment, tmp_path / "done", total_steps=1)
+    done.open_data()
+    done.train(progress=False)
+    assert done.step == 1
