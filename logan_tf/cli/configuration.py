@@ -29,6 +29,7 @@ def apply(recipe: Recipe, gin_params: Sequence[str], modules: Sequence[str]) -> 
     Raises:
       ConfigurationError: for an unknown name or parameter, or a value of a wrong type.
     """
+    gin.clear_config()  # It also lets names be registered again.
     importlib.import_module("logan_tf.cli.configurables")
     for module in modules:
         try:
@@ -47,7 +48,6 @@ def apply(recipe: Recipe, gin_params: Sequence[str], modules: Sequence[str]) -> 
     for binding in recipe.bindings:
         _check(binding, macros)
     _check_required(recipe, macros)
-    gin.clear_config()
     for folder in recipes.search_path(recipe.files):
         gin.add_config_file_search_path(str(folder))
     # gin logs an error for each place where an included file is not.
