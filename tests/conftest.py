@@ -99,4 +99,6 @@ def _forget_flags() -> None:
         owner = flags.FLAGS.find_module_defining_flag(name)
         if owner.startswith("logan_tf.cli"):
             delattr(flags.FLAGS, name)
-            sys.modules.pop(owner, None)
+            if sys.modules.pop(owner, None):
+                package, _, module = owner.rpartition(".")
+                delattr(sys.modules[package], module)

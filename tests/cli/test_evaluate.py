@@ -1,0 +1,63 @@
+"""bin/evaluate: numbers, their receipt, and the table."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def evaluate(command):
+    def run(directory, *flags):
+        done = command("evaluate", f"--run_dir={directory}", *flags)
+        assert (done.exit_code, done.err) == (0, "")
+        path = done.out.splitlines()[-1]
+        with open(path, encoding="utf-8") as file:
+            return path, json.load(file), done.out
+
+    return run
+
+
+def test_modes_of_points(evaluate, ring_run):
+    path, written, out = evaluate(ring_run)
+    assert path == str(ring_run / "evaluations" / "step-00000004.json")
+    receipt, metrics = written["receipt"], written["metrics"]
+    assert receipt["recipe"] == "ring_logan"
+    assert receipt["checkpoint_step"] == 4
+    assert receipt["num_samples"] == 2500
+    assert (receipt["seed"], receipt["latent_steps"], receipt["truncation"]) == (
+        0,
+        0,
+        1,
+    )
+    assert receipt["protocol"] in out
+    assert "step 4" in out
+    assert set(metrics) >= {"modes", "high_quality"} or len(metrics) >= 2
+    assert all("value" in metric for metric in metrics.values())
+    again = evaluate(ring_run)[1]
+    assert again == written
+
+
+def test_settings_are_in_the_receipt_and_in_the_file_name(evaluate, ring_run):
+    default = evaluate(ring_run, "--num_samples=20")[1]
+    flags = ["--num_samples=20", "--latent_steps=2", "--truncation=0.5", "--seed=3"]
+    path, written, _ = evaluate(ring_run, *flags)
+    assert path.endswith("step-00000004-latent2-truncation0.5-seed3.json")
+    receipt = written["receipt"]
+    assert (receipt["seed"], receipt["latent_steps"]) == (3, 2)
+    assert (receipt["truncation"], receipt["num_samples"]) == (0.5, 20)
+    # A network without batch normalization has the same weights for all samples.
+    assert receipt["checkpoint_hash"] == default["receipt"]["checkpoint_hash"]
+    earlier = evaluate(ring_run, "--num_samples=20", "--checkpoint=2")
+    assert earlier[0].endswith("step-00000002.json")
+    assert earlier[1]["receipt"]["checkpoint_step"] == 2
+    assert earlier[1]["receipt"]["checkpoint_hash"] != receipt["checkpoint_hash"]
+
+
+def test_modes_of_digits_beside_those_of_held_out_data(evaluate, digits_run):
+    _, written, out = evaluate(digits_run, "--num_samples=50")
+    receipt, metrics = written["receipt"], written["metrics"]
+    assert receipt["classifier_accuracy"] >= 0.98
+    assert (receipt["standing_batches"], receipt["standing_batch_size"]) == (1, 4)
+    assert 0 <= metrics["modes"]["value"] <= 10
+    rows = {line.split("  ")[0] for line in out.splitlines()}
+    assert {"step 4", "real held-out data"} <= rows

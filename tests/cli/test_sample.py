@@ -1,0 +1,114 @@
+"""bin/sample: pictures and arrays of a run."""
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def arrays(command, digits_run, tmp_path_factory):
+    """Flags of bin/sample → the arrays."""
+    folder = tmp_path_factory.mktemp("arrays")
+
+    def sample(*flags, run=digits_run) -> dict[str, np.ndarray]:
+        path = folder / "samples.npz"
+        path.unlink(missing_ok=True)
+        done = command("sample", f"--run_dir={run}", f"--output={path}", *flags)
+        assert (done.exit_code, done.err) == (0, "")
+        assert str(path) in done.out
+        with np.load(path) as file:
+            return dict(file)
+
+    return sample
+
+
+@pytest.fixture(scope="module")
+def five(arrays):
+    return arrays("--num=5")
+
+
+def test_arrays_of_pictures(five, arrays):
+    assert set(five) == {"images", "latents", "labels"}
+    assert five["images"].shape == (5, 16, 16, 1)
+    assert five["images"].dtype == np.uint8
+    assert five["latents"].shape == (5, 8)
+    assert five["latents"].dtype == np.float32
+    assert five["labels"].shape == (5,)
+    assert five["labels"].dtype == np.int32
+    assert (np.abs(five["latents"]) <= 1).all()
+    assert ((five["labels"] >= 0) & (five["labels"] < 10)).all()
+    assert len(np.unique(five["images"])) > 20
+    assert arrays()["images"].shape == (64, 16, 16, 1)
+
+
+def test_samples_are_a_function_of_the_seed(five, arrays):
+    again, more, other = (
+        arrays("--num=5"),
+        arrays("--num=7"),
+        arrays("--num=5", "--seed=1"),
+    )
+    for name, value in five.items():
+        np.testing.assert_array_equal(value, again[name])
+        np.testing.assert_array_equal(value, more[name][:5])
+    assert not np.array_equal(five["latents"], other["latents"])
+    assert not np.array_equal(five["images"], other["images"])
+
+
+def test_latent_steps_move_the_optimized_coordinates_only(five, arrays):
+    moved = arrays("--num=5", "--latent_steps=2")["latents"]
+    optimized = round(0.8 * 8)
+    assert (moved[:, :optimized] != five["latents"][:, :optimized]).any(axis=0).all()
+    np.testing.assert_array_equal(moved[:, optimized:], five["latents"][:, optimized:])
+    assert (np.abs(moved) <= 1).all()
+
+
+def test_truncation_shrinks_the_latents(five, arrays):
+    truncated = arrays("--num=5", "--truncation=0.5")
+    np.testing.assert_allclose(truncated["latents"], 0.5 * five["latents"], rtol=1e-6)
+    assert not np.array_equal(truncated["images"], five["images"])
+
+
+def test_an_earlier_checkpoint(five, arrays):
+    earlier = arrays("--num=5", "--checkpoint=2")
+    np.testing.assert_array_equal(earlier["latents"], five["latents"])
+    assert not np.array_equal(earlier["images"], five["images"])
+
+
+def test_points(arrays, ring_run):
+    points = arrays("--num=9", run=ring_run)
+    assert points["images"].shape == (9, 2)
+    assert points["images"].dtype == np.float32
+
+
+def test_a_grid_shows_the_samples(command, digits_run, arrays, tmp_path):
+    path = tmp_path / "grid.png"
+    done = command("sample", f"--run_dir={digits_run}", f"--output={path}", "--num=4")
+    assert done.out == f"4 samples of step 4: {path}\n"
+    grid = np.round(255 * matplotlib.image.imread(path)[..., :1]).astype(np.uint8)
+    # Four of 16 pixels, enlarged to about 640: each pixel is 20 a side.
+    tiles = np.lib.stride_tricks.sliding_window_view(grid[..., 0], (301, 301))
+    tiles = tiles[..., ::20, ::20]
+    places = set()
+    for picture in arrays("--num=4")["images"][..., 0]:
+        (found,) = {
+            (row // 320, column // 320)
+            for row, column in np.argwhere((tiles == picture).all(axis=(2, 3)))
+        }
+        places.add(found)
+    assert len(places) == 4
+
+
+def test_the_grid_of_training_is_that_of_its_seed(command, digits_run, tmp_path):
+    path = tmp_path / "grid.png"
+    command("sample", f"--run_dir={digits_run}", f"--output={path}")
+    during = digits_run / "samples" / "step-00000004.png"
+    np.testing.assert_array_equal(*map(matplotlib.image.imread, (path, during)))
+
+
+def test_a_scatter_plot_of_points(command, ring_run, tmp_path):
+    path = tmp_path / "points.png"
+    done = command("sample", f"--run_dir={ring_run}", f"--output={path}")
+    assert (done.exit_code, done.err) == (0, "")
+    picture = matplotlib.image.imread(path)
+    assert min(picture.shape[:2]) > 100
+    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 10
