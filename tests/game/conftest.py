@@ -80,7 +80,7 @@ class Settings:
 
 @dataclasses.dataclass
 class Played:
-    """What `PlainGame` gives; NumPy but for the losses."""
+    """What `PlainGame` gives."""
 
     losses: dict[str, tf.Tensor]
     latents: tf.Tensor
