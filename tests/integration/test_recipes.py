@@ -1,0 +1,97 @@
+"""Every shipped recipe is built as it stands, at batch 2, and takes a step."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+import gin
+from logan_tf.cli import configuration, recipe, runs
+from logan_tf.training.step import TrainStep
+
+PATHS = sorted(recipe.RECIPES.glob("*.gin"))
+WIDTHS = {"cifar10": (3_812_355, 2_935_873), "ring": (49_666, 513)}
+
+
+def build(name: str, *params: str) -> runs.Run:
+    configuration.apply(recipe.read([name], params, []), params, [])
+    return runs.build()
+
+
+@pytest.mark.parametrize("name", [path.stem for path in PATHS])
+def test_builds_and_takes_a_step(name, data_dir, tmp_path):
+    cifar = "cifar10" in name
+    data = str(tmp_path) if cifar else data_dir
+    mocked = tfds.testing.mock_data(4) if cifar else contextlib.nullcontext()
+    with mocked:
+        run = build(name, "batch_size = 2", "total_steps = 1", f"data_dir = {data!r}")
+        experiment = run.experiment
+        batch = next(iter(experiment.batches()))
+        before = {
+            player: [v.numpy() for v in experiment.game.variables(player)]
+            for player in ("generator", "discriminator")
+        }
+        # Not as a graph: this is done once, and tracing takes longer.
+        step = TrainStep(experiment, run.strategy)
+        values = dict(zip(*_stepped(step, batch), strict=True))
+    assert int(step.step) == 1
+    assert all(np.isfinite(value) for value in values.values())
+    assert (values["delta_z_norm"] > 0) == (experiment.latent_optimizer is not None)
+    assert ("baseline" in name or "sngan" in name) == (
+        experiment.latent_optimizer is None
+    )
+    for player, old in before.items():
+        for variable, value in zip(experiment.game.variables(player), old, strict=True):
+            bias = "bias" in variable.path  # One without a gradient does not move.
+            assert bias or not np.array_equal(variable, value), variable.path
+    sizes = [
+        sum(value.size for value in before[player])
+        for player in ("generator", "discriminator")
+    ]
+    for part, expected in WIDTHS.items():
+        assert part not in name or tuple(sizes) == expected
+    assert gin.query_parameter("batch_size/gin.macro.value") == 2
+
+
+def _stepped(step: TrainStep, batch) -> tuple[list[str], np.ndarray]:
+    values = step.one_step(batch).numpy()
+    return step.metric_names, values
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("digits_logan", ("DigitsModes", 0.9, 0.1, 0.8, 1, 0.1)),
+        ("stacked_digits_logan", ("StackedDigitsModes", 0.9, 0.1, 0.8, 1, 0.1)),
+        ("stacked_digits_csgan", ("StackedDigitsModes", 0.01, None, 1.0, 3, 3.0)),
+        ("ring_logan", ("PointsModes", 0.9, 0.1, 0.8, 1, 0.1)),
+        ("logan_cifar10", (None, 0.9, 0.1, 0.8, 1, 0.1)),
+        ("csgan_cifar10", (None, 0.01, None, 1.0, 3, 3.0)),
+    ],
+)
+def test_the_papers_figures(name, expected):
+    """LOGAN, Table 4; CS-GAN's public code: α, β, c, steps, w_r, by a step of g."""
+    protocol, step_size, damping, fraction, num_steps, weight = expected
+    run = build(name)
+    optimizer = run.experiment.latent_optimizer
+    assert (optimizer.fraction, optimizer.num_steps) == (fraction, num_steps)
+    assert optimizer.bounds == (-1.0, 1.0)
+    assert run.experiment.game.regularizer_weight == weight
+    gradient = np.array([[3.0, 4.0], [0.3, -0.4]])
+    moved = step_size * gradient
+    if damping:
+        moved = moved / (damping + (gradient**2).sum(axis=1, keepdims=True))
+    result = optimizer.step(tf.constant(gradient))
+    np.testing.assert_allclose(result, moved, rtol=1e-12)
+    found = run.evaluator.protocol
+    assert (type(found).__name__ if found else None) == protocol
+
+
+def test_the_first_order_ablation_stops_both_players():
+    game = build("stacked_digits_logan_first_order").experiment.game
+    assert game.stop_gradient == {"discriminator", "generator"}
+    assert game.stop_regularizer
+    other = build("stacked_digits_logan").experiment.game
+    assert (other.stop_gradient, other.stop_regularizer) == (frozenset(), False)
