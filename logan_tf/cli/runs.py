@@ -1,6 +1,7 @@
 """What the commands do with a run, once its configuration is known to gin."""
 
 import difflib
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,13 +65,14 @@ def train(
     Raises:
       ConfigurationError, BadDataError, DivergedError: as their names say.
     """
+    has_protocol = run.evaluator.protocol is not None
     with configuration.building():
         trainer = gin.get_configurable(Trainer)(
             run.experiment,
             run.strategy,
             directory,
-            sample=lambda step, monitor: _draw(run, directory, step, monitor),
-            evaluate=lambda step, monitor: _judge(run, directory, step, monitor),
+            sample=partial(_draw, run, directory),
+            evaluate=partial(_judge, run, directory) if has_protocol else None,
         )
     if not restart:
         _report_changes(directory, config)
@@ -113,12 +115,13 @@ def describe(config: str) -> None:
     )
 
 
-def variant(receipt: Receipt) -> str:
+def variant(receipt: Receipt, num_samples: int) -> str:
     """What tells an evaluation's file from that of the protocol's own settings."""
     parts = {
         "latent": receipt.latent_steps,
         "truncation": receipt.truncation if receipt.truncation != 1 else 0,
         "seed": receipt.seed,
+        "samples": receipt.num_samples if receipt.num_samples != num_samples else 0,
     }
     return "".join(f"-{name}{value}" for name, value in parts.items() if value)
 
@@ -152,7 +155,9 @@ def evaluate(
         checkpoint_step=step,
         recipe=directory.recipe(),
     )
-    path = directory.evaluation_path(step, variant(receipt))
+    protocol = run.evaluator.protocol
+    assert protocol is not None  # or there would be no receipt
+    path = directory.evaluation_path(step, variant(receipt, protocol.num_samples))
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics

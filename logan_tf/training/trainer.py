@@ -34,7 +34,7 @@ class Trainer:
       sample_every: steps between two calls of `sample`; 0: never.
       evaluate_every: steps between two calls of `evaluate`; 0: never.
       sample: draws the averaged generator's samples.
-      evaluate: evaluates the averaged generator.
+      evaluate: evaluates the averaged generator; None needs `evaluate_every` 0.
 
     Raises:
       ConfigurationError: for numbers out of these ranges.
@@ -63,6 +63,11 @@ class Trainer:
         ):
             if value < least:
                 raise ConfigurationError(f"{name} must be {least} or more, not {value}")
+        if evaluate_every and evaluate is None:
+            raise ConfigurationError(
+                f"evaluate_every is {evaluate_every}, but the recipe brings no "
+                "protocol to evaluate by: set it to 0"
+            )
         self._experiment = experiment
         self._strategy = strategy
         self._directory = directory

@@ -65,6 +65,10 @@ def param(statement: str) -> str:
             ["--gin_file=ring_baseline", param("evaluation_latent_steps = 3")],
             ["evaluation_latent_steps is 3", "latent_optimizer"],
         ),
+        (
+            ["--gin_file=logan_cifar10", param("evaluate_every = 5")],
+            ["evaluate_every is 5", "no protocol", "set it to 0"],
+        ),
         ([RING, param("LatentOptimizer.fraction = 1.5")], ["fraction is a portion"]),
         ([DIGITS, param("image_size = 17")], ["not 17", "another image_size"]),
         ([DIGITS, param("Digits.size = 32")], ["the generator makes", "(32, 32, 1)"]),

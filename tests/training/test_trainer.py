@@ -184,6 +184,11 @@ def test_numbers_out_of_range(name, value, toy, tmp_path):
         trainer(toy(), tmp_path, **settings)
 
 
+def test_evaluating_needs_something_that_evaluates(toy, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"evaluate_every is 5.* set it to 0"):
+        trainer(toy(), tmp_path, total_steps=2, evaluate_every=5)
+
+
 def test_data_is_opened_once_where_training_is_left_to_do(toy, tmp_path):
     class Refused:
         shape, num_classes = (2,), 0
