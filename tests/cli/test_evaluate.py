@@ -63,7 +63,7 @@ def test_modes_of_digits_beside_those_of_held_out_data(evaluate, digits_run):
     assert {"step 4", "real held-out data"} <= rows
 
 
-def test_training_evaluates_and_draws_as_the_commands_do(
+def test_training_resumed_or_not_evaluates_and_draws_as_the_commands_do(
     command, evaluate, params, tmp_path
 ):
     run = tmp_path / "run"
@@ -79,6 +79,14 @@ def test_training_evaluates_and_draws_as_the_commands_do(
     path, after, _ = evaluate(run)
     assert path.endswith("step-00000003.json")
     assert after == during
-    assert "evaluation/modes" in b"".join(
-        path.read_bytes() for path in (run / "events").iterdir()
-    ).decode("latin-1")
+    events = b"".join(path.read_bytes() for path in (run / "events").iterdir())
+    assert b"evaluation/modes" in events
+
+    flags = [f"--run_dir={run}", "--gin_param=total_steps = 4", "--noprogress"]
+    assert command("train", *flags).exit_code == 0
+    names.append("step-00000004")
+    assert sorted(path.stem for path in (run / "samples").iterdir()) == names
+    assert sorted(path.stem for path in (run / "evaluations").iterdir()) == names
+    grid = tmp_path / "grid.png"
+    command("sample", f"--run_dir={run}", f"--output={grid}")
+    assert grid.read_bytes() == (run / "samples" / "step-00000004.png").read_bytes()
