@@ -10,8 +10,8 @@ from logan_tf.game import latent, objectives
 dense, relu = keras.layers.Dense, keras.layers.LeakyReLU(0.2)
 generator = keras.Sequential([keras.Input([16]), dense(64), relu, dense(2)])
 discriminator = keras.Sequential([keras.Input([2]), dense(64), relu, dense(1)])
-optimizers = {player: keras.optimizers.Adam(1e-3, beta_1=0.5) for player in "gd"}
-
+players = discriminator, generator
+optimizers = [keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in players]
 ngd = functools.partial(latent.natural_gradient_step, step_size=0.9, damping=0.1)
 latent_optimizer = latent.LatentOptimizer(ngd, fraction=0.8)
 
@@ -23,21 +23,20 @@ def score(latents):  # [batch, dim] -> [batch], before any squashing
 @tf.function
 def train_step(real):
     latents = tf.random.uniform([64, 16], -1, 1)
-    with tf.GradientTape(persistent=True) as tape:  # both players differentiate through
+    with tf.GradientTape(
+        persistent=True
+    ) as tape:  # both differentiate through the step
         latents, delta = latent_optimizer(latents, score)  # the latent's move
         losses = objectives.non_saturating(discriminator(real)[:, 0], score(latents))
         penalty = 0.1 * tf.reduce_mean(tf.reduce_sum(delta**2, -1))  # R_z, eq. 17
-        loss_d, loss_g = losses.discriminator + penalty, losses.generator + penalty
-    for key, loss, model in ("d", loss_d, discriminator), ("g", loss_g, generator):
-        gradient = tape.gradient(loss, model.trainable_variables)
-        optimizers[key].apply(gradient, model.trainable_variables)
-    return loss_d, loss_g
+        totals = [loss + penalty for loss in losses]
+    for model, total, adam in zip(players, totals, optimizers, strict=True):
+        variables = model.trainable_variables
+        adam.apply(tape.gradient(total, variables), variables)
 
 
 if __name__ == "__main__":
     for _ in range(2000):
         train_step(tf.random.normal([64, 2], mean=[2.0, 1.0], stddev=0.1))
-    print(
-        "mean (2, 1 is right):",
-        tf.reduce_mean(generator(tf.random.uniform([999, 16], -1, 1)), 0).numpy(),
-    )
+    samples = generator(tf.random.uniform([999, 16], -1, 1))
+    print("mean of the samples, (2, 1) is right:", tf.reduce_mean(samples, 0).numpy())
