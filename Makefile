@@ -17,7 +17,7 @@ quickstart: .venv/made
 
 # The number that the quickstart prints beside its own.
 baseline: .venv/made
-	bin/train --gin_file=gin/stacked_digits_baseline.gin --run_dir=runs/baseline
+	bin/train --gin_file=gin/stacked_digits_baseline.gin --run_dir=runs/baseline --restart
 	bin/evaluate --run_dir=runs/baseline
 	mkdir -p docs/receipts
 	cp runs/baseline/evaluations/step-00002000.json \

@@ -31,12 +31,10 @@ def train_step(real):
         penalty = 0.1 * tf.reduce_mean(tf.reduce_sum(delta**2, -1))  # R_z, eq. 17
         totals = [loss + penalty for loss in losses]
     for model, total, adam in zip(players, totals, optimizers, strict=True):
-        variables = model.trainable_variables
-        adam.apply(tape.gradient(total, variables), variables)
+        adam.apply(tape.gradient(total, model.variables), model.variables)
 
 
 if __name__ == "__main__":
     for _ in range(2000):
         train_step(tf.random.normal([64, 2], mean=[2.0, 1.0], stddev=0.1))
-    samples = generator(tf.random.uniform([999, 16], -1, 1))
-    print("mean of the samples, (2, 1) is right:", tf.reduce_mean(samples, 0).numpy())
+    print(generator(tf.random.uniform([5, 16], -1, 1)))  # all close to (2, 1)
