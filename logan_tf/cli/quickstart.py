@@ -74,9 +74,15 @@ def _name_files(directory: RunDirectory, evaluation: Path, step: int) -> None:
     tensorboard = Path(sys.executable).with_name("tensorboard")
     print(f"\nsamples      {directory.sample_path(step)}")
     print(f"numbers      {evaluation}")
-    print(f"baseline     {BASELINE} (regenerate it with `make baseline`)")
-    print(f"curves       {tensorboard} --logdir={directory.events}")
+    print(f"baseline     {_here(BASELINE)} (regenerate it with `make baseline`)")
+    print(f"curves       {_here(tensorboard)} --logdir={directory.events}")
     print(f"more samples bin/sample --run_dir={directory.path} --output=grid.png")
+
+
+def _here(path: Path) -> Path:
+    """The path as one types it from here, where it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 if __name__ == "__main__":
