@@ -5,9 +5,9 @@ function, and here they are registered, under the names that recipes use. A user
 classes join the list from a module named with --module, by the same call.
 """
 
+import gin
 import keras
 
-import gin
 from logan_tf.data import batch, digits, points, stacked_digits, tfds_images
 from logan_tf.evaluation import evaluator, protocols
 from logan_tf.game import game, latent, objectives, updates

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import gin
+
 from logan_tf.cli import recipe as recipes
 from logan_tf.cli.recipe import Binding, Macro, Recipe, Reference
 from logan_tf.errors import ConfigurationError

@@ -28,7 +28,7 @@ def main() -> None:
     started = time.perf_counter()
     directory = RunDirectory(FLAGS.run_dir)
     scanned = recipe.read([_RECIPE], FLAGS.gin_param, [])
-    directory.prepare()
+    directory.require_writable()
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 

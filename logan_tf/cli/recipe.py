@@ -13,6 +13,7 @@ from tokenize import TokenError
 from typing import Any, NamedTuple
 
 from gin import config_parser
+
 from logan_tf.errors import ConfigurationError
 
 RECIPES = Path(__file__).resolve().parents[2] / "gin"

@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import gin
 import matplotlib.image
 import numpy as np
 import tensorflow as tf
 
-import gin
 from logan_tf import atomic_file
 from logan_tf.cli import configuration
 from logan_tf.evaluation.evaluator import Evaluator

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Collection, Sequence
 
+import gin
 import keras
 import pytest
 
-import gin
 from logan_tf.cli import configuration, recipe
 from logan_tf.cli.recipe import Macro, Reference
 from logan_tf.errors import BadDataError, ConfigurationError

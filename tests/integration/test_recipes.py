@@ -2,12 +2,12 @@
 
 import contextlib
 
+import gin
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-import gin
 from logan_tf.cli import configuration, recipe, runs
 from logan_tf.training.step import TrainStep
 
