@@ -4,6 +4,7 @@
 ours, the only case with a traceback.
 """
 
+import logging
 import os
 import sys
 import tempfile
@@ -11,7 +12,8 @@ import textwrap
 from collections.abc import Callable
 from typing import NoReturn
 
-from absl import flags, logging
+from absl import flags
+from absl import logging as absl_logging
 
 from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
 
@@ -55,7 +57,7 @@ def import_tensorflow() -> None:
 
             tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")
-            logging.set_verbosity(logging.ERROR)
+            absl_logging.get_absl_handler().addFilter(_is_news)
         except BaseException:
             held.seek(0)
             os.write(standard_error, held.read())
@@ -63,6 +65,11 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """TensorFlow Datasets warns of its own deprecated property at each use of it."""
+    return "FeatureConnector.dtype" not in record.getMessage()
 
 
 def _parse(argv: list[str]) -> None:
