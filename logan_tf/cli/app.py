@@ -57,7 +57,7 @@ def import_tensorflow() -> None:
 
             tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")
-            absl_logging.get_absl_handler().addFilter(_is_news)
+            absl_logging.get_absl_logger().addFilter(_is_news)
         except BaseException:
             held.seek(0)
             os.write(standard_error, held.read())
