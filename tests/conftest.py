@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import pytest
 from absl import flags
@@ -17,6 +16,9 @@ from absl import flags
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Layers that are built meanwhile compute in float64."""
+    # Imported here, the process that only hands out tests starts without TensorFlow.
+    import keras
+
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
