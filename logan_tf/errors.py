@@ -22,3 +22,9 @@ class DivergedError(RuntimeError):
     """A loss or a gradient is NaN or infinite."""
 
     exit_code = 4
+
+
+class PreemptedError(RuntimeError):
+    """The run was interrupted, and goes on with the same command."""
+
+    exit_code = 42

@@ -1,7 +1,7 @@
 """The frame of every command: flags, help, errors in one line, exit codes.
 
-0 done · 2 the user's mistake · 3 bad data or checkpoint · 4 diverged · 1 a defect of
-ours, the only case with a traceback.
+0 done · 2 the user's mistake · 3 bad data or checkpoint · 4 diverged · 42 interrupted,
+goes on with the same command · 1 a defect of ours, the only case with a traceback.
 """
 
 import logging
@@ -15,7 +15,12 @@ from typing import NoReturn
 from absl import flags
 from absl import logging as absl_logging
 
-from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
+from logan_tf.errors import (
+    BadDataError,
+    ConfigurationError,
+    DivergedError,
+    PreemptedError,
+)
 
 # TensorFlow's start-up notes would bury the one line that matters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -40,6 +45,12 @@ def run(main: Callable[[], None], about: str) -> NoReturn:
         # gin appends lines that say in which call of which object.
         print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except PreemptedError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(PreemptedError.exit_code)
     sys.exit(0)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from logan_tf.cli import app, recipe
+from logan_tf.training.interruption import Interruption
 from logan_tf.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -28,7 +29,15 @@ def main() -> None:
     started = time.perf_counter()
     directory = RunDirectory(FLAGS.run_dir)
     scanned = recipe.read([_RECIPE], FLAGS.gin_param, [])
-    directory.require_writable()
+    with directory.writing(), Interruption() as interruption:
+        _run(scanned, directory, interruption)
+    print(f"\n{time.perf_counter() - started:.0f} seconds in all")
+
+
+def _run(
+    scanned: recipe.Recipe, directory: RunDirectory, interruption: Interruption
+) -> None:
+    """Trains, evaluates, and says what came out."""
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
@@ -36,12 +45,12 @@ def main() -> None:
     run = runs.build()
     _, untrained = run.evaluator.evaluate(subject="untrained generator")
     print(f"training in {directory.path}: about two minutes on two cores", flush=True)
-    runs.train(run, directory, directory.named(config, scanned.files[0]))
+    config = directory.named(config, scanned.files[0])
+    runs.train(run, directory, config, interruption=interruption)
     run, step = runs.restore(directory, "latest")
     path, receipt, metrics = runs.evaluate(run, directory, step)
     _print_table(run, receipt, metrics, untrained)
     _name_files(directory, path, step)
-    print(f"\n{time.perf_counter() - started:.0f} seconds in all")
 
 
 def _print_table(

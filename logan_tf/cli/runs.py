@@ -17,6 +17,7 @@ from logan_tf.evaluation.receipts import Metrics, Receipt, write_evaluation
 from logan_tf.training import cost
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
+from logan_tf.training.interruption import Interruption
 from logan_tf.training.monitor import Monitor
 from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.trainer import Trainer
@@ -50,6 +51,7 @@ def train(
     config: str,
     progress: bool = True,
     restart: bool = False,
+    interruption: Interruption | None = None,
 ) -> None:
     """Trains, resuming where the directory holds a checkpoint.
 
@@ -57,14 +59,16 @@ def train(
 
     Args:
       run: just built.
-      directory: of the run; need not exist.
+      directory: of the run; this process alone writes to it.
       config: the whole configuration.
       progress: whether to show a bar.
       restart: whether to remove what the directory holds of a run.
+      interruption: watches for signals.
 
     Raises:
-      ConfigurationError, BadDataError, DivergedError: as their names say.
+      ConfigurationError, BadDataError, DivergedError, PreemptedError: as they say.
     """
+    interruption = interruption or Interruption()
     has_protocol = run.evaluator.protocol is not None
     with configuration.building():
         trainer = gin.get_configurable(Trainer)(
@@ -80,10 +84,16 @@ def train(
     trainer.open_data()
     if restart:
         directory.clear()
-    directory.prepare()
+    for name in directory.sweep():
+        print(f"removed {name}, which an interrupted process had not finished")
     atomic_file.write_text(directory.config, config)
     atomic_file.write_text(directory.operative_config, gin.operative_config_str())
-    trainer.train(text=gin.markdown(config), progress=progress)
+    with interruption.finishing():
+        trainer.train(
+            text=gin.markdown(config),
+            progress=progress,
+            stop=lambda: interruption.requested,
+        )
 
 
 def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:

@@ -4,6 +4,7 @@ from absl import flags
 
 from logan_tf.cli import app, recipe
 from logan_tf.errors import ConfigurationError
+from logan_tf.training.interruption import Interruption
 from logan_tf.training.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
@@ -24,14 +25,25 @@ def main() -> None:
         directory.require()
         gin_files = [str(directory.config)]
     scanned = recipe.read(gin_files, FLAGS.gin_param, FLAGS.module)
-    if not FLAGS.dry_run:
-        directory.require_writable()
+    if FLAGS.dry_run:
+        _start(scanned, directory)
+        return
+    with directory.writing(), Interruption() as interruption:
+        _start(scanned, directory, interruption)
+
+
+def _start(
+    scanned: recipe.Recipe,
+    directory: RunDirectory,
+    interruption: Interruption | None = None,
+) -> None:
+    """Builds the run and trains it, or describes it where nobody may interrupt."""
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
     config = configuration.apply(scanned, FLAGS.gin_param, FLAGS.module)
     config = directory.named(config, scanned.files[0])
-    if FLAGS.dry_run:
+    if interruption is None:
         runs.describe(config)
         return
     runs.train(
@@ -40,6 +52,7 @@ def main() -> None:
         config,
         progress=FLAGS.progress,
         restart=FLAGS.restart,
+        interruption=interruption,
     )
 
 

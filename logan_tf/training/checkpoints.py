@@ -1,14 +1,16 @@
 """Checkpoints of a run: networks, average, optimizers and the step, by step number."""
 
-from functools import cached_property
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.training.checkpoint_files import CheckpointFiles
 from logan_tf.training.experiment import Experiment
 
-_PREFIX = "ckpt"
+_HASH_DIGITS = 16
 
 
 class Checkpoints:
@@ -18,7 +20,14 @@ class Checkpoints:
       directory: of the checkpoints; need not exist.
       experiment: what is saved.
       step: int64 variable, the number of steps done.
+      attempt: int64 variable, the number of rollbacks; None where nobody counts.
       max_to_keep: the newest ones that are kept.
+
+    Attributes:
+      files: the checkpoints as files.
+      hashes: of all that was saved at each step so far: a run that was interrupted has
+        the same ones as one that was not.
+      hooks_pending: whether what was due at the restored step is still to be done.
     """
 
     def __init__(
@@ -26,73 +35,126 @@ class Checkpoints:
         directory: Path,
         experiment: Experiment,
         step: tf.Variable,
+        attempt: tf.Variable | None = None,
         max_to_keep: int = 3,
     ) -> None:
-        self.directory = directory
+        self.files = CheckpointFiles(directory)
+        self.hashes: dict[int, str] = {}
+        self.hooks_pending = False
         self._max_to_keep = max_to_keep
         self._step = step
+        self._attempt = tf.Variable(0, dtype=tf.int64) if attempt is None else attempt
         # By position: Keras's own tracking misses layers that a network keeps in lists.
         holders = {
             "generator": experiment.generator,
             "averaged_generator": experiment.averaged_generator,
             "discriminator": experiment.discriminator,
         } | {f"{player}_optimizer": o for player, o in experiment.optimizers.items()}
+        variables = {
+            name: [variable.value for variable in holder.variables]
+            for name, holder in holders.items()
+        }
+        self._variables = [each for of_one in variables.values() for each in of_one]
         self._checkpoint = tf.train.Checkpoint(
-            step=step,
-            **{
-                name: [variable.value for variable in holder.variables]
-                for name, holder in holders.items()
-            },
-        )
-
-    @cached_property
-    def _manager(self) -> tf.train.CheckpointManager:
-        """Takes up, when first something is saved, what the directory then holds."""
-        return tf.train.CheckpointManager(
-            self._checkpoint,
-            str(self.directory),
-            max_to_keep=self._max_to_keep,
-            checkpoint_name=_PREFIX,
+            step=step, attempt=self._attempt, **variables
         )
 
     def steps(self) -> list[int]:
-        """The steps that can be restored, ascending."""
-        paths = self.directory.glob(f"{_PREFIX}-*.index")
-        numbers = [path.stem.removeprefix(f"{_PREFIX}-") for path in paths]
-        return sorted(int(number) for number in numbers if number.isdigit())
+        """The steps of which there are files, ascending."""
+        return self.files.steps()
 
-    def save(self) -> None:
+    def save(self, hooks_pending: bool = False) -> None:
         """Saves the state as that of the current step.
+
+        Args:
+          hooks_pending: whether something that is due at this step is yet to be done.
 
         Raises:
           BadDataError: if it cannot be written; older checkpoints are intact.
         """
+        step = int(self._step)
+        before = {s: h for s, h in self.hashes.items() if s < step}
+        self.hashes = before | {step: self._hash()}
+        self.hooks_pending = hooks_pending
+        manifest = {
+            "attempt": int(self._attempt),
+            "hooks_pending": hooks_pending,
+            "hashes": {str(step): hash_ for step, hash_ in self.hashes.items()},
+        }
         try:
-            self._manager.save(checkpoint_number=int(self._step))
+            with self.files.saving(step, manifest) as path:
+                self._checkpoint.write(path)
+            self.files.keep(self._max_to_keep)
         except (tf.errors.OpError, OSError) as error:
             raise BadDataError(
-                f"cannot write a checkpoint to {self.directory} "
+                f"cannot write a checkpoint to {self.files.directory} "
                 f"({_first_line(error)}): "
                 "make room there; the older checkpoints are intact"
             ) from error
 
-    def restore(self, which: str = "latest") -> int:
-        """Restores a checkpoint.
+    def hooks_done(self) -> None:
+        """Notes that what was due at the last saved step has been done."""
+        manifest = self.files.manifest(int(self._step))
+        self.files.write_manifest(manifest | {"hooks_pending": False})
+        self.hooks_pending = False
+
+    def restore(
+        self,
+        which: str = "latest",
+        warn: Callable[[str], None] = print,
+        repair: bool = False,
+    ) -> int:
+        """Restores a checkpoint; "latest" goes back to the newest that is whole.
 
         Args:
           which: "latest" or a step.
+          warn: is told of damaged checkpoints that were passed over.
+          repair: whether to set those aside. Where none is whole, all stay in place.
 
         Returns:
           The step that was restored.
 
         Raises:
           ConfigurationError: if there is none, or it belongs to other networks.
-          BadDataError: if it cannot be read.
+          BadDataError: if it, or each of them, is damaged.
         """
-        path = str(self.directory / f"{_PREFIX}-{self._choose(which)}")
+        damaged: dict[int, str] = {}
+        for step in self._choose(which):
+            damage = self.files.damage(step) or self._read(step)
+            if damage is None:
+                self._warn(damaged, step, warn, repair)
+                return step
+            damaged[step] = damage
+        raise BadDataError(self._all_damaged(damaged, which))
+
+    def _all_damaged(self, damaged: dict[int, str], which: str) -> str:
+        newest = max(damaged)
+        others = (
+            f", and the {len(damaged) - 1} before it too" if len(damaged) > 1 else ""
+        )
+        remedy = (
+            "start anew with --restart, which removes them, or with another --run_dir"
+            if which == "latest"
+            else "choose --checkpoint=latest, the newest that is whole"
+        )
+        return (
+            f"{self.files.path(newest)} is damaged: {damaged[newest]}{others}: {remedy}"
+        )
+
+    def _warn(
+        self, damaged: dict[int, str], good: int, warn: Callable, repair: bool
+    ) -> None:
+        for step, damage in damaged.items():
+            line = f"the checkpoint of step {step} is damaged: {damage}"
+            if repair:
+                line += f"; its files are in {self.files.set_aside(step)} now"
+            warn(f"{line}; going on from that of step {good}")
+
+    def _read(self, step: int) -> str | None:
+        """Reads a checkpoint into the variables; returns what is damaged, if it is."""
+        path = str(self.files.path(step))
         try:
-            status = self._checkpoint.restore(path)
-            status.assert_consumed()
+            self._checkpoint.read(path).assert_consumed()
         except (ValueError, AssertionError) as error:
             raise ConfigurationError(
                 f"{path} holds other networks or optimizers than this configuration "
@@ -100,29 +162,36 @@ class Checkpoints:
                 "--restart or another --run_dir"
             ) from error
         except (tf.errors.OpError, IndexError, OSError) as error:
-            raise BadDataError(
-                f"cannot read the checkpoint {path} ({_first_line(error)}): remove "
-                "its files "
-                "to go on from the one before"
-            ) from error
-        return int(self._step)
+            return _first_line(error)
+        manifest = self.files.manifest(step)
+        self.hooks_pending = bool(manifest.get("hooks_pending", False))
+        hashes = manifest.get("hashes", {})
+        self.hashes = {int(number): hash_ for number, hash_ in hashes.items()}
+        return None
 
-    def _choose(self, which: str) -> int:
+    def _choose(self, which: str) -> list[int]:
+        """The steps to try, in this order."""
         steps = self.steps()
         if not steps:
             raise ConfigurationError(
-                f"{self.directory} holds no checkpoint: train first with bin/train "
-                f"--run_dir={self.directory.parent}"
+                f"{self.files.directory} holds no checkpoint: train first with "
+                f"bin/train --run_dir={self.files.directory.parent}"
             )
         if which == "latest":
-            return steps[-1]
+            return steps[::-1]
         if not which.isdigit() or int(which) not in steps:
             raise ConfigurationError(
-                f"there is no checkpoint {which!r} in {self.directory}: choose "
-                "'latest' or "
-                f"one of the steps {', '.join(map(str, steps))}"
+                f"there is no checkpoint {which!r} in {self.files.directory}: choose "
+                f"'latest' or one of the steps {', '.join(map(str, steps))}"
             )
-        return int(which)
+        return [int(which)]
+
+    def _hash(self) -> str:
+        """Of every bit that the checkpoint holds."""
+        digest = hashlib.sha256()
+        for variable in (self._step, self._attempt, *self._variables):
+            digest.update(tf.convert_to_tensor(variable).numpy().tobytes())
+        return digest.hexdigest()[:_HASH_DIGITS]
 
 
 def _first_line(error: Exception) -> str:

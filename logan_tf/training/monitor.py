@@ -10,6 +10,8 @@ from tqdm import tqdm
 
 from logan_tf.training.run_directory import RunDirectory
 
+_EVALUATION, _PICTURE = "evaluation/", "pictures/"
+
 
 class Monitor:
     """Writes scalars, pictures and text of a run.
@@ -22,6 +24,7 @@ class Monitor:
       step: the number of steps done.
       total_steps: how many there will be, for the progress bar.
       progress: whether to show the bar.
+      pictures_follow: whether the pictures and evaluations of `step` are still to come.
     """
 
     def __init__(
@@ -30,9 +33,10 @@ class Monitor:
         step: int,
         total_steps: int,
         progress: bool = True,
+        pictures_follow: bool = False,
     ) -> None:
         directory.truncate_metrics(step)
-        truncate_events(directory.events, step)
+        truncate_events(directory.events, step, pictures_follow)
         self._lines = directory.metrics.open("a", encoding="utf-8")
         self._writer = tf.summary.create_file_writer(str(directory.events))
         self._bar = tqdm(
@@ -52,14 +56,17 @@ class Monitor:
         self._lines.close()
         self._writer.close()
 
-    def scalars(self, step: int, values: dict[str, float]) -> None:
+    def scalars(self, step: int, values: dict[str, float | int]) -> None:
         """Writes one line and one event per value.
 
         Args:
           step: the number of steps done.
-          values: finite numbers by name.
+          values: finite numbers by name, Python's or NumPy's.
         """
-        values = {name: float(value) for name, value in values.items()}
+        values = {
+            name: value if isinstance(value, int) else float(value)
+            for name, value in values.items()
+        }
         self._lines.write(json.dumps({"step": step, **values}) + "\n")
         with self._writer.as_default(step=step):
             for name, value in values.items():
@@ -69,12 +76,12 @@ class Monitor:
         """Writes an event per metric; their lines are in the evaluation's own file."""
         with self._writer.as_default(step=step):
             for name, value in values.items():
-                tf.summary.scalar(f"evaluation/{name}", float(value))
+                tf.summary.scalar(f"{_EVALUATION}{name}", float(value))
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Writes a picture, uint8 [height, width, channels]."""
         with self._writer.as_default(step=step):
-            tf.summary.image(name, image[None])
+            tf.summary.image(f"{_PICTURE}{name}", image[None])
 
     def text(self, step: int, name: str, markdown: str) -> None:
         """Writes a text."""
@@ -112,15 +119,16 @@ def _tag(name: str) -> str:
     }.items():
         if any(member in name for member in members):
             return f"{group}/{name}"
-    return f"speed/{name}"
+    return f"run/{name}"
 
 
-def truncate_events(directory: Path, step: int) -> None:
+def truncate_events(directory: Path, step: int, pictures_follow: bool = False) -> None:
     """Rewrites TensorBoard's files without the events past a step.
 
     Args:
       directory: of the event files; need not exist.
       step: the last step that stays.
+      pictures_follow: whether its own pictures and evaluations go too.
     """
     for path in sorted(directory.glob("events.out.tfevents.*")):
         kept = []
@@ -128,10 +136,18 @@ def truncate_events(directory: Path, step: int) -> None:
         with contextlib.suppress(tf.errors.DataLossError):
             for record in tf.data.TFRecordDataset(str(path)):
                 event = tf.compat.v1.Event.FromString(record.numpy())
-                if event.step <= step:
+                last = step - (pictures_follow and _is_picture(event))
+                if event.step <= last:
                     kept.append(record.numpy())
         temporary = path.with_name(f".{path.name}")
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for record in kept:
                 writer.write(record)
         temporary.replace(path)
+
+
+def _is_picture(event: tf.compat.v1.Event) -> bool:
+    """Whether it is what a hook wrote."""
+    return any(
+        value.tag.startswith((_EVALUATION, _PICTURE)) for value in event.summary.value
+    )

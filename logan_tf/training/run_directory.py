@@ -9,12 +9,17 @@ import json
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
+from logan_tf.training import run_lock
+from logan_tf.training.checkpoint_files import CheckpointFiles
 
 _RECIPE = "# Recipe: "
+_YOUNG = 600.0  # seconds
 
 
 class RunDirectory:
@@ -33,27 +38,29 @@ class RunDirectory:
         self.events = self.path / "events"
         self.samples = self.path / "samples"
         self.evaluations = self.path / "evaluations"
+        self.failures = self.path / "failures"
+        self.failure = self.path / "failure.json"
 
-    def require_writable(self) -> None:
-        """Tries what `prepare` does and leaves nothing behind.
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Makes the directory and holds its lock for a block.
+
+        It goes again if the block put nothing in.
 
         Raises:
-          ConfigurationError: if it cannot be written to.
+          ConfigurationError: if it cannot be written to, or somebody else writes.
         """
         missing = [p for p in (self.path, *self.path.parents) if not p.exists()]
         try:
-            self.prepare()
+            self._make()
+            with run_lock.held(self.path):
+                yield
         finally:
             for path in missing:
                 with contextlib.suppress(OSError):
                     path.rmdir()
 
-    def prepare(self) -> None:
-        """Creates the directory and tries a file in it.
-
-        Raises:
-          ConfigurationError: if it cannot be written to.
-        """
+    def _make(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.path, prefix=".writable-"):
@@ -74,7 +81,7 @@ class RunDirectory:
 
     def require_checkpoint(self) -> None:
         """Raises ConfigurationError unless there is a checkpoint to restore."""
-        if not any(self.checkpoints.glob("*.index")):
+        if not CheckpointFiles(self.checkpoints).steps():
             raise ConfigurationError(
                 f"{self.path} holds no checkpoint: train first with bin/train "
                 f"--run_dir={self.path}"
@@ -102,7 +109,13 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Removes what a run made, and nothing else."""
-        for path in (self.checkpoints, self.events, self.samples, self.evaluations):
+        for path in (
+            self.checkpoints,
+            self.events,
+            self.samples,
+            self.evaluations,
+            self.failures,
+        ):
             shutil.rmtree(path, ignore_errors=True)
         for path in (self.config, self.operative_config, self.metrics):
             path.unlink(missing_ok=True)
@@ -114,6 +127,28 @@ class RunDirectory:
     def evaluation_path(self, step: int, variant: str = "") -> Path:
         """Where an evaluation lies, `evaluations/step-00002000.json`."""
         return self.evaluations / f"step-{step:08d}{variant}.json"
+
+    def failure_path(self, step: int, attempt: int) -> Path:
+        """Where the bundle of a failure lies, `failures/step-00000123-attempt-0`."""
+        return self.failures / f"step-{step:08d}-attempt-{attempt}"
+
+    def progressed(self) -> bool:
+        """Whether steps were logged here: there must be a checkpoint then."""
+        return self.metrics.is_file() and self.metrics.stat().st_size > 0
+
+    def sweep(self) -> list[str]:
+        """Removes what a killed process left half-written; returns the names.
+
+        For the process that holds the run's lock. What is young may be another
+        command's, which does not write where the lock matters.
+        """
+        swept = CheckpointFiles(self.checkpoints).sweep()
+        for folder in (self.path, self.events, self.samples, self.evaluations):
+            for path in folder.glob(".*.*"):
+                if path.is_file() and time.time() - path.stat().st_mtime > _YOUNG:
+                    path.unlink(missing_ok=True)
+                    swept.append(path.name)
+        return swept
 
     def truncate_metrics(self, step: int) -> None:
         """Drops the lines of `metrics.jsonl` past a step, and a half-written one."""

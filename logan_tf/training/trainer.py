@@ -1,6 +1,5 @@
 """The outer loop: host calls of many steps each, and what is due between them."""
 
-import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -8,9 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch
-from logan_tf.errors import ConfigurationError, DivergedError
+from logan_tf.errors import (
+    BadDataError,
+    ConfigurationError,
+    DivergedError,
+    PreemptedError,
+)
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
+from logan_tf.training.flight_recorder import FlightRecorder
 from logan_tf.training.monitor import Monitor
 from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
@@ -18,6 +23,10 @@ from logan_tf.training.step import TrainStep
 Hook = Callable[[int, Monitor], None]
 """Called with the number of steps done: draws samples, evaluates."""
 
+Stop = Callable[[], bool]
+"""Whether somebody asked the process to stop."""
+
+MOST_ROLLBACKS = 3
 _SECONDS_PER_CALL = 1.0
 
 
@@ -74,9 +83,12 @@ class Trainer:
         self._total_steps = total_steps
         self._log_every = log_every
         self._train_step = TrainStep(experiment, strategy)
+        with strategy.scope():
+            self._attempt = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.checkpoints = Checkpoints(
-            directory.checkpoints, experiment, self._train_step.step
+            directory.checkpoints, experiment, self._train_step.step, self._attempt
         )
+        self._recorder = FlightRecorder(experiment.seed)
         self._hooks = [
             (every, hook)
             for every, hook in ((sample_every, sample), (evaluate_every, evaluate))
@@ -90,15 +102,25 @@ class Trainer:
         """The number of steps done."""
         return int(self._train_step.step)
 
+    @property
+    def attempt(self) -> int:
+        """The number of rollbacks before them; part of the seed of every batch."""
+        return int(self._attempt)
+
     def restore(self) -> None:
-        """Takes up the newest checkpoint, where there is one.
+        """Takes up the newest checkpoint that is whole, where there ever was one.
 
         Raises:
           ConfigurationError: if it belongs to other networks or optimizers.
-          BadDataError: if it cannot be read.
+          BadDataError: if none is whole, or all are gone.
         """
         if self.checkpoints.steps():
-            self.checkpoints.restore()
+            self.checkpoints.restore(repair=True)
+        elif self._directory.progressed():
+            raise BadDataError(
+                f"{self._directory.path} holds a run whose checkpoints are gone: bring "
+                "them back, or start anew with --restart or another --run_dir"
+            )
 
     def open_data(self) -> None:
         """Opens the data at the current step; `train` does it where nobody has.
@@ -108,19 +130,26 @@ class Trainer:
           BadDataError: if the data is neither there nor can be prepared.
         """
         if self.step < self._total_steps:
-            batches = self._experiment.batches(first_step=self.step)
+            batches = self._experiment.batches(self.step, self.attempt)
             distributed = self._strategy.experimental_distribute_dataset(batches)
             self._batches = iter(distributed)
 
-    def train(self, text: str = "", progress: bool = True) -> None:
+    def train(
+        self, text: str = "", progress: bool = True, stop: Stop = lambda: False
+    ) -> None:
         """Trains until `total_steps` are done.
+
+        After a NaN or an infinity it goes back to the newest checkpoint and on from
+        there with other randomness, `MOST_ROLLBACKS` times in a run's life.
 
         Args:
           text: of the configuration, for TensorBoard.
           progress: whether to show a bar.
+          stop: asked after every host call, which takes about a second.
 
         Raises:
-          DivergedError: at the first NaN or infinity; nothing of that call is saved.
+          DivergedError: at one NaN or infinity too many; nothing of that is saved.
+          PreemptedError: if `stop` said so; all steps that were done are saved.
           BadDataError: if a checkpoint cannot be written.
         """
         if self._batches is None:
@@ -128,27 +157,47 @@ class Trainer:
         if self.step % self._log_every and self.step < self._total_steps:
             # A line that was due only as the last one of a shorter run.
             self._directory.truncate_metrics(self.step - 1)
-        with Monitor(
-            self._directory, self.step, self._total_steps, progress
-        ) as monitor:
-            monitor.text(self.step, "configuration", text)
-            if self.step:
-                monitor.say(f"resumed at step {self.step}")
-            else:
-                self._call_hooks(monitor)
-            if self._batches is not None:
-                self._loop(self._batches, monitor)
+        note = f"resumed at step {self.step}" if self.step else ""
+        while True:
+            with self._monitor(progress) as monitor:
+                monitor.text(self.step, "configuration", text)
+                if note:
+                    monitor.say(note)
+                try:
+                    self._begin(monitor)
+                    self._loop(monitor, stop)
+                    return
+                except DivergedError as error:
+                    note = self._roll_back(error, monitor)
 
-    def _loop(self, batches: Iterator[Batch], monitor: Monitor) -> None:
+    def _monitor(self, progress: bool) -> Monitor:
+        return Monitor(
+            self._directory,
+            self.step,
+            self._total_steps,
+            progress,
+            pictures_follow=self.checkpoints.hooks_pending,
+        )
+
+    def _begin(self, monitor: Monitor) -> None:
+        """Does what is still due at this step; saves the first checkpoint."""
+        if not self.checkpoints.steps():
+            # What a rollback of the first steps goes back to.
+            self.checkpoints.save(hooks_pending=True)
+        if self.checkpoints.hooks_pending:
+            self._call_hooks(monitor)
+
+    def _loop(self, monitor: Monitor, stop: Stop) -> None:
         num_steps = 1  # The first call traces; its time says nothing about a step's.
         traced = False
         while self.step < self._total_steps:
+            assert self._batches is not None  # opened while there were steps to do
             num_steps = min(num_steps, self._steps_until_due())
             started = time.perf_counter()
-            rows = self._train_step.run(batches, num_steps)
+            rows = self._train_step.run(self._batches, num_steps)
             seconds = time.perf_counter() - started
             self._log(rows, num_steps, seconds, monitor)
-            self._after_call(monitor)
+            self._after_call(monitor, stop())
             if traced:
                 num_steps = max(1, round(_SECONDS_PER_CALL * num_steps / seconds))
             traced = True
@@ -167,12 +216,16 @@ class Trainer:
         monitor: Monitor,
     ) -> None:
         first = self.step - num_steps + 1
+        self._recorder.record(first, self.attempt, rows)
         self._check_finite(rows, first)
-        speed = num_steps * self._experiment.batch_size / seconds
+        also = {
+            "attempt": self.attempt,
+            "images_per_second": num_steps * self._experiment.batch_size / seconds,
+        }
         for index, step in enumerate(range(first, self.step + 1)):
             if step % self._log_every == 0 or step == self._total_steps:
                 values = {name: float(row[index]) for name, row in rows.items()}
-                monitor.scalars(step, values | {"images_per_second": speed})
+                monitor.scalars(step, values | also)
         monitor.advance(num_steps, {name: float(row[-1]) for name, row in rows.items()})
 
     def _check_finite(self, rows: dict[str, np.ndarray], first: int) -> None:
@@ -180,26 +233,52 @@ class Trainer:
         if finite.all():
             return
         index = int(np.argmin(finite))
-        names = [name for name, row in rows.items() if not math.isfinite(row[index])]
-        saved = self.checkpoints.steps()
-        remedy = (
-            f"the checkpoint of step {saved[-1]} is intact"
-            if saved
-            else "none was saved"
+        names = [name for name, row in rows.items() if not np.isfinite(row[index])]
+        reason = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not finite"
+        bundle = self._recorder.write(
+            self._directory, step=first + index, attempt=self.attempt, reason=reason
         )
         raise DivergedError(
-            f"step {first + index}: {', '.join(names)} is not finite; {remedy}: lower "
-            "the "
-            "learning rates or the latent step"
+            f"step {first + index}: {reason} (bin/doctor --replay={bundle.path} "
+            "repeats the step)"
         )
 
-    def _after_call(self, monitor: Monitor) -> None:
-        self._call_hooks(monitor)
-        if self.step % self._checkpoint_every == 0 or self.step == self._total_steps:
+    def _roll_back(self, error: DivergedError, monitor: Monitor) -> str:
+        """Goes back to the newest checkpoint; returns what there is to say of it."""
+        attempt = self.attempt + 1
+        if attempt > MOST_ROLLBACKS:
+            raise DivergedError(
+                f"{error}; that was rollback {MOST_ROLLBACKS} of {MOST_ROLLBACKS}, the "
+                f"checkpoint of step {self.checkpoints.steps()[-1]} is intact: lower "
+                "the learning rates or the latent step"
+            ) from error
+        self.checkpoints.restore(warn=monitor.say, repair=True)
+        self._attempt.assign(attempt)
+        self.open_data()
+        return (
+            f"{error}; going back to step {self.step}: rollback {attempt} of "
+            f"{MOST_ROLLBACKS}"
+        )
+
+    def _after_call(self, monitor: Monitor, stopping: bool) -> None:
+        last = self.step == self._total_steps
+        due = any(last or self.step % every == 0 for every, _ in self._hooks)
+        saving = last or stopping or self.step % self._checkpoint_every == 0
+        if saving:
             monitor.flush()
-            self.checkpoints.save()
+            self.checkpoints.save(hooks_pending=due)
+        if stopping and (due or not last):
+            raise PreemptedError(
+                f"interrupted; all {self.step} steps are saved, and the same command "
+                "goes on from there"
+            )
+        if due:
+            self._call_hooks(monitor)
 
     def _call_hooks(self, monitor: Monitor) -> None:
         for every, hook in self._hooks:
             if self.step % every == 0 or self.step == self._total_steps:
                 hook(self.step, monitor)
+        if self.checkpoints.hooks_pending:
+            monitor.flush()
+            self.checkpoints.hooks_done()

@@ -74,8 +74,8 @@ def test_samples_are_also_on_tensorboard(digits_run):
             event = tf.compat.v1.Event.FromString(record.numpy())
             for value in event.summary.value:
                 tags.setdefault(value.tag, []).append((event.step, value))
-    assert [step for step, _ in tags["samples"]] == [0, 2, 4]
-    shown = tf.io.decode_png(tf.make_ndarray(tags["samples"][-1][1].tensor)[2])
+    assert [step for step, _ in tags["pictures/samples"]] == [0, 2, 4]
+    shown = tf.io.decode_png(tf.make_ndarray(tags["pictures/samples"][-1][1].tensor)[2])
     path = digits_run / "samples" / "step-00000004.png"
     saved = tf.io.decode_png(path.read_bytes(), channels=3)
     np.testing.assert_array_equal(shown, saved)
@@ -128,7 +128,7 @@ def test_restart_removes_what_the_run_made(train, params, ring_run, tmp_path):
     assert not (run / "checkpoints" / "ckpt-6.index").exists()
     listed = tf.train.get_checkpoint_state(str(run / "checkpoints"))
     names = [os.path.basename(path) for path in listed.all_model_checkpoint_paths]
-    assert names == ["ckpt-2", "ckpt-4"]
+    assert names == ["ckpt-0", "ckpt-2", "ckpt-4"]
     assert (run / "notes.txt").read_text() == "mine"
 
 
@@ -162,9 +162,11 @@ def test_a_diverging_run_stops_with_4_and_its_checkpoint_is_intact(
     assert result.exit_code == 4
     (line,) = result.err.splitlines()
     assert line.startswith("error: step 3: ")
+    assert result.out.count("going back to step 2: rollback ") == 3
     assert "the checkpoint of step 2 is intact: lower the learning rates" in line
     assert sorted(p.name for p in (run / "checkpoints").glob("*.index")) == [
-        "ckpt-2.index"
+        "ckpt-0.index",
+        "ckpt-2.index",
     ]
     assert lines(run) == lines(ring_run)[:2]
     train(RING, f"--run_dir={run}", *params())

@@ -86,7 +86,7 @@ def test_a_monitor_writes_lines_and_events(tmp_path, capsys):
     for tag, expected in (scalars | {"evaluation/modes": 7.0}).items():
         assert found[tag][0] == 2
         assert tf.make_ndarray(found[tag][1]) == expected
-    encoded = tf.make_ndarray(found["samples"][1])[2]
+    encoded = tf.make_ndarray(found["pictures/samples"][1])[2]
     np.testing.assert_array_equal(tf.io.decode_png(encoded), picture)
     assert b"seed = 1" in tf.make_ndarray(found["configuration"][1]).tobytes() or (
         "seed = 1" in str(tf.make_ndarray(found["configuration"][1]))

@@ -42,29 +42,62 @@ def test_truncate_metrics_needs_no_file(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_require_writable_leaves_nothing_behind(tmp_path):
-    RunDirectory(tmp_path / "a" / "b").require_writable()
+def test_writing_nothing_leaves_nothing_behind(tmp_path):
+    with RunDirectory(tmp_path / "a" / "b").writing():
+        assert os.listdir(tmp_path / "a" / "b") == ["lock"]
     assert os.listdir(tmp_path) == []
     (tmp_path / "kept").mkdir()
-    RunDirectory(tmp_path / "kept").require_writable()
+    with RunDirectory(tmp_path / "kept").writing():
+        pass
     assert os.listdir(tmp_path) == ["kept"]
     assert os.listdir(tmp_path / "kept") == []
+
+
+def test_one_process_writes_at_a_time(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    with directory.writing():
+        directory.config.write_text("seed = 1\n")
+        with (
+            pytest.raises(ConfigurationError, match=r"in use by process \d+ on"),
+            RunDirectory(tmp_path / "run").writing(),
+        ):
+            pass
+    assert os.listdir(tmp_path / "run") == ["config.gin"]
 
 
 @pytest.mark.parametrize("place", ["file", "file/run", "/proc/run", "new/" + "x" * 300])
 def test_what_cannot_be_written_to(place, tmp_path):
     (tmp_path / "file").write_text("")
     directory = RunDirectory(tmp_path / place)
-    with pytest.raises(ConfigurationError, match="choose another with --run_dir"):
-        directory.require_writable()
+    with (
+        pytest.raises(ConfigurationError, match="choose another with --run_dir"),
+        directory.writing(),
+    ):
+        pass
     assert os.listdir(tmp_path) == ["file"]
-    with pytest.raises(ConfigurationError, match="choose another with --run_dir"):
-        directory.prepare()
+
+
+def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path):
+    directory = RunDirectory(tmp_path)
+    for folder in (directory.checkpoints, directory.evaluations):
+        folder.mkdir()
+    old = directory.evaluations / ".step-00000002.json.abc"
+    young = directory.evaluations / ".step-00000004.json.abc"
+    whole = directory.evaluations / "step-00000002.json"
+    half = directory.checkpoints / ".saving-3"
+    half.mkdir()
+    for path in (old, young, whole):
+        path.write_text("{}")
+        os.utime(path, (0, 0) if path != young else None)
+    assert sorted(directory.sweep()) == [".saving-3", old.name]
+    assert not half.exists()
+    assert sorted(directory.evaluations.iterdir()) == [young, whole]
 
 
 def test_clear_removes_what_a_run_made_and_nothing_else(tmp_path):
     directory = RunDirectory(tmp_path)
-    for folder in ("checkpoints", "events", "samples", "evaluations", "mine"):
+    made = ("checkpoints", "events", "samples", "evaluations", "failures")
+    for folder in (*made, "mine"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "file").write_text("")
     for file in ("config.gin", "operative_config.gin", "metrics.jsonl", "notes.txt"):
@@ -89,7 +122,7 @@ def test_a_run_is_what_has_a_configuration(tmp_path):
 
 def test_the_configuration_keeps_its_recipes_name(tmp_path):
     directory = RunDirectory(tmp_path / "run")
-    directory.prepare()
+    directory.path.mkdir()
     named = directory.named("seed = 1\n", tmp_path / "ring_logan.gin")
     directory.config.write_text(named)
     assert directory.recipe() == "ring_logan"

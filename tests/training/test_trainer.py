@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
+from logan_tf.errors import (
+    BadDataError,
+    ConfigurationError,
+    DivergedError,
+    PreemptedError,
+)
 from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.trainer import Trainer
 
@@ -16,7 +21,7 @@ STRATEGY = tf.distribute.get_strategy()
 
 def trainer(experiment, path, **settings) -> Trainer:
     directory = RunDirectory(path)
-    directory.prepare()
+    directory.path.mkdir(parents=True, exist_ok=True)
     made = Trainer(experiment, STRATEGY, directory, **settings)
     made.restore()
     return made
@@ -133,12 +138,12 @@ def test_what_is_due_when(toy, tmp_path):
     assert all(json.loads(line)["images_per_second"] > 0 for line in raw)
 
 
-@pytest.mark.parametrize("saved", [[], [2, 4]])
+@pytest.mark.parametrize("saved", [[0], [0, 2, 4]])
 def test_a_nan_stops_the_run_and_nothing_of_it_is_saved(
-    saved, toy, broken_ring, state, same, tmp_path
+    saved, toy, broken_ring, state, same, tmp_path, capsys
 ):
     dataset = broken_ring(first_broken=4 * 4 + 1)  # The second point of step 5.
-    every = 2 if saved else 100
+    every = 2 if max(saved) else 100
     settings = {"log_every": 1, "checkpoint_every": every}
     made = trainer(toy(dataset=dataset), tmp_path, total_steps=9, **settings)
     with pytest.raises(DivergedError) as caught:
@@ -146,12 +151,15 @@ def test_a_nan_stops_the_run_and_nothing_of_it_is_saved(
     line = str(caught.value)
     assert line.startswith("step 5: ")
     assert "discriminator_loss" in line
-    last = "the checkpoint of step 4 is intact" if saved else "none was saved"
-    assert last in line
+    assert f"the checkpoint of step {max(saved)} is intact" in line
     assert len(line.splitlines()) == 1
     assert made.checkpoints.steps() == saved
     assert all(np.isfinite(v) for row in lines(tmp_path) for v in row.values())
-    if saved:
+    said = capsys.readouterr().out
+    for rollback in (1, 2, 3):
+        assert f"going back to step {max(saved)}: rollback {rollback} of 3" in said
+    assert len(said.splitlines()) == 3
+    if max(saved):
         assert [row["step"] for row in lines(tmp_path)] == [1, 2, 3, 4]
         good = trainer(toy(), tmp_path / "good", total_steps=4, **settings)
         good.train(progress=False)
@@ -160,12 +168,117 @@ def test_a_nan_stops_the_run_and_nothing_of_it_is_saved(
         same(state(restored._experiment), state(good._experiment))
 
 
+@pytest.mark.parametrize("kill_after", [None, 7])
+def test_a_rollback_draws_other_randomness_and_is_remembered(
+    kill_after, toy, once_broken_ring, state, same, tmp_path
+):
+    """Step 5 fails in attempt 0 alone. A run that is killed after the rollback, and
+    one that is not, end the same."""
+    settings = {"total_steps": 9, "log_every": 1, "checkpoint_every": 3}
+    made = trainer(toy(dataset=once_broken_ring()), tmp_path / "a", **settings)
+    made.train(progress=False)
+    assert made.attempt == 1
+    assert [(row["step"], row["attempt"]) for row in lines(tmp_path / "a")] == [
+        (step, step > 3) for step in range(1, 10)
+    ]
+    assert made.checkpoints.files.manifest(9)["attempt"] == 1
+    assert made.checkpoints.files.manifest(3)["attempt"] == 0
+    (bundle,) = (tmp_path / "a" / "failures").iterdir()
+    assert bundle.name == "step-00000005-attempt-0"
+    never = trainer(toy(), tmp_path / "never", **settings)
+    never.train(progress=False)
+    calm, rolled = lines(tmp_path / "never"), lines(tmp_path / "a")
+    assert rolled[:3] == calm[:3]
+    for one, other in zip(rolled[3:], calm[3:], strict=True):
+        assert one["discriminator_loss"] != other["discriminator_loss"]
+    if kill_after:
+        again = {"sample_every": kill_after, "sample": kill}
+        killed = trainer(
+            toy(dataset=once_broken_ring()), tmp_path / "b", **settings, **again
+        )
+        with pytest.raises(KilledError):
+            killed.train(progress=False)
+        resumed = trainer(toy(dataset=once_broken_ring()), tmp_path / "b", **settings)
+        assert (resumed.step, resumed.attempt) == (6, 1)
+        resumed.train(progress=False)
+        assert lines(tmp_path / "b") == rolled
+        assert events(tmp_path / "b") == events(tmp_path / "a")
+        assert resumed.checkpoints.hashes == made.checkpoints.hashes
+        same(state(resumed._experiment), state(made._experiment))
+
+
+def test_an_interrupted_run_saves_its_last_step_and_goes_on(
+    alternating_toy, state, same, tmp_path
+):
+    """Stopped after steps 1 and 4: at the second, a sample is due, which the resumed
+    run draws; nothing is drawn or written twice."""
+    settings = {"total_steps": 6, "log_every": 1, "checkpoint_every": 100}
+    drawn: dict[str, list[int]] = {"whole": [], "cut": []}
+
+    def sampled(name):
+        def sample(step, monitor):
+            drawn[name].append(step)
+            monitor.evaluation(step, {"modes": step})
+
+        return {"sample_every": 2, "sample": sample, **settings}
+
+    whole = trainer(alternating_toy(), tmp_path / "whole", **sampled("whole"))
+    whole.train(progress=False)
+    for last in (1, 4):
+        cut = trainer(alternating_toy(), tmp_path / "cut", **sampled("cut"))
+        with pytest.raises(PreemptedError, match=f"all {last} steps are saved"):
+            cut.train(progress=False, stop=lambda: cut.step >= last)  # noqa: B023
+        assert cut.checkpoints.steps()[-1] == last
+    resumed = trainer(alternating_toy(), tmp_path / "cut", **sampled("cut"))
+    assert resumed.step == 4
+    resumed.train(progress=False)
+    assert drawn == {"whole": [0, 2, 4, 6], "cut": [0, 2, 4, 6]}
+    same(state(resumed._experiment), state(whole._experiment))
+    assert lines(tmp_path / "cut") == lines(tmp_path / "whole")
+    assert events(tmp_path / "cut") == events(tmp_path / "whole")
+
+
+def test_what_a_hook_had_written_when_it_was_killed_is_written_once(toy, tmp_path):
+    settings = {"total_steps": 4, "checkpoint_every": 2, "sample_every": 2}
+    kills = [True]
+
+    def sample(step, monitor):
+        monitor.evaluation(step, {"modes": step})
+        if step == 2 and kills:
+            monitor.flush()
+            kills.pop()
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        trainer(toy(), tmp_path, **settings, sample=sample).train(progress=False)
+    assert (2, "evaluation/modes") in events(tmp_path)
+    trainer(toy(), tmp_path, **settings, sample=sample).train(progress=False)
+    drawn = [step for step, tag in events(tmp_path) if tag == "evaluation/modes"]
+    assert drawn == [0, 2, 4]
+
+
+def test_a_stop_after_all_is_done_is_no_interruption(toy, tmp_path):
+    made = trainer(toy(), tmp_path, total_steps=2)
+    made.train(progress=False, stop=lambda: made.step == 2)
+    assert made.checkpoints.steps() == [0, 2]
+
+
+def test_a_run_that_lost_its_checkpoints_does_not_start_anew(toy, tmp_path):
+    trainer(toy(), tmp_path, total_steps=2, log_every=1).train(progress=False)
+    for path in (tmp_path / "checkpoints").iterdir():
+        path.unlink()
+    before = lines(tmp_path)
+    with pytest.raises(BadDataError, match=r"checkpoints are gone.*--restart"):
+        trainer(toy(), tmp_path, total_steps=2)
+    assert lines(tmp_path) == before
+
+
 def test_an_infinite_learning_rate_is_caught_in_its_first_step(toy, tmp_path):
     experiment = toy(optimizer=lambda: keras.optimizers.SGD(float("inf")))
     made = trainer(experiment, tmp_path, total_steps=3, checkpoint_every=1)
     with pytest.raises(DivergedError, match=r"step 1: .*update_norm"):
         made.train(progress=False)
-    assert made.checkpoints.steps() == []
+    assert made.checkpoints.steps() == [0]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""SIGTERM and Ctrl-C: finish what was begun, save, and exit; a second one exits now."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Self
+
+from logan_tf.errors import PreemptedError
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interruption:
+    """Watches for the signals that ask a process to stop.
+
+    Inside `finishing()` a first signal is a request that somebody looks at; outside
+    there is nothing to save, and it ends the process.
+
+    Python runs a handler only when TensorFlow returns from its current call, which may
+    take a minute while a step is traced; a thread that reads the signals' numbers from
+    a socket sees each of them at once.
+
+    A context manager, for the main thread; in any other it watches nothing.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._finishing = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is not threading.main_thread():
+            self._before = {}
+            return self
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._wakeup = signal.set_wakeup_fd(
+            self._writer.fileno(), warn_on_full_buffer=False
+        )
+        self._before = {each: signal.signal(each, _ignore) for each in _SIGNALS}
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._before:
+            return
+        for each, handler in self._before.items():
+            signal.signal(each, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        self._writer.close()
+
+    @contextlib.contextmanager
+    def finishing(self) -> Iterator[None]:
+        """For the block, `requested` turns true at the first signal."""
+        self._finishing = True
+        try:
+            yield
+        finally:
+            self._finishing = False
+
+    def _watch(self) -> None:
+        while number := self._reader.recv(1):
+            if number[0] not in _SIGNALS:
+                continue
+            name = signal.Signals(number[0]).name
+            if self.requested or not self._finishing:
+                _say(f"{name}: stopped")
+                os._exit(PreemptedError.exit_code)
+            self.requested = True
+            _say(f"{name}: saving and stopping; a second one stops at once")
+        self._reader.close()
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Python's own handler; the watching thread has seen the signal already."""
+
+
+def _say(line: str) -> None:
+    """One line in one piece, which a progress bar on the same screen leaves alone."""
+    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n{line}\n".encode())

@@ -1,0 +1,95 @@
+"""One writer a run directory.
+
+Imports no TensorFlow: a second writer is refused before anything is built.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from logan_tf.errors import ConfigurationError
+
+_NAME = "lock"
+
+
+@contextlib.contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Holds the lock of a run directory, which the block alone then writes to.
+
+    The operating system releases the lock of a process that dies, however it dies, so
+    a lock file that was left behind locks nobody out.
+
+    Args:
+      directory: of the run; exists and can be written to.
+
+    Raises:
+      ConfigurationError: if another process holds it; it is named.
+    """
+    file = _locked(directory / _NAME)
+    try:
+        yield
+    finally:
+        # Removed while it is held: who opened it meanwhile finds that out and retries.
+        with contextlib.suppress(OSError):
+            os.unlink(file.name)
+        file.close()
+
+
+def holder(directory: Path) -> str | None:
+    """Who writes to a run directory at the moment, in words; None if nobody does."""
+    try:
+        with (directory / _NAME).open("r+", encoding="utf-8") as file:
+            return None if _try_lock(file) else _described(file)
+    except OSError:
+        return None
+
+
+def _locked(path: Path) -> TextIO:
+    while True:
+        file = path.open("a+", encoding="utf-8")
+        if not _try_lock(file):
+            who = _described(file)
+            file.close()
+            raise ConfigurationError(
+                f"{path.parent} is in use by {who}: wait for it, stop it, or choose "
+                "another --run_dir"
+            )
+        if _is_at(file, path):
+            break
+        file.close()
+    file.truncate(0)
+    started = time.strftime("%Y-%m-%d %H:%M:%S")
+    owner = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
+    file.write(json.dumps(owner))
+    file.flush()
+    return file
+
+
+def _try_lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    """Whether the locked file is still the one that others would open."""
+    with contextlib.suppress(OSError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
+
+
+def _described(file: TextIO) -> str:
+    try:
+        file.seek(0)
+        owner = json.load(file)
+        return f"process {owner['pid']} on {owner['host']} (since {owner['started']})"
+    except (ValueError, KeyError, TypeError):
+        return "another process"
