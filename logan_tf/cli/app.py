@@ -28,18 +28,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _HELP = {"--help", "-help", "-h"}
 
 
-def run(main: Callable[[], None], about: str) -> NoReturn:
+def run(main: Callable[[], None], about: str, first: str | None = None) -> NoReturn:
     """Parses the flags of the command line, runs `main` and exits.
 
     Args:
       main: reads its flags from `absl.flags.FLAGS`.
       about: what the command does, for `--help`.
+      first: the flag whose value may be given without its name.
     """
     try:
         if _HELP & set(sys.argv[1:]):
             print(_help(about))
             sys.exit(0)
-        _parse(sys.argv)
+        _parse(sys.argv, first)
         main()
     except (ConfigurationError, BadDataError, DivergedError) as error:
         # gin appends lines that say in which call of which object.
@@ -83,9 +84,11 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "FeatureConnector.dtype" not in record.getMessage()
 
 
-def _parse(argv: list[str]) -> None:
+def _parse(argv: list[str], first: str | None) -> None:
     try:
         rest = flags.FLAGS(argv)[1:]
+        if first and rest and flags.FLAGS[first].using_default_value:
+            flags.FLAGS[first].parse(rest.pop(0))
     except flags.Error as error:
         raise ConfigurationError(f"{_one_line(error)} (see --help)") from error
     if rest:

@@ -194,6 +194,21 @@ class Checkpoints:
         return digest.hexdigest()[:_HASH_DIGITS]
 
 
+def unreadable(path: Path) -> str | None:
+    """Reads every tensor of a checkpoint; returns what TensorFlow says, or None.
+
+    Args:
+      path: without suffix.
+    """
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, IndexError, ValueError, RuntimeError, OSError) as error:
+        return _first_line(error)
+    return None
+
+
 def _first_line(error: Exception) -> str:
     text = str(error).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__

@@ -17,8 +17,14 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf import atomic_file
+from logan_tf.errors import BadDataError
 from logan_tf.training.checkpoint_files import CheckpointFiles
 from logan_tf.training.run_directory import RunDirectory
+
+NOT_METRICS = ("step", "seed", "attempt")
+"""What a line of `steps.jsonl` holds besides metrics."""
+
+_STEPS = "steps.jsonl"
 
 
 class FlightRecorder:
@@ -73,7 +79,7 @@ class FlightRecorder:
             atomic_file.write_text(bundle.config, config)
         until = [row for row in self._steps if row["step"] <= step]
         lines = [json.dumps(row) + "\n" for row in until]
-        atomic_file.write_text(bundle.path / "steps.jsonl", "".join(lines))
+        atomic_file.write_text(bundle.path / _STEPS, "".join(lines))
         failure = {
             "step": step,
             "seed": self._seed,
@@ -89,6 +95,26 @@ class FlightRecorder:
         text = json.dumps(failure, indent=1) + "\n"
         atomic_file.write_text(bundle.failure, text)
         return bundle
+
+
+def read_bundle(bundle: RunDirectory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The failure and the last steps of a bundle.
+
+    Raises:
+      BadDataError: if it is none, or damaged.
+    """
+    try:
+        failure = json.loads(bundle.failure.read_text(encoding="utf-8"))
+        lines = (bundle.path / _STEPS).read_text(encoding="utf-8").splitlines()
+        wanted = {"step", "attempt", "reason", "checkpoint"}
+        if not wanted <= set(failure):
+            raise ValueError(f"failure.json lacks one of {sorted(wanted)}")
+        return failure, [json.loads(line) for line in lines]
+    except (OSError, ValueError, TypeError) as error:
+        raise BadDataError(
+            f"{bundle.path} is no bundle of the flight recorder ({error}): give one "
+            "of the folders in a run's failures/"
+        ) from error
 
 
 def writable(value: float) -> float | str:

@@ -89,7 +89,8 @@ class Monitor:
             tf.summary.text(name, markdown)
 
     def advance(self, num_steps: int, values: dict[str, float]) -> None:
-        """Moves the progress bar on and shows the losses."""
+        """Moves the progress bar on, shows the losses and puts the lines on disk."""
+        self._lines.flush()
         shown = {
             "D": f"{values['discriminator_loss']:.3f}",
             "G": f"{values['generator_loss']:.3f}",

@@ -151,15 +151,27 @@ class RunDirectory:
         return swept
 
     def truncate_metrics(self, step: int) -> None:
-        """Drops the lines of `metrics.jsonl` past a step, and a half-written one."""
+        """Drops the lines of `metrics.jsonl` past a step, and what is no line."""
         if not self.metrics.is_file():
             return
-        kept = []
-        for line in self.metrics.read_text("utf-8", errors="replace").splitlines():
-            try:
-                if json.loads(line)["step"] > step:
-                    break
-            except (ValueError, KeyError, TypeError):
-                break
-            kept.append(line + "\n")
+        kept = [
+            f"{line}\n"
+            for line, number in self.metric_lines()
+            if number is not None and number <= step
+        ]
         atomic_file.write_text(self.metrics, "".join(kept))
+
+    def metric_lines(self) -> list[tuple[str, int | None]]:
+        """The lines of `metrics.jsonl`, each with its step; None: not readable."""
+        if not self.metrics.is_file():
+            return []
+        text = self.metrics.read_text(encoding="utf-8", errors="replace")
+        return [(line, _step_of(line)) for line in text.splitlines()]
+
+
+def _step_of(line: str) -> int | None:
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return step if isinstance(step, int) else None
