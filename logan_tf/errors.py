@@ -24,6 +24,10 @@ class DivergedError(RuntimeError):
     exit_code = 4
 
 
+class CollapsedError(DivergedError):
+    """The generator's samples are all alike."""
+
+
 class PreemptedError(RuntimeError):
     """The run was interrupted, and goes on with the same command."""
 

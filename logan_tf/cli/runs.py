@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from logan_tf import atomic_file
 from logan_tf.cli import configuration
+from logan_tf.errors import CollapsedError
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import Metrics, Receipt, write_evaluation
 from logan_tf.training import cost
@@ -23,6 +24,7 @@ from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.trainer import Trainer
 
 _FIXED_LATENTS = 64  # drawn again and again while training
+_LEAST_DEVIATION = 1e-3  # of the samples' most variable number; pictures span [-1, 1]
 
 
 class Run(NamedTuple):
@@ -198,6 +200,11 @@ def _draw(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> Non
     path = directory.sample_path(step)
     path.parent.mkdir(exist_ok=True)
     samples = run.evaluator.sample(_FIXED_LATENTS, seed=run.experiment.seed)
+    if step and np.std(samples, axis=0).max() < _LEAST_DEVIATION:
+        raise CollapsedError(
+            f"step {step}: the samples do not differ from each other any more: take an "
+            "earlier checkpoint, and lower the learning rates"
+        )
     run.evaluator.picture(path, samples)
     pixels = matplotlib.image.imread(path)[..., :3]
     monitor.image(step, "samples", np.round(255 * pixels).astype(np.uint8))

@@ -58,7 +58,7 @@ class FlightRecorder:
     def write(
         self, directory: RunDirectory, *, step: int, attempt: int, reason: str
     ) -> RunDirectory:
-        """Writes a bundle.
+        """Writes a bundle; one that is there stays, for it knows the steps before.
 
         Args:
           directory: of the run; its newest checkpoint goes into the bundle.
@@ -70,6 +70,8 @@ class FlightRecorder:
           Where it lies.
         """
         bundle = RunDirectory(directory.failure_path(step, attempt))
+        if bundle.failure.is_file():
+            return bundle
         files = CheckpointFiles(directory.checkpoints)
         base = max((saved for saved in files.steps() if saved < step), default=None)
         if base is not None:

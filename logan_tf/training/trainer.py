@@ -9,6 +9,7 @@ import tensorflow as tf
 from logan_tf.data.batch import Batch
 from logan_tf.errors import (
     BadDataError,
+    CollapsedError,
     ConfigurationError,
     DivergedError,
     PreemptedError,
@@ -149,6 +150,7 @@ class Trainer:
 
         Raises:
           DivergedError: at one NaN or infinity too many; nothing of that is saved.
+          CollapsedError: if a hook says so.
           PreemptedError: if `stop` said so; all steps that were done are saved.
           BadDataError: if a checkpoint cannot be written.
         """
@@ -167,6 +169,10 @@ class Trainer:
                     self._begin(monitor)
                     self._loop(monitor, stop)
                     return
+                except CollapsedError as error:
+                    # Other randomness does not bring back what a network forgot.
+                    bundle = self._record(self.step, str(error))
+                    raise CollapsedError(f"{error} ({bundle})") from error
                 except DivergedError as error:
                     note = self._roll_back(error, monitor)
 
@@ -235,13 +241,15 @@ class Trainer:
         index = int(np.argmin(finite))
         names = [name for name, row in rows.items() if not np.isfinite(row[index])]
         reason = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not finite"
+        step = first + index
+        raise DivergedError(f"step {step}: {reason} ({self._record(step, reason)})")
+
+    def _record(self, step: int, reason: str) -> str:
+        """Writes the flight recorder's bundle; returns what can be done with it."""
         bundle = self._recorder.write(
-            self._directory, step=first + index, attempt=self.attempt, reason=reason
+            self._directory, step=step, attempt=self.attempt, reason=reason
         )
-        raise DivergedError(
-            f"step {first + index}: {reason} (bin/doctor --replay={bundle.path} "
-            "repeats the step)"
-        )
+        return f"bin/doctor --replay={bundle.path} repeats the step"
 
     def _roll_back(self, error: DivergedError, monitor: Monitor) -> str:
         """Goes back to the newest checkpoint; returns what there is to say of it."""

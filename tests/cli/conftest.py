@@ -30,6 +30,18 @@ def params() -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
+def train(command) -> Callable[..., str]:
+    """Flags → the output of a run that succeeds."""
+
+    def run(*flags: str) -> str:
+        done = command("train", *flags, "--noprogress")
+        assert (done.exit_code, done.err) == (0, "")
+        return done.out
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def ring_run(command, params, tmp_path_factory) -> Path:
     """LOGAN on the ring after four steps."""
     path = tmp_path_factory.mktemp("ring")

@@ -42,18 +42,6 @@ def same(left, right, step: int) -> None:
         np.testing.assert_array_equal(value, right[name], err_msg=name)
 
 
-@pytest.fixture
-def train(command):
-    """Flags → the output of a run that succeeds."""
-
-    def run(*flags) -> str:
-        done = command("train", *flags, "--noprogress")
-        assert (done.exit_code, done.err) == (0, "")
-        return done.out
-
-    return run
-
-
 def test_a_run_directory_is_the_whole_truth(digits_run):
     found = {str(path.relative_to(digits_run)) for path in digits_run.rglob("*")}
     assert {"config.gin", "operative_config.gin", "metrics.jsonl"} <= found
@@ -272,7 +260,7 @@ def test_a_module_of_the_users_brings_networks(command, train, tmp_path, monkeyp
     assert np.load(tmp_path / "points.npz")["images"].shape == (5, 2)
 
 
-@pytest.mark.parametrize("name", ["train", "sample", "evaluate"])
+@pytest.mark.parametrize("name", ["train", "sample", "evaluate", "doctor"])
 def test_help_is_quick_and_imports_no_tensorflow(name, tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit(77)")
     before = os.times()
