@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
@@ -36,13 +35,16 @@ class Interruption:
         if threading.current_thread() is not threading.main_thread():
             self._before = {}
             return self
+        # The screen, whatever becomes of the standard error while libraries load.
+        self._screen = os.dup(2)
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._wakeup = signal.set_wakeup_fd(
             self._writer.fileno(), warn_on_full_buffer=False
         )
         self._before = {each: signal.signal(each, _ignore) for each in _SIGNALS}
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(
@@ -57,6 +59,8 @@ class Interruption:
             signal.signal(each, handler)
         signal.set_wakeup_fd(self._wakeup)
         self._writer.close()
+        self._thread.join()
+        os.close(self._screen)
 
     @contextlib.contextmanager
     def finishing(self) -> Iterator[None]:
@@ -73,17 +77,16 @@ class Interruption:
                 continue
             name = signal.Signals(number[0]).name
             if self.requested or not self._finishing:
-                _say(f"{name}: stopped")
+                self._say(f"{name}: stopped")
                 os._exit(PreemptedError.exit_code)
             self.requested = True
-            _say(f"{name}: saving and stopping; a second one stops at once")
+            self._say(f"{name}: saving and stopping; a second one stops at once")
         self._reader.close()
+
+    def _say(self, line: str) -> None:
+        """One line in one piece, below a progress bar."""
+        os.write(self._screen, f"\n{line}\n".encode())
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
     """Python's own handler; the watching thread has seen the signal already."""
-
-
-def _say(line: str) -> None:
-    """One line in one piece, which a progress bar on the same screen leaves alone."""
-    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n{line}\n".encode())

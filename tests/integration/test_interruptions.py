@@ -1,0 +1,186 @@
+"""Real processes that are killed, terminated and started twice."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logan_tf.cli import recipe
+from logan_tf.training.checkpoint_files import CheckpointFiles
+
+ROOT = recipe.RECIPES.parent
+PARAMS = {
+    "batch_size": 4,
+    "latent_dim": 4,
+    "log_every": 1,
+    "sample_every": 0,
+    "standing_batches": 1,
+    "mlp.Generator.hidden": (8,),
+    "mlp.Discriminator.hidden": (8,),
+}
+
+
+def arguments(name: str, gin_file: str, *flags: str, **macros) -> list[str]:
+    bindings = PARAMS | macros
+    params = [f"--gin_param={key} = {value!r}" for key, value in bindings.items()]
+    return [str(ROOT / "bin" / name), f"--gin_file={gin_file}", *params, *flags]
+
+
+class Run:
+    """bin/train on the ring, as a process that would go on for minutes."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.flags = (f"--run_dir={directory}", "--noprogress")
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen:
+        command = arguments(
+            "train",
+            "ring_logan",
+            *self.flags,
+            total_steps=10**6,
+            checkpoint_every=10**6,
+        )
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def wait_until_it_trains(self) -> None:
+        metrics = self.directory / "metrics.jsonl"
+        deadline = time.monotonic() + 120
+        while not metrics.is_file() or not metrics.stat().st_size:
+            assert time.monotonic() < deadline
+            assert self.process.poll() is None, self.process.communicate()
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def run(tmp_path) -> Iterator[Run]:
+    started = Run(tmp_path / "run")
+    yield started
+    started.stop()
+
+
+def test_a_run_killed_three_times_is_the_uninterrupted_one(tmp_path):
+    done = subprocess.run(
+        arguments(
+            "doctor",
+            "ring_logan",
+            "--prove_resume",
+            "--kills=3",
+            total_steps=1500,
+            checkpoint_every=100,
+        ),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(re.findall(r"kill \d of 3: ", done.stdout)) == 3
+    assert "the same, bit for bit: 16 hashes of all weights, 1500 lines" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_run_killed_twenty_times_is_the_uninterrupted_one(data_dir):
+    """With all that a run has: batch norm, an average, samples, stacked digits."""
+    macros = {"data_dir": data_dir, "batch_size": 8, "width": 4, "latent_dim": 8}
+    params = [f"--gin_param={name} = {value!r}" for name, value in macros.items()]
+    schedule = {"total_steps": 3000, "checkpoint_every": 50, "sample_every": 500}
+    params += [f"--gin_param={name} = {value!r}" for name, value in schedule.items()]
+    done = subprocess.run(
+        [
+            str(ROOT / "bin" / "doctor"),
+            "--prove_resume",
+            "--gin_file=stacked_digits_logan",
+            "--kills=20",
+            *params,
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "kill 20 of 20: " in done.stdout
+    assert "the same, bit for bit: 61 hashes of all weights, 300 lines" in done.stdout
+
+
+def test_sigterm_saves_the_last_step_and_exits_42(run):
+    """Meanwhile a second writer is refused at once."""
+    run.wait_until_it_trains()
+    started = time.monotonic()
+    second = subprocess.run(
+        arguments("train", "ring_logan", *run.flags, total_steps=10),
+        capture_output=True,
+        text=True,
+    )
+    assert time.monotonic() - started < 5
+    assert second.returncode == 2
+    (line,) = second.stderr.splitlines()
+    assert f"is in use by process {run.process.pid} on " in line
+
+    run.process.send_signal(signal.SIGTERM)
+    out, err = run.process.communicate(timeout=60)
+    assert run.process.returncode == 42
+    assert "Traceback" not in out + err
+    (steps,) = re.findall(r"interrupted; all (\d+) steps are saved", err)
+    files = CheckpointFiles(run.directory / "checkpoints")
+    assert files.steps()[-1] == int(steps)
+    assert files.damage(int(steps)) is None
+    assert not (run.directory / "lock").exists()
+
+    run.process = run.start()
+    assert run.process.stdout.readline() == f"resumed at step {steps}\n"
+
+
+def test_a_second_signal_stops_at_once(run):
+    run.wait_until_it_trains()
+    os.kill(run.process.pid, signal.SIGINT)
+    assert run.process.stderr.readline() == "\n"
+    assert "a second one stops at once" in run.process.stderr.readline()
+    os.kill(run.process.pid, signal.SIGINT)
+    _, err = run.process.communicate(timeout=60)
+    assert run.process.returncode == 42
+    assert "Traceback" not in err
+
+
+def test_an_interruption_while_it_starts_leaves_nothing(run):
+    """Before anything is written: the lock alone is there, which nobody holds."""
+    while not (run.directory / "lock").is_file():
+        time.sleep(0.01)
+    time.sleep(0.5)  # TensorFlow is being imported.
+    run.process.send_signal(signal.SIGTERM)
+    out, err = run.process.communicate(timeout=60)
+    assert (run.process.returncode, out) == (42, "")
+    assert err.strip() == "SIGTERM: stopped"
+    assert {path.name for path in run.directory.iterdir()} <= {"lock"}
+
+
+def test_a_full_disk_is_told_from_the_end_of_data(tmp_path):
+    """The limit on a file's size is met by the network's checkpoint, in mid-file."""
+    directory = tmp_path / "run"
+    command = arguments(
+        "train",
+        "ring_logan",
+        f"--run_dir={directory}",
+        "--noprogress",
+        total_steps=4,
+        checkpoint_every=2,
+        **{"mlp.Generator.hidden": (400, 400)},
+    )
+    limited = ["bash", "-c", 'ulimit -f 512; exec "$@"', "bash", *command]
+    done = subprocess.run(limited, capture_output=True, text=True)
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: cannot write a checkpoint to ")
+    assert "make room there; the older checkpoints are intact" in line
+    assert os.listdir(directory / "checkpoints") == []
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
