@@ -12,8 +12,8 @@ ROOT = recipe.RECIPES.parent
 RING, DIGITS = "--gin_file=ring_logan", "--gin_file=digits_logan"
 
 
-def refused(result, *parts: str) -> None:
-    assert result.exit_code == 2
+def refused(result, *parts: str, exit_code: int = 2) -> None:
+    assert result.exit_code == exit_code
     (line,) = result.err.splitlines()
     assert line.startswith("error: ")
     for part in parts:
@@ -188,12 +188,48 @@ def test_no_run_or_no_checkpoint(name, command, ring_run, tmp_path):
 def test_a_damaged_checkpoint_is_bad_data(command, ring_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(ring_run, run)
-    (run / "checkpoints" / "ckpt-4.index").write_bytes(b"")
-    for name, flags in (("train", []), ("evaluate", [])):
-        result = command(name, f"--run_dir={run}", *flags)
+    for step in (0, 2, 4):
+        (run / "checkpoints" / f"ckpt-{step}.index").write_bytes(b"")
+    for name in ("train", "evaluate"):
+        result = command(name, f"--run_dir={run}")
         assert result.exit_code == 3
         (line,) = result.err.splitlines()
-        assert "remove its files" in line
+        assert "ckpt-4 is damaged: ckpt-4.index has 0 bytes" in line
+        assert "--restart" in line
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(command, ring_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(ring_run, run)
+    (run / "checkpoints" / "ckpt-4.index").write_bytes(b"")
+    judged = command("evaluate", f"--run_dir={run}", "--num_samples=50")
+    assert (judged.exit_code, judged.err) == (0, "")
+    assert "going on from that of step 2" in judged.out
+    assert (run / "evaluations" / "step-00000002-samples50.json").is_file()
+    refused(
+        command("evaluate", f"--run_dir={run}", "--checkpoint=4"),
+        "ckpt-4 is damaged",
+        "choose --checkpoint=latest",
+        exit_code=3,
+    )
+    assert not (run / "checkpoints" / "set_aside").exists()
+    trained = command("train", f"--run_dir={run}", "--noprogress")
+    assert (trained.exit_code, trained.err) == (0, "")
+    assert "resumed at step 2" in trained.out
+    assert (run / "checkpoints" / "set_aside" / "ckpt-4.index").is_file()
+
+
+def test_samples_that_are_all_alike_stop_a_run(command, params, tmp_path):
+    """A generator without a network's breadth left: its last layer is zero."""
+    flags = params({"ExponentialMovingAverage.decay": 0.0}, sample_every=2)
+    flags.append("--gin_param=generator/keras.optimizers.SGD.learning_rate = 1.0")
+    flags.append("--gin_param=generator/keras.optimizers.SGD.weight_decay = 1.0")
+    flags.append(
+        "--gin_param=Experiment.generator_optimizer = @generator/keras.optimizers.SGD()"
+    )
+    run = f"--run_dir={tmp_path}/run"
+    result = command("train", "--gin_file=ring_logan", run, *flags, "--noprogress")
+    refused(result, "step 2: the samples do not differ", "--replay=", exit_code=4)
 
 
 def test_latent_steps_without_a_latent_optimizer(command, params, tmp_path):
