@@ -22,3 +22,9 @@ class DivergedError(RuntimeError):
     """A loss or a gradient is NaN or infinite."""
 
     exit_code = 4
+
+
+class Preempted(RuntimeError):  # noqa: N818  An interruption is no error.
+    """The run was interrupted, and goes on with the same command."""
+
+    exit_code = 42

@@ -1,7 +1,7 @@
 """The frame of every command: flags, help, errors in one line, exit codes.
 
-0 done · 2 the user's mistake · 3 bad data or checkpoint · 4 diverged · 1 a defect of
-ours, the only case with a traceback.
+0 done · 2 the user's mistake · 3 bad data or checkpoint · 4 diverged · 42 interrupted ·
+1 a defect of ours, the only case with a traceback.
 """
 
 import logging
@@ -10,16 +10,22 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from absl import flags
 from absl import logging as absl_logging
 
-from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
+from logan_tf.errors import (
+    BadDataError,
+    ConfigurationError,
+    DivergedError,
+    Preempted,
+)
 
 # TensorFlow's start-up notes would bury the one line that matters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+_Started = TypeVar("_Started")
 _HELP = {"--help", "-help", "-h"}
 
 
@@ -36,18 +42,31 @@ def run(main: Callable[[], None], about: str) -> NoReturn:
             sys.exit(0)
         _parse(sys.argv)
         main()
-    except (ConfigurationError, BadDataError, DivergedError) as error:
+    except (ConfigurationError, BadDataError, DivergedError, Preempted) as error:
         # gin appends lines that say in which call of which object.
         print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
         sys.exit(error.exit_code)
     sys.exit(0)
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow and finds its devices without their pages of start-up notes.
+def list_devices() -> None:
+    """Starts TensorFlow's devices as they are."""
+    import tensorflow as tf
+
+    tf.config.list_logical_devices()
+
+
+def import_tensorflow(start: Callable[[], _Started] = list_devices) -> _Started:
+    """Imports TensorFlow and starts its devices without their pages of start-up notes.
 
     The notes come from C++ before any level can be set, so the standard error is held
-    back meanwhile; it is shown if the import fails.
+    back meanwhile; it is shown if something fails that has no message of ours.
+
+    Args:
+      start: starts the devices, before anything else can.
+
+    Returns:
+      What `start` returns.
     """
     with tempfile.TemporaryFile() as held:
         standard_error = os.dup(2)
@@ -55,9 +74,11 @@ def import_tensorflow() -> None:
         try:
             import tensorflow as tf
 
-            tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")
             absl_logging.get_absl_logger().addFilter(_is_news)
+            return start()
+        except ConfigurationError:
+            raise
         except BaseException:
             held.seek(0)
             os.write(standard_error, held.read())

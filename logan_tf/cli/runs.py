@@ -19,6 +19,7 @@ from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.monitor import Monitor
 from logan_tf.training.run_directory import RunDirectory
+from logan_tf.training.strategy import is_chief, require_divisible
 from logan_tf.training.trainer import Trainer
 
 _FIXED_LATENTS = 64  # drawn again and again while training
@@ -32,13 +33,16 @@ class Run(NamedTuple):
     strategy: tf.distribute.Strategy
 
 
-def build() -> Run:
+def build(strategy: tf.distribute.Strategy | None = None) -> Run:
     """Builds what gin's configuration describes.
+
+    Args:
+      strategy: that trains it; None: one device.
 
     Raises:
       ConfigurationError: if its parts do not fit together.
     """
-    strategy = tf.distribute.get_strategy()
+    strategy = strategy or tf.distribute.get_strategy()
     with configuration.building(), strategy.scope():
         experiment = gin.get_configurable(Experiment)()
         return Run(experiment, gin.get_configurable(Evaluator)(experiment), strategy)
@@ -66,6 +70,7 @@ def train(
       ConfigurationError, BadDataError, DivergedError: as their names say.
     """
     has_protocol = run.evaluator.protocol is not None
+    chief = is_chief(run.strategy)
     with configuration.building():
         trainer = gin.get_configurable(Trainer)(
             run.experiment,
@@ -75,14 +80,16 @@ def train(
             evaluate=partial(_judge, run, directory) if has_protocol else None,
         )
     if not restart:
-        _report_changes(directory, config)
+        if chief:
+            _report_changes(directory, config)
         trainer.restore()
     trainer.open_data()
-    if restart:
-        directory.clear()
-    directory.prepare()
-    atomic_file.write_text(directory.config, config)
-    atomic_file.write_text(directory.operative_config, gin.operative_config_str())
+    if chief:
+        if restart:
+            directory.clear()
+        directory.prepare()
+        atomic_file.write_text(directory.config, config)
+        atomic_file.write_text(directory.operative_config, gin.operative_config_str())
     trainer.train(text=gin.markdown(config), progress=progress)
 
 
@@ -101,9 +108,19 @@ def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
     return run, Checkpoints(directory.checkpoints, run.experiment, step).restore(which)
 
 
-def describe(config: str) -> None:
-    """Prints the configuration, the networks' sizes and the cost of a step."""
+def describe(config: str, least_replicas: int = 1) -> None:
+    """Prints the configuration, the networks' sizes and the cost of a step.
+
+    Args:
+      config: the whole configuration.
+      least_replicas: how many there will be as far as is known without asking other
+        machines. The cost is that of the whole batch, however many share it.
+
+    Raises:
+      ConfigurationError: if the replicas do not divide the batch.
+    """
     run = build()
+    require_divisible(run.experiment.batch_size, least_replicas)
     measured = cost.measure(run.experiment, run.strategy)
     print(config)
     print(f"generator      {measured.generator_parameters:>14,} parameters")

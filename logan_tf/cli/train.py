@@ -4,6 +4,7 @@ from absl import flags
 
 from logan_tf.cli import app, recipe
 from logan_tf.errors import ConfigurationError
+from logan_tf.training import devices
 from logan_tf.training.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
@@ -14,6 +15,9 @@ flags.DEFINE_string("run_dir", None, "Where the run lives; runs/<recipe> by defa
 flags.DEFINE_bool("restart", False, "Start anew: removes what the run directory holds.")
 flags.DEFINE_bool("dry_run", False, "Build, print what would run, and stop.")
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
+flags.DEFINE_string("strategy", "auto", f"One of {', '.join(devices.STRATEGIES)}.")
+flags.DEFINE_string("tpu", None, "The TPU's name; local on a TPU's own machine.")
+flags.DEFINE_integer("virtual_devices", 0, "Tries several devices on one CPU.")
 
 
 def main() -> None:
@@ -24,23 +28,37 @@ def main() -> None:
         directory.require()
         gin_files = [str(directory.config)]
     scanned = recipe.read(gin_files, FLAGS.gin_param, FLAGS.module)
-    if not FLAGS.dry_run:
+    devices.choose(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
+    if not FLAGS.dry_run and devices.cluster().is_chief:
         directory.require_writable()
-    app.import_tensorflow()
+    # A dry run asks neither other workers nor a TPU.
+    started = app.import_tensorflow(
+        app.list_devices if FLAGS.dry_run else _start_devices
+    )
     from logan_tf.cli import configuration, runs
+    from logan_tf.training import strategy
 
     config = configuration.apply(scanned, FLAGS.gin_param, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     if FLAGS.dry_run:
-        runs.describe(config)
+        workers = len(devices.cluster().workers)
+        runs.describe(config, least_replicas=FLAGS.virtual_devices or workers)
         return
-    runs.train(
-        runs.build(),
-        directory,
-        config,
-        progress=FLAGS.progress,
-        restart=FLAGS.restart,
-    )
+    with strategy.watched(started):
+        runs.train(
+            runs.build(started),
+            directory,
+            config,
+            progress=FLAGS.progress,
+            restart=FLAGS.restart,
+        )
+
+
+def _start_devices():
+    """The strategy of the flags."""
+    from logan_tf.training import strategy
+
+    return strategy.create(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
 
 
 def _default_run_dir() -> str:

@@ -7,9 +7,14 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 
 from logan_tf.data import random_access
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError
 
 _LATENTS, _FAKE_LABELS = 0, 1  # Streams of a step's seed.
+_READING = (
+    tf.errors.DataLossError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+)
 _INT64 = range(-(2**63), 2**63)
 
 Prior = Callable[[tuple[int, ...], tf.Tensor], tf.Tensor]
@@ -173,6 +178,26 @@ def batches(
     steps = random_access.chunks(fakes, first=first_step, count=1)
     pipeline = tf.data.Dataset.zip(real, steps).map(assemble)
     return _finish(_split(pipeline, part.num_replicas))
+
+
+def require_intact(dataset: Dataset, error: tf.errors.OpError) -> None:
+    """Looks for damaged files after an iterator's error, which names none.
+
+    Args:
+        dataset: that was read; one that streams files has a `find_damage`, () -> path.
+        error: what the iterator raised.
+
+    Raises:
+        BadDataError: a file is damaged; names it.
+    """
+    find_damage = getattr(dataset, "find_damage", None)
+    if find_damage is None or not isinstance(error, _READING):
+        return
+    if (path := find_damage()) is not None:
+        raise BadDataError(
+            f"{path} has damaged or missing records ({type(error).__name__}): put an "
+            "intact copy in its place"
+        ) from error
 
 
 def _rows(batch_size: int, part: Part) -> slice:

@@ -69,6 +69,7 @@ class TFDSImages:
         self._num_classes = num_classes
         self._limit = limit
         self._shuffle_buffer = shuffle_buffer
+        self._is_streamed = False
         self._arrays: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     @property
@@ -94,6 +95,7 @@ class TFDSImages:
         # Mocked builders know no splits; what they make up fits in memory.
         known = builder.info.splits[split].num_examples if builder.info.splits else 0
         if known * math.prod(self.shape) > self._limit:
+            self._is_streamed = True
             return self._stream(
                 builder, seed=seed, first=first, count=count, rows=rows
             )
@@ -126,6 +128,15 @@ class TFDSImages:
         if split not in self._arrays:
             self._arrays[split] = self._read(self._splits[split])
         return self._arrays[split]
+
+    def find_damage(self) -> str | None:
+        """Reads all files that are streamed for the first damaged one; None: none."""
+        if not self._is_streamed:
+            return None
+        builder = self._builder(self._splits["train"])
+        return tfrecords.find_damage(
+            _shards(builder, builder.info.splits[self._splits["train"]])
+        )
 
     def _builder(self, split: str) -> "tfds.core.DatasetBuilder":
         """The builder, its data on disk, after a look at the split and the features."""

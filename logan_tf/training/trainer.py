@@ -7,13 +7,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data.batch import Batch
+from logan_tf.data.batch import Batch, Part, require_intact
 from logan_tf.errors import ConfigurationError, DivergedError
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.monitor import Monitor
+from logan_tf.training.monitor import Monitor, SilentMonitor
 from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
+from logan_tf.training.strategy import (
+    agree,
+    is_chief,
+    require_divisible,
+    require_same_step,
+)
 
 Hook = Callable[[int, Monitor], None]
 """Called with the number of steps done: draws samples, evaluates."""
@@ -68,6 +74,8 @@ class Trainer:
                 f"evaluate_every is {evaluate_every}, but the recipe brings no "
                 "protocol to evaluate by: set it to 0"
             )
+        require_divisible(experiment.batch_size, strategy.num_replicas_in_sync)
+        self._is_chief = is_chief(strategy)
         self._experiment = experiment
         self._strategy = strategy
         self._directory = directory
@@ -104,13 +112,26 @@ class Trainer:
         """Opens the data at the current step; `train` does it where nobody has.
 
         Raises:
-          ConfigurationError: if there are fewer examples than a step takes.
+          ConfigurationError: if there are fewer examples than a step takes, or other
+            workers are at another step.
           BadDataError: if the data is neither there nor can be prepared.
         """
+        require_same_step(self._strategy, self.step)
         if self.step < self._total_steps:
-            batches = self._experiment.batches(first_step=self.step)
-            distributed = self._strategy.experimental_distribute_dataset(batches)
+            distributed = self._strategy.distribute_datasets_from_function(
+                self._open_part
+            )
             self._batches = iter(distributed)
+
+    def _open_part(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
+        """This host's part of the batches, an element for each of its replicas."""
+        hosts = context.num_input_pipelines
+        part = Part(
+            host=context.input_pipeline_id,
+            num_hosts=hosts,
+            num_replicas=context.num_replicas_in_sync // hosts,
+        )
+        return self._experiment.batches(first_step=self.step, part=part)
 
     def train(self, text: str = "", progress: bool = True) -> None:
         """Trains until `total_steps` are done.
@@ -125,12 +146,7 @@ class Trainer:
         """
         if self._batches is None:
             self.open_data()
-        if self.step % self._log_every and self.step < self._total_steps:
-            # A line that was due only as the last one of a shorter run.
-            self._directory.truncate_metrics(self.step - 1)
-        with Monitor(
-            self._directory, self.step, self._total_steps, progress
-        ) as monitor:
+        with self._open_monitor(progress) as monitor:
             monitor.text(self.step, "configuration", text)
             if self.step:
                 monitor.say(f"resumed at step {self.step}")
@@ -138,20 +154,40 @@ class Trainer:
                 self._call_hooks(monitor)
             if self._batches is not None:
                 self._loop(self._batches, monitor)
+            # No worker leaves while the chief still writes what the others trained.
+            agree(self._strategy, 0, stop=True)
+
+    def _open_monitor(self, progress: bool) -> Monitor:
+        if not self._is_chief:
+            return SilentMonitor()
+        if self.step % self._log_every and self.step < self._total_steps:
+            # A line that was due only as the last one of a shorter run.
+            self._directory.truncate_metrics(self.step - 1)
+        return Monitor(self._directory, self.step, self._total_steps, progress)
 
     def _loop(self, batches: Iterator[Batch], monitor: Monitor) -> None:
         num_steps = 1  # The first call traces; its time says nothing about a step's.
         traced = False
         while self.step < self._total_steps:
             num_steps = min(num_steps, self._steps_until_due())
+            num_steps, _ = agree(self._strategy, num_steps, stop=False)
             started = time.perf_counter()
-            rows = self._train_step.run(batches, num_steps)
+            rows = self._take_steps(batches, num_steps)
             seconds = time.perf_counter() - started
             self._log(rows, num_steps, seconds, monitor)
             self._after_call(monitor)
             if traced:
                 num_steps = max(1, round(_SECONDS_PER_CALL * num_steps / seconds))
             traced = True
+
+    def _take_steps(
+        self, batches: Iterator[Batch], num_steps: int
+    ) -> dict[str, np.ndarray]:
+        try:
+            return self._train_step.run(batches, num_steps)
+        except tf.errors.OpError as error:
+            require_intact(self._experiment.dataset, error)
+            raise
 
     def _steps_until_due(self) -> int:
         """Steps until the next checkpoint, hook or the end."""
@@ -197,9 +233,14 @@ class Trainer:
         self._call_hooks(monitor)
         if self.step % self._checkpoint_every == 0 or self.step == self._total_steps:
             monitor.flush()
-            self.checkpoints.save()
+            # Every variable is written by all workers alike (none is aggregated when
+            # read), so the chief's copy is the whole and saving needs no other worker.
+            if self._is_chief:
+                self.checkpoints.save()
 
     def _call_hooks(self, monitor: Monitor) -> None:
+        if not self._is_chief:
+            return
         for every, hook in self._hooks:
             if self.step % every == 0 or self.step == self._total_steps:
                 hook(self.step, monitor)
