@@ -232,7 +232,7 @@ def _split(pipeline: tf.data.Dataset, num_replicas: int) -> tf.data.Dataset:
     if num_replicas == 1:
         return pipeline
 
-    def parts(*batch: tf.Tensor) -> Batch:
+    def parts(batch: Batch) -> Batch:
         return Batch(
             *(tf.reshape(x, (num_replicas, -1, *x.shape[1:])) for x in batch)
         )

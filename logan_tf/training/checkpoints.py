@@ -68,7 +68,7 @@ class Checkpoints:
           BadDataError: if it cannot be written; older checkpoints are intact.
         """
         try:
-            self._manager.save(checkpoint_number=int(self._step))
+            self._manager.save(checkpoint_number=int(self._step.numpy()))
         except (tf.errors.OpError, OSError) as error:
             raise BadDataError(
                 f"cannot write a checkpoint to {self.directory} "
@@ -105,7 +105,7 @@ class Checkpoints:
                 "its files "
                 "to go on from the one before"
             ) from error
-        return int(self._step)
+        return int(self._step.numpy())
 
     def _choose(self, which: str) -> int:
         steps = self.steps()

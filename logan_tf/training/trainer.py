@@ -96,7 +96,7 @@ class Trainer:
     @property
     def step(self) -> int:
         """The number of steps done."""
-        return int(self._train_step.step)
+        return int(self._train_step.step.numpy())
 
     def restore(self) -> None:
         """Takes up the newest checkpoint, where there is one.
