@@ -233,9 +233,7 @@ def _split(pipeline: tf.data.Dataset, num_replicas: int) -> tf.data.Dataset:
         return pipeline
 
     def parts(batch: Batch) -> Batch:
-        return Batch(
-            *(tf.reshape(x, (num_replicas, -1, *x.shape[1:])) for x in batch)
-        )
+        return Batch(*(tf.reshape(x, (num_replicas, -1, *x.shape[1:])) for x in batch))
 
     return pipeline.map(parts).unbatch()
 

@@ -96,9 +96,7 @@ class TFDSImages:
         known = builder.info.splits[split].num_examples if builder.info.splits else 0
         if known * math.prod(self.shape) > self._limit:
             self._is_streamed = True
-            return self._stream(
-                builder, seed=seed, first=first, count=count, rows=rows
-            )
+            return self._stream(builder, seed=seed, first=first, count=count, rows=rows)
         images, labels = self.arrays("train")
         return pictures.shuffled_examples(
             images,

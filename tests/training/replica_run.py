@@ -5,6 +5,7 @@ workers can meet only as a process starts. `test_replica_invariance` compares.
 """
 
 import sys
+import threading
 from unittest import mock
 
 import keras
@@ -21,9 +22,10 @@ from logan_tf.networks import sngan
 from logan_tf.training import strategy as strategies
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.experiment import Experiment
+from logan_tf.training.run_directory import RunDirectory
+from logan_tf.training.step import TrainStep
 from logan_tf.training.strategy import is_chief
 from logan_tf.training.trainer import Trainer
-from logan_tf.training.run_directory import RunDirectory
 
 RATE, STEPS, BATCH = 0.05, 5, 8
 SCHEDULES = {"simultaneous": Simultaneous, "alternating": lambda: Alternating(2)}
@@ -32,7 +34,7 @@ SCHEDULES = {"simultaneous": Simultaneous, "alternating": lambda: Alternating(2)
 class Pictures:
     """Forty pictures of noise: a step's batches meet the end of an epoch."""
 
-    shape = (16, 16, 3)
+    shape = (8, 8, 3)
     num_classes = 0
 
     def examples(self, *, seed, first, count, rows):
@@ -62,8 +64,8 @@ def build(schedule) -> Experiment:
 
     return Experiment(
         dataset=Pictures(),
-        generator=lambda: sngan.Generator(16, width=4, latent_dim=8),
-        discriminator=lambda: sngan.Discriminator(16, width=4),
+        generator=lambda: sngan.Generator(8, width=4, latent_dim=8),
+        discriminator=lambda: sngan.Discriminator(8, width=4),
         generator_optimizer=keras.optimizers.SGD(RATE),
         discriminator_optimizer=keras.optimizers.SGD(RATE),
         game=game,
@@ -74,50 +76,50 @@ def build(schedule) -> Experiment:
     )
 
 
-class Recorder:
-    """An experiment under a strategy, and all numbers that come out."""
+class Recorder(TrainStep):
+    """Steps of an experiment under a strategy, and all numbers that come out."""
 
     def __init__(self, strategy, schedule) -> None:
-        self.strategy = strategy
         with strategy.scope():
             self.experiment = build(SCHEDULES[schedule]())
-        directory = RunDirectory("unused")
-        trainer = Trainer(self.experiment, strategy, directory, total_steps=STEPS)
-        self.step = trainer._train_step
+        super().__init__(self.experiment, strategy)
+        trainer = Trainer(
+            self.experiment, strategy, RunDirectory("unused"), total_steps=STEPS
+        )
         trainer.open_data()
         self.batches = trainer._batches
+        self.strategy = strategy
+        self._seen = threading.local()  # Replicas are threads.
 
-    def gradients(self) -> dict[str, np.ndarray]:
-        """What each update of the first step applies, by update, player, variable."""
+    def _apply(self, player, gradients):
+        self._seen.by_update[f"{len(self._seen.by_update)}-{player}"] = gradients
+        return super()._apply(player, gradients)
 
-        def on_replica(batch):
-            seen = {}
+    def _on_replica(self, batch, step):
+        self._seen.by_update = {}
+        return self._replica_step(batch, step), self._seen.by_update
 
-            def apply(player, gradients):
-                seen[f"{len(seen)}-{player}"] = gradients
-                return self.step._apply(player, gradients)
+    @tf.function
+    def _recorded_step(self, batches):
+        row, seen = self.strategy.run(self._on_replica, (next(batches), self.step))
+        self.step.assign_add(1)
+        return self.strategy.reduce("MEAN", row, axis=None), seen
 
-            self.experiment.schedule(self.experiment.game, batch, apply)
-            return seen
-
-        @tf.function
-        def run(batches):
-            return self.strategy.run(on_replica, args=(next(batches),))
-
-        found = {}
-        for update, gradients in run(self.batches).items():
-            variables = self.experiment.game.variables(update.split("-")[1])
-            for variable, gradient in zip(variables, gradients, strict=True):
-                local = self.strategy.experimental_local_results(gradient)[0]
-                found[f"gradient/{update}/{variable.path}"] = local.numpy()
-        return found
-
-    def training(self) -> dict[str, np.ndarray]:
-        """All variables before and after, the metrics, and pictures."""
+    def record(self, num_steps: int) -> dict[str, np.ndarray]:
+        """The first step's gradients, variables before and after, metrics, pictures."""
         found = self._weights("start")
-        rows = [self.step.run(self.batches, number) for number in (1, STEPS - 1)]
-        for name in rows[0]:
-            found[f"metric/{name}"] = np.concatenate([row[name] for row in rows])
+        row, seen = self._recorded_step(self.batches)
+        for update, gradients in seen.items():
+            for index, gradient in enumerate(gradients):
+                local = self.strategy.experimental_local_results(gradient)[0]
+                found[f"gradient/{update}/{index}"] = local.numpy()
+        rows = [row] + [
+            self._recorded_step(self.batches)[0] for _ in range(1, num_steps)
+        ]
+        for name, values in zip(
+            self.metric_names, zip(*rows, strict=True), strict=True
+        ):
+            found[f"metric/{name}"] = np.array([value.numpy() for value in values])
         found |= self._weights("end")
         latents = self.experiment.prior((16, 8), tf.constant([3, 4], tf.int64))
         found["images"] = self.experiment.generator(latents).numpy()
@@ -125,7 +127,7 @@ class Recorder:
 
     def _weights(self, when: str) -> dict[str, np.ndarray]:
         return {
-            f"{when}/{name}/{index}/{variable.path}": variable.numpy()
+            f"{when}/{name}/{index}/{variable.name}": variable.numpy()
             for name in ("generator", "discriminator", "averaged_generator")
             for index, variable in enumerate(getattr(self.experiment, name).variables)
         }
@@ -164,13 +166,12 @@ def second_order(strategy) -> dict[str, np.ndarray]:
 def everything(strategy) -> dict[str, np.ndarray]:
     found = second_order(strategy)
     for schedule in SCHEDULES:
-        found |= _under(schedule, Recorder(strategy, schedule).gradients())
-        found |= _under(schedule, Recorder(strategy, schedule).training())
+        found |= _under(schedule, Recorder(strategy, schedule).record(STEPS))
     return found
 
 
 def broken(strategy) -> dict[str, np.ndarray]:
-    """The gradients of a first step whose losses or latents have a wrong scale."""
+    """One step whose losses or latents have a wrong scale."""
     replicas = strategy.num_replicas_in_sync
     gradient = latent._gradient
     found = {}
@@ -181,8 +182,8 @@ def broken(strategy) -> dict[str, np.ndarray]:
         ),
     }.items():
         with patch:
-            gradients = Recorder(strategy, "simultaneous").gradients()
-        found |= _under(f"broken_{name}", gradients)
+            recorded = Recorder(strategy, "simultaneous").record(1)
+        found |= _under(f"broken_{name}", recorded)
     return found
 
 
