@@ -10,7 +10,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from absl import flags
 from absl import logging as absl_logging
@@ -25,7 +25,6 @@ from logan_tf.errors import (
 # TensorFlow's start-up notes would bury the one line that matters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-_Started = TypeVar("_Started")
 _HELP = {"--help", "-help", "-h"}
 
 
@@ -49,14 +48,14 @@ def run(main: Callable[[], None], about: str) -> NoReturn:
     sys.exit(0)
 
 
-def list_devices() -> None:
+def list_devices() -> Any:
     """Starts TensorFlow's devices as they are."""
     import tensorflow as tf
 
-    tf.config.list_logical_devices()
+    return tf.config.list_logical_devices()
 
 
-def import_tensorflow(start: Callable[[], _Started] = list_devices) -> _Started:
+def import_tensorflow(start: Callable[[], Any] = list_devices) -> Any:
     """Imports TensorFlow and starts its devices without their pages of start-up notes.
 
     The notes come from C++ before any level can be set, so the standard error is held

@@ -58,6 +58,9 @@ def _start_devices():
     """The strategy of the flags."""
     from logan_tf.training import strategy
 
+    workers, task = devices.cluster()
+    if len(workers) > 1:
+        print(f"worker {task + 1} of {len(workers)} meets the others", flush=True)
     return strategy.create(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
 
 

@@ -23,16 +23,16 @@ class Cluster(NamedTuple):
 
     Attributes:
       workers: addresses "host:port"; the chief's is the first.
-      index: of this process among them.
+      task: the number of this process among them.
     """
 
     workers: tuple[str, ...]
-    index: int
+    task: int
 
     @property
     def is_chief(self) -> bool:
         """Whether this process writes the run directory."""
-        return self.index == 0
+        return self.task == 0
 
 
 ALONE = Cluster(("localhost",), 0)
@@ -58,7 +58,7 @@ def cluster() -> Cluster:
     workers = tuple(jobs.get("chief", [])) + tuple(jobs.get("worker", []))
     if len(set(workers)) < len(workers):
         raise _refused("names an address twice")
-    return Cluster(workers, _index(config.get("task"), jobs))
+    return Cluster(workers, _task(config.get("task"), jobs))
 
 
 def choose(name: str, tpu: str | None, virtual_devices: int) -> str:
@@ -77,9 +77,9 @@ def choose(name: str, tpu: str | None, virtual_devices: int) -> str:
     """
     if name not in STRATEGIES:
         close = difflib.get_close_matches(name, STRATEGIES, n=1)
-        hint = f"did you mean {close[0]}?" if close else ""
+        hint = f": did you mean {close[0]}?" if close else ""
         raise ConfigurationError(
-            f"--strategy is one of {', '.join(STRATEGIES)}, not {name!r} {hint}".strip()
+            f"--strategy is one of {', '.join(STRATEGIES)}, not {name!r}{hint}"
         )
     if virtual_devices < 0:
         raise ConfigurationError(
@@ -99,7 +99,8 @@ def choose(name: str, tpu: str | None, virtual_devices: int) -> str:
         )
     if name == "multi_worker" and cluster() is ALONE:
         raise ConfigurationError(
-            f"--strategy=multi_worker needs the workers in TF_CONFIG, such as {_EXAMPLE}"
+            "--strategy=multi_worker needs the workers in TF_CONFIG, such as "
+            f"{_EXAMPLE}"
         )
     if name != "multi_worker" and num_workers > 1:
         raise ConfigurationError(
@@ -138,7 +139,7 @@ def _is_address(address: Any) -> bool:
     return bool(host) and port.isdigit() and 0 < int(port) < 2**16
 
 
-def _index(task: Any, jobs: dict[str, list[str]]) -> int:
+def _task(task: Any, jobs: dict[str, list[str]]) -> int:
     """The number of the task among all workers, the chief first."""
     if not isinstance(task, dict):
         raise _refused("does not say which task this process is")

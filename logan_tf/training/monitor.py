@@ -107,7 +107,8 @@ class SilentMonitor(Monitor):
     """Takes the same calls and writes nothing; for workers that are not the chief."""
 
     def __init__(self) -> None:
-        self._lines = Path(os.devnull).open("a", encoding="utf-8")
+        nowhere = Path(os.devnull)
+        self._lines = nowhere.open("a", encoding="utf-8")
         self._writer = tf.summary.create_noop_writer()
         self._bar = tqdm(disable=True)
 

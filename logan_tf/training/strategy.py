@@ -7,6 +7,7 @@ has its rows of one global batch (`logan_tf.data.batch`).
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 
 import numpy as np
@@ -160,7 +161,7 @@ def _multi_worker() -> tf.distribute.Strategy:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, RuntimeError, ValueError) as error:
         raise ConfigurationError(
-            f"the {len(me.workers)} workers cannot meet at {me.workers[me.index]} "
+            f"the {len(me.workers)} workers cannot meet at {me.workers[me.task]} "
             f"({_first_line(error)}): see that the address is this machine's, its port "
             "free, and all workers are running"
         ) from error
@@ -169,6 +170,7 @@ def _multi_worker() -> tf.distribute.Strategy:
 def _tpu(name: str) -> tf.distribute.Strategy:
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
+        _require_answer(resolver.master())
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
@@ -178,6 +180,14 @@ def _tpu(name: str) -> tf.distribute.Strategy:
             f"({_first_line(error)}): on a TPU's machine take --tpu=local and a "
             "TensorFlow built for TPUs, elsewhere its name or grpc:// address"
         ) from error
+
+
+def _require_answer(address: str) -> None:
+    """Raises OSError unless somebody listens; TensorFlow would wait for ever."""
+    host, _, port = address.removeprefix("grpc://").rpartition(":")
+    if address.startswith("grpc://"):
+        with socket.create_connection((host, int(port)), timeout=10):
+            pass
 
 
 def _first_line(error: Exception) -> str:
