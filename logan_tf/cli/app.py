@@ -10,7 +10,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from absl import flags
 from absl import logging as absl_logging
@@ -55,11 +55,24 @@ def run(main: Callable[[], None], about: str, first: str | None = None) -> NoRet
     sys.exit(0)
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow and finds its devices without their pages of start-up notes.
+def list_devices() -> Any:
+    """Starts TensorFlow's devices as they are."""
+    import tensorflow as tf
+
+    return tf.config.list_logical_devices()
+
+
+def import_tensorflow(start: Callable[[], Any] = list_devices) -> Any:
+    """Imports TensorFlow and starts its devices without their pages of start-up notes.
 
     The notes come from C++ before any level can be set, so the standard error is held
-    back meanwhile; it is shown if the import fails.
+    back meanwhile; it is shown if something fails that has no message of ours.
+
+    Args:
+      start: starts the devices, before anything else can.
+
+    Returns:
+      What `start` returns.
     """
     with tempfile.TemporaryFile() as held:
         standard_error = os.dup(2)
@@ -67,9 +80,11 @@ def import_tensorflow() -> None:
         try:
             import tensorflow as tf
 
-            tf.config.list_logical_devices()
             tf.get_logger().setLevel("ERROR")
             absl_logging.get_absl_logger().addFilter(_is_news)
+            return start()
+        except ConfigurationError:
+            raise
         except BaseException:
             held.seek(0)
             os.write(standard_error, held.read())

@@ -113,7 +113,7 @@ def _replay(bundle: RunDirectory) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        repeated = replay.replay(run.experiment, run.strategy, bundle, progress)
+        repeated = replay.replay(run.experiment, bundle, progress)
     print(f"step {repeated.step}: {repeated.reason}")
     for name, value in repeated.recorded.items():
         _print(name, f"{value}, repeated {repeated.repeated.get(name)}", width=36)

@@ -21,6 +21,7 @@ from logan_tf.training.experiment import Experiment
 from logan_tf.training.interruption import Interruption
 from logan_tf.training.monitor import Monitor
 from logan_tf.training.run_directory import RunDirectory
+from logan_tf.training.strategy import is_chief, require_divisible
 from logan_tf.training.trainer import Trainer
 
 _FIXED_LATENTS = 64  # drawn again and again while training
@@ -35,13 +36,16 @@ class Run(NamedTuple):
     strategy: tf.distribute.Strategy
 
 
-def build() -> Run:
+def build(strategy: tf.distribute.Strategy | None = None) -> Run:
     """Builds what gin's configuration describes.
+
+    Args:
+      strategy: that trains it; None: one device.
 
     Raises:
       ConfigurationError: if its parts do not fit together.
     """
-    strategy = tf.distribute.get_strategy()
+    strategy = strategy or tf.distribute.get_strategy()
     with configuration.building(), strategy.scope():
         experiment = gin.get_configurable(Experiment)()
         return Run(experiment, gin.get_configurable(Evaluator)(experiment), strategy)
@@ -72,6 +76,7 @@ def train(
     """
     interruption = interruption or Interruption()
     has_protocol = run.evaluator.protocol is not None
+    chief = is_chief(run.strategy)
     with configuration.building():
         trainer = gin.get_configurable(Trainer)(
             run.experiment,
@@ -81,15 +86,17 @@ def train(
             evaluate=partial(_judge, run, directory) if has_protocol else None,
         )
     if not restart:
-        _report_changes(directory, config)
+        if chief:
+            _report_changes(directory, config)
         trainer.restore()
     trainer.open_data()
-    if restart:
-        directory.clear()
-    for name in directory.sweep():
-        print(f"removed {name}, which an interrupted process had not finished")
-    atomic_file.write_text(directory.config, config)
-    atomic_file.write_text(directory.operative_config, gin.operative_config_str())
+    if chief:
+        if restart:
+            directory.clear()
+        for name in directory.sweep():
+            print(f"removed {name}, which an interrupted process had not finished")
+        atomic_file.write_text(directory.config, config)
+        atomic_file.write_text(directory.operative_config, gin.operative_config_str())
     with interruption.finishing():
         trainer.train(
             text=gin.markdown(config),
@@ -113,9 +120,19 @@ def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
     return run, Checkpoints(directory.checkpoints, run.experiment, step).restore(which)
 
 
-def describe(config: str) -> None:
-    """Prints the configuration, the networks' sizes and the cost of a step."""
+def describe(config: str, least_replicas: int = 1) -> None:
+    """Prints the configuration, the networks' sizes and the cost of a step.
+
+    Args:
+      config: the whole configuration.
+      least_replicas: how many there will be as far as is known without asking other
+        machines. The cost is that of the whole batch, however many share it.
+
+    Raises:
+      ConfigurationError: if the replicas do not divide the batch.
+    """
     run = build()
+    require_divisible(run.experiment.batch_size, least_replicas)
     measured = cost.measure(run.experiment, run.strategy)
     print(config)
     print(f"generator      {measured.generator_parameters:>14,} parameters")

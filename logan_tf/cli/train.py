@@ -1,9 +1,12 @@
 """bin/train: trains a recipe in a run directory, from its last checkpoint on."""
 
+import contextlib
+
 from absl import flags
 
 from logan_tf.cli import app, recipe
 from logan_tf.errors import ConfigurationError
+from logan_tf.training import devices
 from logan_tf.training.interruption import Interruption
 from logan_tf.training.run_directory import RunDirectory
 
@@ -15,6 +18,9 @@ flags.DEFINE_string("run_dir", None, "Where the run lives; runs/<recipe> by defa
 flags.DEFINE_bool("restart", False, "Start anew: removes what the run directory holds.")
 flags.DEFINE_bool("dry_run", False, "Build, print what would run, and stop.")
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
+flags.DEFINE_string("strategy", "auto", f"One of {', '.join(devices.STRATEGIES)}.")
+flags.DEFINE_string("tpu", None, "The TPU's name; local on a TPU's own machine.")
+flags.DEFINE_integer("virtual_devices", 0, "Tries several devices on one CPU.")
 
 
 def main() -> None:
@@ -25,35 +31,55 @@ def main() -> None:
         directory.require()
         gin_files = [str(directory.config)]
     scanned = recipe.read(gin_files, FLAGS.gin_param, FLAGS.module)
+    devices.choose(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
     if FLAGS.dry_run:
-        _start(scanned, directory)
+        _describe(scanned, directory)
         return
-    with directory.writing(), Interruption() as interruption:
-        _start(scanned, directory, interruption)
+    is_chief = devices.cluster().is_chief
+    writing = directory.writing() if is_chief else contextlib.nullcontext()
+    with writing, Interruption() as interruption:
+        _train(scanned, directory, interruption)
 
 
-def _start(
-    scanned: recipe.Recipe,
-    directory: RunDirectory,
-    interruption: Interruption | None = None,
-) -> None:
-    """Builds the run and trains it, or describes it where nobody may interrupt."""
+def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
+    """Asks neither other workers nor a TPU."""
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
     config = configuration.apply(scanned, FLAGS.gin_param, FLAGS.module)
     config = directory.named(config, scanned.files[0])
-    if interruption is None:
-        runs.describe(config)
-        return
-    runs.train(
-        runs.build(),
-        directory,
-        config,
-        progress=FLAGS.progress,
-        restart=FLAGS.restart,
-        interruption=interruption,
-    )
+    workers = len(devices.cluster().workers)
+    runs.describe(config, least_replicas=FLAGS.virtual_devices or workers)
+
+
+def _train(
+    scanned: recipe.Recipe, directory: RunDirectory, interruption: Interruption
+) -> None:
+    started = app.import_tensorflow(_start_devices)
+    from logan_tf.cli import configuration, runs
+    from logan_tf.training import strategy
+
+    config = configuration.apply(scanned, FLAGS.gin_param, FLAGS.module)
+    config = directory.named(config, scanned.files[0])
+    with strategy.watched(started):
+        runs.train(
+            runs.build(started),
+            directory,
+            config,
+            progress=FLAGS.progress,
+            restart=FLAGS.restart,
+            interruption=interruption,
+        )
+
+
+def _start_devices():
+    """The strategy of the flags."""
+    from logan_tf.training import strategy
+
+    workers, task = devices.cluster()
+    if len(workers) > 1:
+        print(f"worker {task + 1} of {len(workers)} meets the others", flush=True)
+    return strategy.create(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
 
 
 def _default_run_dir() -> str:

@@ -1,14 +1,20 @@
 """The batch: all that is random in a step, as a function of (seed, attempt, step)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
 from logan_tf.data import random_access
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError
 
 _LATENTS, _FAKE_LABELS = 0, 1  # Streams of a step's seed.
+_READING = (
+    tf.errors.DataLossError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+)
 _INT64 = range(-(2**63), 2**63)
 
 Prior = Callable[[tuple[int, ...], tf.Tensor], tf.Tensor]
@@ -45,7 +51,12 @@ class Dataset(Protocol):
     def num_classes(self) -> int: ...
 
     def examples(
-        self, *, seed: tuple[int, int], first: int, count: int
+        self,
+        *,
+        seed: tuple[int, int],
+        first: int,
+        count: int,
+        rows: slice = random_access.ALL_ROWS,
     ) -> tf.data.Dataset:
         """Training examples number `first`, `first` + 1, ... without end.
 
@@ -53,14 +64,36 @@ class Dataset(Protocol):
             seed: draws the order; (seed, attempt) of the run.
             first: the number of the first example, >= 0.
             count: examples in each element.
+            rows: those of the `count` that are wanted; no others are gathered or
+                decoded. Which examples they are depends on nothing else.
 
         Returns:
-            Elements (images float32 [count, *shape], labels int32 [count]).
+            Elements (images float32 [count, *shape], labels int32 [count]), both cut
+            to `rows`.
 
         Raises:
             ConfigurationError: the data set has fewer than `count` examples.
             BadDataError: the data cannot be read.
         """
+
+
+class Part(NamedTuple):
+    """Which part of each global batch a host makes, and for how many replicas.
+
+    Hosts, and the replicas of a host, have consecutive rows of the global batch.
+
+    Attributes:
+        host: the number of this host.
+        num_hosts: each makes the same number of rows.
+        num_replicas: of this host; each takes one element a step.
+    """
+
+    host: int = 0
+    num_hosts: int = 1
+    num_replicas: int = 1
+
+
+WHOLE = Part()
 
 
 def uniform_prior(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
@@ -84,11 +117,13 @@ def batches(
     seed: int,
     attempt: int = 0,
     first_step: int = 0,
+    part: Part = WHOLE,
 ) -> tf.data.Dataset:
     """An endless, deterministic and prefetched pipeline, one `Batch` a step.
 
     A pipeline that starts at `first_step` = s yields what one from 0 yields after s
     batches, bit for bit. Latents depend on neither the data nor `images_per_step`.
+    The parts of all hosts and replicas, put together in order, are the global batch.
 
     Args:
         dataset: the training examples.
@@ -100,9 +135,10 @@ def batches(
         seed: the run's seed, a 64-bit integer.
         attempt: counts the rollbacks after a NaN; another attempt sees other batches.
         first_step: step of the first batch; 0 is the first update.
+        part: of a host; its pipeline yields an element per replica and step.
 
     Returns:
-        Elements `Batch`, of static shapes.
+        Elements `Batch`, of static shapes: each a replica's rows of the global batch.
 
     Raises:
         ConfigurationError: a number that cannot work; more examples than there are.
@@ -117,33 +153,99 @@ def batches(
     )
     _require_integers(0, attempt=attempt, first_step=first_step)
     _require_integers(_INT64.start, seed=seed)
+    rows = _rows(batch_size, part)
     per_step = batch_size * images_per_step
-    examples = dataset.examples(
-        seed=(seed, attempt), first=first_step * per_step, count=per_step
+    real = dataset.examples(
+        seed=(seed, attempt),
+        first=first_step * per_step,
+        count=per_step,
+        rows=slice(rows.start * images_per_step, rows.stop * images_per_step),
     )
-    run_seed, num_classes = tf.constant((seed, attempt), tf.int64), dataset.num_classes
-
-    def fakes(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        latent_seed = random_access.derive_seed(run_seed, step, _LATENTS)
-        label_seed = random_access.derive_seed(run_seed, step, _FAKE_LABELS)
-        shape = (batch_size, latents_per_step)
-        latents = prior((*shape, latent_dim), latent_seed)
-        return latents, _uniform_labels(shape, label_seed, num_classes)
+    fakes = partial(
+        _draw_fakes,
+        seed=tf.constant((seed, attempt), tf.int64),
+        shape=(batch_size, latents_per_step, latent_dim),
+        num_classes=dataset.num_classes,
+        prior=prior,
+        rows=rows,
+    )
 
     def assemble(real: tuple, fake: tuple) -> Batch:
-        shape = (batch_size, images_per_step)
+        shape = (rows.stop - rows.start, images_per_step)
         images = tf.reshape(real[0], (*shape, *dataset.shape))
         return Batch(images, tf.reshape(real[1], shape), *fake)
 
     steps = random_access.chunks(fakes, first=first_step, count=1)
-    pipeline = tf.data.Dataset.zip(examples, steps).map(assemble)
-    return _deterministic(pipeline).prefetch(tf.data.AUTOTUNE)
+    pipeline = tf.data.Dataset.zip(real, steps).map(assemble)
+    return _finish(_split(pipeline, part.num_replicas))
 
 
-def _deterministic(pipeline: tf.data.Dataset) -> tf.data.Dataset:
+def require_intact(dataset: Dataset, error: tf.errors.OpError) -> None:
+    """Looks for damaged files after an iterator's error, which names none.
+
+    Args:
+        dataset: that was read; one that streams files has a `find_damage`, () -> path.
+        error: what the iterator raised.
+
+    Raises:
+        BadDataError: a file is damaged; names it.
+    """
+    find_damage = getattr(dataset, "find_damage", None)
+    if find_damage is None or not isinstance(error, _READING):
+        return
+    if (path := find_damage()) is not None:
+        raise BadDataError(
+            f"{path} has damaged or missing records ({type(error).__name__}): put an "
+            "intact copy in its place"
+        ) from error
+
+
+def _rows(batch_size: int, part: Part) -> slice:
+    """The rows of the global batch that a host makes."""
+    shares = part.num_hosts * part.num_replicas
+    if batch_size % shares:
+        raise ConfigurationError(
+            f"batch_size {batch_size} cannot be split evenly into {shares} parts."
+        )
+    each = batch_size // part.num_hosts
+    return slice(part.host * each, (part.host + 1) * each)
+
+
+def _draw_fakes(
+    step: tf.Tensor,
+    *,
+    seed: tf.Tensor,
+    shape: tuple[int, int, int],
+    num_classes: int,
+    prior: Prior,
+    rows: slice,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Latents and labels of a step, drawn for the global batch, then cut to `rows`."""
+    latent_seed = random_access.derive_seed(seed, step, _LATENTS)
+    label_seed = random_access.derive_seed(seed, step, _FAKE_LABELS)
+    latents = prior(shape, latent_seed)
+    return latents[rows], _uniform_labels(shape[:2], label_seed, num_classes)[rows]
+
+
+def _split(pipeline: tf.data.Dataset, num_replicas: int) -> tf.data.Dataset:
+    """Each element as that of the first replica, the second, ..."""
+    if num_replicas == 1:
+        return pipeline
+
+    def parts(batch: Batch) -> Batch:
+        return Batch(*(tf.reshape(x, (num_replicas, -1, *x.shape[1:])) for x in batch))
+
+    return pipeline.map(parts).unbatch()
+
+
+def _finish(pipeline: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = True
-    return pipeline.with_options(options)
+    pipeline = pipeline.with_options(options).prefetch(tf.data.AUTOTUNE)
+    # Several workers would else ask each other before every batch whether there is one.
+    return pipeline.apply(
+        tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    )
 
 
 def _uniform_labels(shape: tuple, seed: tf.Tensor, num_classes: int) -> tf.Tensor:

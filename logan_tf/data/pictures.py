@@ -49,6 +49,7 @@ def shuffled_examples(
     seed: tuple[int, int],
     first: int,
     count: int,
+    rows: slice = random_access.ALL_ROWS,
     flip: bool = False,
 ) -> tf.data.Dataset:
     """Pictures in memory as `batch.Dataset.examples`: each once an epoch.
@@ -59,6 +60,7 @@ def shuffled_examples(
         seed: draws the order of each epoch, and the flips.
         first: the number of the first example.
         count: examples in each element.
+        rows: those of the `count` that are wanted.
         flip: mirror each picture left to right with probability 1/2.
 
     Raises:
@@ -71,20 +73,20 @@ def shuffled_examples(
         all_images, all_labels = tf.constant(images), tf.constant(labels)
 
     def gather(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = random_access.shuffled_indices(
+        indices = random_access.shuffled_indices(
             seed_tensor, position, count=count, num_examples=num_examples
-        )
-        chosen = to_float(tf.gather(all_images, rows))
+        )[rows]
+        chosen = to_float(tf.gather(all_images, indices))
         if flip:
-            chosen = random_flip(chosen, seed_tensor, position)
-        return chosen, tf.gather(all_labels, rows)
+            words = random_access.random_words(seed_tensor, position, count)
+            chosen = random_flip(chosen, words[rows])
+        return chosen, tf.gather(all_labels, indices)
 
     return random_access.chunks(gather, first=first, count=count)
 
 
-def random_flip(images: tf.Tensor, seed: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
-    """Mirrors images [count, ...] number position, ... each with probability 1/2."""
-    words = random_access.random_words(seed, position, images.shape[0])
+def random_flip(images: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+    """Mirrors images [count, ...] each with probability 1/2, by their random words."""
     mirrored = words[:, 0] % 2 == 1
     return tf.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
 

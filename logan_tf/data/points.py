@@ -26,13 +26,18 @@ class _Mixture:
         self.num_classes = len(modes)
 
     def examples(
-        self, *, seed: tuple[int, int], first: int, count: int
+        self,
+        *,
+        seed: tuple[int, int],
+        first: int,
+        count: int,
+        rows: slice = random_access.ALL_ROWS,
     ) -> tf.data.Dataset:
         """Points drawn on the fly, number `first` on; see `batch.Dataset`."""
         seed_tensor = tf.constant(seed, tf.int64)
 
         def draw(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            words = random_access.random_words(seed_tensor, position, count)
+            words = random_access.random_words(seed_tensor, position, count)[rows]
             labels = words[:, 0] % self.num_classes
             points = tf.gather(tf.constant(self.modes), labels)
             points += self.sigma * _standard_normal(words[:, 1], words[:, 2])

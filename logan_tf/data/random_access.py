@@ -12,6 +12,8 @@ import tensorflow as tf
 _ORDER, _WORDS = 0, 1  # Streams of one seed that share no numbers.
 _NO_END = tf.int64.max
 
+ALL_ROWS = slice(None)
+
 
 def derive_seed(seed: tf.Tensor, *path: tf.Tensor | int) -> tf.Tensor:
     """Folds integers into a seed: another path, an independent seed.

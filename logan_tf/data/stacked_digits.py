@@ -25,7 +25,12 @@ class StackedDigits:
         self.num_classes = 1000
 
     def examples(
-        self, *, seed: tuple[int, int], first: int, count: int
+        self,
+        *,
+        seed: tuple[int, int],
+        first: int,
+        count: int,
+        rows: slice = random_access.ALL_ROWS,
     ) -> tf.data.Dataset:
         """Triples drawn independently and uniformly; see `batch.Dataset`."""
         seed_tensor = tf.constant(seed, tf.int64)
@@ -34,7 +39,7 @@ class StackedDigits:
             all_images, all_labels = tf.constant(images[..., 0]), tf.constant(labels)
 
         def draw(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            words = random_access.random_words(seed_tensor, position, count)
+            words = random_access.random_words(seed_tensor, position, count)[rows]
             triples = words[:, :3] % len(images)
             channels = tf.unstack(tf.gather(all_images, triples), axis=1)
             modes = tf.linalg.matvec(tf.gather(all_labels, triples), [100, 10, 1])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures, prepared, tfrecords
+from logan_tf.data import pictures, prepared, random_access, tfrecords
 from logan_tf.errors import BadDataError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class TFDSImages:
         self._num_classes = num_classes
         self._limit = limit
         self._shuffle_buffer = shuffle_buffer
+        self._is_streamed = False
         self._arrays: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     @property
@@ -81,7 +82,12 @@ class TFDSImages:
         return self._num_classes
 
     def examples(
-        self, *, seed: tuple[int, int], first: int, count: int
+        self,
+        *,
+        seed: tuple[int, int],
+        first: int,
+        count: int,
+        rows: slice = random_access.ALL_ROWS,
     ) -> tf.data.Dataset:
         """Training pictures, number `first` on; see `batch.Dataset`."""
         split = self._splits["train"]
@@ -89,10 +95,17 @@ class TFDSImages:
         # Mocked builders know no splits; what they make up fits in memory.
         known = builder.info.splits[split].num_examples if builder.info.splits else 0
         if known * math.prod(self.shape) > self._limit:
-            return self._stream(builder, seed=seed, first=first, count=count)
+            self._is_streamed = True
+            return self._stream(builder, seed=seed, first=first, count=count, rows=rows)
         images, labels = self.arrays("train")
         return pictures.shuffled_examples(
-            images, labels, seed=seed, first=first, count=count, flip=self._flip
+            images,
+            labels,
+            seed=seed,
+            first=first,
+            count=count,
+            rows=rows,
+            flip=self._flip,
         )
 
     def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -113,6 +126,15 @@ class TFDSImages:
         if split not in self._arrays:
             self._arrays[split] = self._read(self._splits[split])
         return self._arrays[split]
+
+    def find_damage(self) -> str | None:
+        """Reads all files that are streamed for the first damaged one; None: none."""
+        if not self._is_streamed:
+            return None
+        builder = self._builder(self._splits["train"])
+        return tfrecords.find_damage(
+            _shards(builder, builder.info.splits[self._splits["train"]])
+        )
 
     def _builder(self, split: str) -> "tfds.core.DatasetBuilder":
         """The builder, its data on disk, after a look at the split and the features."""
@@ -175,6 +197,7 @@ class TFDSImages:
         seed: tuple[int, int],
         first: int,
         count: int,
+        rows: slice,
     ) -> tf.data.Dataset:
         split = builder.info.splits[self._splits["train"]]
         pictures.require_examples(split.num_examples, count)
@@ -185,12 +208,13 @@ class TFDSImages:
             first=first,
             shuffle_buffer=self._shuffle_buffer,
         )
+        records = tfrecords.only_rows(records, rows, count)  # Undecoded.
         features = _decoding(builder).extract_features(builder.info.features)
         examples = records.map(
             lambda record: self._picture(features.deserialize_example(record)),
             tf.data.AUTOTUNE,
             deterministic=True,
-        ).batch(count, drop_remainder=True)
+        ).batch(len(range(count)[rows]), drop_remainder=True)
         seed_tensor = tf.constant(seed, tf.int64)
 
         def finish(
@@ -199,7 +223,8 @@ class TFDSImages:
             images, labels = example
             images = pictures.to_float(images)
             if self._flip:
-                images = pictures.random_flip(images, seed_tensor, position)
+                words = random_access.random_words(seed_tensor, position, count)
+                images = pictures.random_flip(images, words[rows])
             return images, labels
 
         positions = tf.data.Dataset.range(first, tf.int64.max, count)

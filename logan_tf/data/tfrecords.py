@@ -1,6 +1,6 @@
 """Examples from TFRecord files too large for memory, in an order drawn by a seed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -17,7 +17,7 @@ class Shard(NamedTuple):
     Attributes:
         path: the TFRecord file.
         skip: records of it before the range.
-        take: records in the range; -1: to the end.
+        take: records in the range.
     """
 
     path: str
@@ -47,7 +47,8 @@ def shuffled_records(
         shuffle_buffer: records in a block, two of which are held in memory.
 
     Returns:
-        Elements: string scalars, deterministic.
+        Elements: string scalars, deterministic. Where a file has fewer records than its
+        shard says or cannot be read, the iterator raises; see `find_damage`.
     """
     paths, skips, takes = (tf.constant(column) for column in zip(*shards, strict=True))
     takes, skips = tf.cast(takes, tf.int64), tf.cast(skips, tf.int64)
@@ -75,12 +76,56 @@ def shuffled_records(
 
 def _interleave(columns: tuple[tf.Tensor, ...]) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices(columns).interleave(
-        lambda path, skip, take: tf.data.TFRecordDataset(path).skip(skip).take(take),
+        _read_shard,
         cycle_length=_OPEN_FILES,
         block_length=_READ_AT_ONCE,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
+
+
+def _read_shard(path: tf.Tensor, skip: tf.Tensor, take: tf.Tensor) -> tf.data.Dataset:
+    """The records of a shard; a file that ends too early is an error."""
+
+    def refuse(path: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([tf.debugging.Assert(False, [path])]):
+            return tf.identity(path)
+
+    missing = tf.data.Dataset.from_tensors(path).repeat().map(refuse)
+    return tf.data.TFRecordDataset(path).concatenate(missing).skip(skip).take(take)
+
+
+def find_damage(shards: Iterable[Shard]) -> str | None:
+    """Reads the shards for the first file with records missing or corrupt.
+
+    TensorFlow's errors name no file.
+    """
+    for shard in shards:
+        try:
+            end = shard.skip + shard.take
+            records = tf.data.TFRecordDataset(shard.path).take(end)
+            if int(records.reduce(tf.constant(0, tf.int64), _count)) < end:
+                return shard.path
+        except tf.errors.OpError:
+            return shard.path
+    return None
+
+
+def _count(number: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    return number + 1
+
+
+def only_rows(records: tf.data.Dataset, rows: slice, count: int) -> tf.data.Dataset:
+    """Of every `count` records those of `rows`."""
+    start, stop, _ = rows.indices(count)
+    if (start, stop) == (0, count):
+        return records
+
+    def is_wanted(number: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        row = number % count
+        return (row >= start) & (row < stop)
+
+    return records.enumerate().filter(is_wanted).map(lambda _, record: record)
 
 
 def _shuffle_blocks(

@@ -14,7 +14,7 @@ of the second-order terms comes for free.
 
 import math
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -120,15 +120,15 @@ class Game:
     def play(self, round_: Round, players: Sequence[str] = PLAYERS) -> Outcome:
         """One latent step, one outer pass, and the gradient of each of `players`.
 
-        Gradients are those of losses divided by the number of replicas, so that their
-        sum over replicas is the gradient of the global batch's mean.
+        Losses are divided by the number of replicas and their gradients summed over
+        replicas: at each of them stands the gradient of the global batch's mean.
 
         Args:
           round_: this replica's part of the batch.
           players: who is to be updated.
 
         Returns:
-          An `Outcome` whose metrics are this replica's scalars.
+          An `Outcome`; the mean of its metrics over replicas is that of the batch.
         """
         with tf.GradientTape(persistent=True) as inner:
             move = self._move(round_.latents, round_.fake_labels)
@@ -173,6 +173,11 @@ class Game:
         )
         second_order = self._through_move(player, move, cotangent, inner)
         gradient = [a + b for a, b in zip(direct, second_order, strict=True)]
+        # The norms are those of the sums, not of what one replica contributes.
+        if self._moves(player):
+            gradient, second_order = _summed((gradient, second_order))
+        else:
+            gradient = _summed(gradient)
         norm = tf.linalg.global_norm(gradient)
         metrics = {
             f"{player}_loss": _all_replicas(loss + move.regularizer),
@@ -216,7 +221,7 @@ class Game:
         """The part of a player's gradient that comes through Δz, given ∂L/∂z'."""
         variables = [variable.value for variable in self.variables(player)]
         stopped = player in self.stop_gradient
-        if self.latent_optimizer is None or (stopped and self.stop_regularizer):
+        if not self._moves(player):
             return [tf.zeros_like(variable) for variable in variables]
         return inner.gradient(
             (move.latents, move.regularizer),
@@ -227,6 +232,11 @@ class Game:
             ),
             unconnected_gradients="zero",
         )
+
+    def _moves(self, player: str) -> bool:
+        """Whether Δz depends on a player's variables as far as its loss can see."""
+        stopped = player in self.stop_gradient and self.stop_regularizer
+        return self.latent_optimizer is not None and not stopped
 
     def _move_metrics(self, move: _Move, fake_logits: tf.Tensor) -> Metrics:
         optimizer = self.latent_optimizer
@@ -262,3 +272,11 @@ def _per_replica(loss: tf.Tensor) -> tf.Tensor:
 
 def _all_replicas(loss: tf.Tensor) -> tf.Tensor:
     return loss * _num_replicas()
+
+
+def _summed(gradients: Any) -> Any:
+    """A structure of tensors, each the sum over replicas."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return gradients
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)

@@ -72,12 +72,12 @@ class Checkpoints:
         Raises:
           BadDataError: if it cannot be written; older checkpoints are intact.
         """
-        step = int(self._step)
+        step = int(self._step.numpy())
         before = {s: h for s, h in self.hashes.items() if s < step}
         self.hashes = before | {step: self._hash()}
         self.hooks_pending = hooks_pending
         manifest = {
-            "attempt": int(self._attempt),
+            "attempt": int(self._attempt.numpy()),
             "hooks_pending": hooks_pending,
             "hashes": {str(step): hash_ for step, hash_ in self.hashes.items()},
         }
@@ -94,7 +94,7 @@ class Checkpoints:
 
     def hooks_done(self) -> None:
         """Notes that what was due at the last saved step has been done."""
-        manifest = self.files.manifest(int(self._step))
+        manifest = self.files.manifest(int(self._step.numpy()))
         self.files.write_manifest(manifest | {"hooks_pending": False})
         self.hooks_pending = False
 

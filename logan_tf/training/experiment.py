@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from logan_tf.data.batch import Dataset, batches, uniform_prior
+from logan_tf.data.batch import WHOLE, Dataset, Part, batches, uniform_prior
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import DISCRIMINATOR, GENERATOR, Game
 from logan_tf.game.updates import Schedule, Simultaneous
@@ -113,7 +113,9 @@ class Experiment:
                 "a batch of 2: squeeze its last axis"
             )
 
-    def batches(self, first_step: int = 0, attempt: int = 0) -> tf.data.Dataset:
+    def batches(
+        self, first_step: int = 0, attempt: int = 0, part: Part = WHOLE
+    ) -> tf.data.Dataset:
         """The batches of training from `first_step` on; see `logan_tf.data.batch`."""
         return batches(
             self.dataset,
@@ -125,4 +127,5 @@ class Experiment:
             seed=self.seed,
             attempt=attempt,
             first_step=first_step,
+            part=part,
         )

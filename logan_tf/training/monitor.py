@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,19 @@ class Monitor:
         """Puts all that was written on disk; before each checkpoint."""
         self._lines.flush()
         self._writer.flush()
+
+
+class SilentMonitor(Monitor):
+    """Takes the same calls and writes nothing; for workers that are not the chief."""
+
+    def __init__(self) -> None:
+        nowhere = Path(os.devnull)
+        self._lines = nowhere.open("a", encoding="utf-8")
+        self._writer = tf.summary.create_noop_writer()
+        self._bar = tqdm(disable=True)
+
+    def say(self, line: str) -> None:
+        """Prints nothing."""
 
 
 def _tag(name: str) -> str:

@@ -44,15 +44,13 @@ class Replay(NamedTuple):
 
 def replay(
     experiment: Experiment,
-    strategy: tf.distribute.Strategy,
     bundle: RunDirectory,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Replay:
-    """Takes the steps from the bundle's checkpoint to the failing one again.
+    """Takes the steps from the bundle's checkpoint to the failing one, on one device.
 
     Args:
       experiment: built from the bundle's configuration.
-      strategy: whose scope it was built in.
       bundle: as `FlightRecorder` wrote it.
       progress: is told how many of how many steps are done.
 
@@ -68,16 +66,11 @@ def replay(
             f"{bundle.path} has nothing to repeat the step from: it was written "
             "before the first checkpoint"
         )
-    train_step = TrainStep(experiment, strategy)
-    with strategy.scope():
-        attempt = tf.Variable(0, dtype=tf.int64)
+    train_step = TrainStep(experiment, tf.distribute.get_strategy())
+    attempt = tf.Variable(0, dtype=tf.int64)
     checkpoints = Checkpoints(bundle.checkpoints, experiment, train_step.step, attempt)
     first = checkpoints.restore(str(failure["checkpoint"]))
-    batches = iter(
-        strategy.experimental_distribute_dataset(
-            experiment.batches(first, failure["attempt"])
-        )
-    )
+    batches = iter(experiment.batches(first, failure["attempt"]))
     rows: dict[str, np.ndarray] = {}
     for step in range(first, failure["step"]):
         rows = train_step.run(batches, 1)

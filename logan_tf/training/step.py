@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch
-from logan_tf.game.game import Metrics
 from logan_tf.layers.spectral_normalization import largest_sigma
 from logan_tf.training.experiment import Experiment
 
@@ -26,6 +26,8 @@ class TrainStep:
         self._strategy = strategy
         with strategy.scope():
             self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
+        for optimizer in experiment.optimizers.values():
+            _leave_gradients_as_they_are(optimizer)
         self.metric_names: list[str] = []
         self._run = tf.function(self._many_steps, reduce_retracing=True)
 
@@ -50,28 +52,33 @@ class TrainStep:
 
     def one_step(self, batch: Batch) -> tf.Tensor:
         """One training step; the metrics, in the order of `metric_names`."""
-        experiment, strategy = self._experiment, self._strategy
-        of_replicas = strategy.run(self._replica_step, args=(batch,))
-        metrics = {
-            name: strategy.reduce("MEAN", value, axis=None)
-            for name, value in of_replicas.items()
-        }
+        of_replicas = self._strategy.run(self._replica_step, args=(batch, self.step))
+        # All of them in one reduction: between hosts each is a message.
+        row = self._strategy.reduce("MEAN", of_replicas, axis=None)
+        self.step.assign_add(1)
+        return row
+
+    def _replica_step(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
+        """All of a step but the counting, on one replica.
+
+        What is assigned here beside the optimizers' variables (spectral-norm vectors,
+        the average) has no aggregation: each replica computes the same from the same
+        weights and writes its own copy. So nothing is sent, and on a TPU it all belongs
+        to the one program that XLA compiles.
+        """
+        experiment = self._experiment
+        metrics = experiment.schedule(experiment.game, batch, self._apply)
         metrics["discriminator_sigma"] = largest_sigma(experiment.discriminator)
         experiment.averaging.update(
-            experiment.averaged_generator, experiment.generator, self.step
+            experiment.averaged_generator, experiment.generator, step
         )
-        self.step.assign_add(1)
         self.metric_names = sorted(metrics)
         return tf.stack(
             [tf.cast(metrics[name], tf.float32) for name in sorted(metrics)]
         )
 
-    def _replica_step(self, batch: Batch) -> Metrics:
-        experiment = self._experiment
-        return experiment.schedule(experiment.game, batch, self._apply)
-
     def _apply(self, player: str, gradients: list[tf.Tensor]) -> tf.Tensor:
-        """Applies gradients, summed over replicas by the optimizer."""
+        """Applies a player's gradients, which the game has summed over replicas."""
         variables = self._experiment.game.variables(player)
         before = [tf.identity(variable.value) for variable in variables]
         self._experiment.optimizers[player].apply(gradients, variables)
@@ -81,3 +88,16 @@ class TrainStep:
                 for variable, old in zip(variables, before, strict=True)
             ]
         )
+
+
+def _leave_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:
+    """Has an optimizer not sum gradients over replicas a second time.
+
+    Keras would, after it has clipped each replica's own: clipped like this, the steps
+    would depend on the number of replicas.
+    """
+    if not hasattr(optimizer, "_all_reduce_sum_gradients"):
+        raise TypeError(
+            f"{type(optimizer).__name__} sums gradients in a way of its own"
+        )
+    optimizer._all_reduce_sum_gradients = list

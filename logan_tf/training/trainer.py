@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data.batch import Batch
+from logan_tf.data.batch import Batch, require_intact
 from logan_tf.errors import (
     BadDataError,
     CollapsedError,
@@ -17,9 +18,16 @@ from logan_tf.errors import (
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.flight_recorder import FlightRecorder
-from logan_tf.training.monitor import Monitor
+from logan_tf.training.monitor import Monitor, SilentMonitor
 from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
+from logan_tf.training.strategy import (
+    agree,
+    distributed,
+    is_chief,
+    require_divisible,
+    require_same_step,
+)
 
 Hook = Callable[[int, Monitor], None]
 """Called with the number of steps done: draws samples, evaluates."""
@@ -78,6 +86,8 @@ class Trainer:
                 f"evaluate_every is {evaluate_every}, but the recipe brings no "
                 "protocol to evaluate by: set it to 0"
             )
+        require_divisible(experiment.batch_size, strategy.num_replicas_in_sync)
+        self._is_chief = is_chief(strategy)
         self._experiment = experiment
         self._strategy = strategy
         self._directory = directory
@@ -101,12 +111,12 @@ class Trainer:
     @property
     def step(self) -> int:
         """The number of steps done."""
-        return int(self._train_step.step)
+        return int(self._train_step.step.numpy())
 
     @property
     def attempt(self) -> int:
         """The number of rollbacks before them; part of the seed of every batch."""
-        return int(self._attempt)
+        return int(self._attempt.numpy())
 
     def restore(self) -> None:
         """Takes up the newest checkpoint that is whole, where there ever was one.
@@ -116,7 +126,7 @@ class Trainer:
           BadDataError: if none is whole, or all are gone.
         """
         if self.checkpoints.steps():
-            self.checkpoints.restore(repair=True)
+            self.checkpoints.restore(repair=self._is_chief)
         elif self._directory.progressed():
             raise BadDataError(
                 f"{self._directory.path} holds a run whose checkpoints are gone: bring "
@@ -127,13 +137,14 @@ class Trainer:
         """Opens the data at the current step; `train` does it where nobody has.
 
         Raises:
-          ConfigurationError: if there are fewer examples than a step takes.
+          ConfigurationError: if there are fewer examples than a step takes, or other
+            workers are at another step.
           BadDataError: if the data is neither there nor can be prepared.
         """
+        require_same_step(self._strategy, self.step)
         if self.step < self._total_steps:
-            batches = self._experiment.batches(self.step, self.attempt)
-            distributed = self._strategy.experimental_distribute_dataset(batches)
-            self._batches = iter(distributed)
+            batches = partial(self._experiment.batches, self.step, self.attempt)
+            self._batches = distributed(self._strategy, batches)
 
     def train(
         self, text: str = "", progress: bool = True, stop: Stop = lambda: False
@@ -156,18 +167,17 @@ class Trainer:
         """
         if self._batches is None:
             self.open_data()
-        if self.step % self._log_every and self.step < self._total_steps:
-            # A line that was due only as the last one of a shorter run.
-            self._directory.truncate_metrics(self.step - 1)
         note = f"resumed at step {self.step}" if self.step else ""
         while True:
-            with self._monitor(progress) as monitor:
+            with self._open_monitor(progress) as monitor:
                 monitor.text(self.step, "configuration", text)
                 if note:
                     monitor.say(note)
                 try:
                     self._begin(monitor)
                     self._loop(monitor, stop)
+                    # Nobody leaves while the chief writes what all have trained.
+                    agree(self._strategy, 0, stop=True)
                     return
                 except CollapsedError as error:
                     # Other randomness does not bring back what a network forgot.
@@ -176,7 +186,12 @@ class Trainer:
                 except DivergedError as error:
                     note = self._roll_back(error, monitor)
 
-    def _monitor(self, progress: bool) -> Monitor:
+    def _open_monitor(self, progress: bool) -> Monitor:
+        if not self._is_chief:
+            return SilentMonitor()
+        if self.step % self._log_every and self.step < self._total_steps:
+            # A line that was due only as the last one of a shorter run.
+            self._directory.truncate_metrics(self.step - 1)
         return Monitor(
             self._directory,
             self.step,
@@ -187,7 +202,7 @@ class Trainer:
 
     def _begin(self, monitor: Monitor) -> None:
         """Does what is still due at this step; saves the first checkpoint."""
-        if not self.checkpoints.steps():
+        if self._is_chief and not self.checkpoints.steps():
             # What a rollback of the first steps goes back to.
             self.checkpoints.save(hooks_pending=True)
         if self.checkpoints.hooks_pending:
@@ -200,13 +215,23 @@ class Trainer:
             assert self._batches is not None  # opened while there were steps to do
             num_steps = min(num_steps, self._steps_until_due())
             started = time.perf_counter()
-            rows = self._train_step.run(self._batches, num_steps)
+            rows = self._take_steps(self._batches, num_steps)
             seconds = time.perf_counter() - started
             self._log(rows, num_steps, seconds, monitor)
-            self._after_call(monitor, stop())
             if traced:
                 num_steps = max(1, round(_SECONDS_PER_CALL * num_steps / seconds))
             traced = True
+            num_steps, stopping = agree(self._strategy, num_steps, stop())
+            self._after_call(monitor, stopping)
+
+    def _take_steps(
+        self, batches: Iterator[Batch], num_steps: int
+    ) -> dict[str, np.ndarray]:
+        try:
+            return self._train_step.run(batches, num_steps)
+        except tf.errors.OpError as error:
+            require_intact(self._experiment.dataset, error)
+            raise
 
     def _steps_until_due(self) -> int:
         """Steps until the next checkpoint, hook or the end."""
@@ -246,10 +271,12 @@ class Trainer:
 
     def _record(self, step: int, reason: str) -> str:
         """Writes the flight recorder's bundle; returns what can be done with it."""
-        bundle = self._recorder.write(
-            self._directory, step=step, attempt=self.attempt, reason=reason
-        )
-        return f"bin/doctor --replay={bundle.path} repeats the step"
+        path = self._directory.failure_path(step, self.attempt)
+        if self._is_chief:
+            self._recorder.write(
+                self._directory, step=step, attempt=self.attempt, reason=reason
+            )
+        return f"bin/doctor --replay={path} repeats the step"
 
     def _roll_back(self, error: DivergedError, monitor: Monitor) -> str:
         """Goes back to the newest checkpoint; returns what there is to say of it."""
@@ -260,7 +287,7 @@ class Trainer:
                 f"checkpoint of step {self.checkpoints.steps()[-1]} is intact: lower "
                 "the learning rates or the latent step"
             ) from error
-        self.checkpoints.restore(warn=monitor.say, repair=True)
+        self.checkpoints.restore(warn=monitor.say, repair=self._is_chief)
         self._attempt.assign(attempt)
         self.open_data()
         return (
@@ -274,8 +301,12 @@ class Trainer:
         saving = last or stopping or self.step % self._checkpoint_every == 0
         if saving:
             monitor.flush()
-            self.checkpoints.save(hooks_pending=due)
+            if self._is_chief:
+                # Every variable is written by all workers alike (none is aggregated
+                # when read): the chief's copy is the whole.
+                self.checkpoints.save(hooks_pending=due)
         if stopping and (due or not last):
+            agree(self._strategy, 0, stop=True)  # The chief has saved.
             raise PreemptedError(
                 f"interrupted; all {self.step} steps are saved, and the same command "
                 "goes on from there"
@@ -284,6 +315,8 @@ class Trainer:
             self._call_hooks(monitor)
 
     def _call_hooks(self, monitor: Monitor) -> None:
+        if not self._is_chief:
+            return
         for every, hook in self._hooks:
             if self.step % every == 0 or self.step == self._total_steps:
                 hook(self.step, monitor)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.data import pictures
+from logan_tf.data import pictures, random_access
 from logan_tf.errors import ConfigurationError
 
 
@@ -50,13 +50,15 @@ def test_range_is_minus_one_to_one():
 def test_flip_mirrors_half_of_the_pictures():
     images = tf.random.stateless_uniform((400, 2, 3, 1), [1, 2])
     seed = tf.constant([1, 0], tf.int64)
-    found = pictures.random_flip(images, seed, tf.constant(0, tf.int64)).numpy()
+    words = random_access.random_words(seed, tf.constant(0, tf.int64), 400)
+    found = pictures.random_flip(images, words).numpy()
     mirrored = images.numpy()[:, :, ::-1]
     is_mirrored = (found == mirrored).all(axis=(1, 2, 3))
     is_same = (found == images.numpy()).all(axis=(1, 2, 3))
     assert (is_mirrored ^ is_same).all()
     assert 160 < is_mirrored.sum() < 240  # 4 standard deviations.
-    later = pictures.random_flip(images[7:9], seed, tf.constant(7, tf.int64))
+    words = random_access.random_words(seed, tf.constant(7, tf.int64), 2)
+    later = pictures.random_flip(images[7:9], words)
     np.testing.assert_array_equal(later, found[7:9])
 
 

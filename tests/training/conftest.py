@@ -24,7 +24,7 @@ class TenPictures:
     shape = (16, 16, 3)
     num_classes = 10
 
-    def examples(self, *, seed, first, count):
+    def examples(self, *, seed, first, count, rows):
         images = np.random.default_rng(0).integers(0, 256, (10, *self.shape))
         return pictures.shuffled_examples(
             images.astype(np.uint8),
@@ -32,6 +32,7 @@ class TenPictures:
             seed=seed,
             first=first,
             count=count,
+            rows=rows,
             flip=True,
         )
 
@@ -43,12 +44,13 @@ class BrokenRing(Ring):
         super().__init__()
         self.first_broken = first_broken
 
-    def examples(self, *, seed, first, count):
-        points = super().examples(seed=seed, first=first, count=count)
+    def examples(self, *, seed, first, count, rows):
+        points = super().examples(seed=seed, first=first, count=count, rows=rows)
         numbers = tf.data.Dataset.range(first, tf.int64.max, count)
 
         def broken(number, point):
-            lost = number + tf.range(count, dtype=tf.int64) >= self.first_broken
+            numbers = number + tf.range(count, dtype=tf.int64)
+            lost = numbers[rows] >= self.first_broken
             return tf.where(lost[:, None], np.nan, point[0]), point[1]
 
         return tf.data.Dataset.zip(numbers, points).map(broken)
@@ -57,9 +59,9 @@ class BrokenRing(Ring):
 class OnceBrokenRing(Ring):
     """Its points are NaN in the fifth batch of four, in the first attempt alone."""
 
-    def examples(self, *, seed, first, count):
+    def examples(self, *, seed, **position):
         broken = BrokenRing(16) if seed[1] == 0 else super()
-        return broken.examples(seed=seed, first=first, count=count)
+        return broken.examples(seed=seed, **position)
 
 
 def _game(generator, discriminator) -> Game:

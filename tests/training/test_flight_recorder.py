@@ -54,7 +54,6 @@ def test_a_replay_repeats_the_step_bit_for_bit(bundle, toy, once_broken_ring):
     done = []
     repeated = replay(
         toy(dataset=once_broken_ring()),
-        STRATEGY,
         bundle,
         lambda *progress: done.append(progress),
     )
@@ -68,7 +67,7 @@ def test_a_replay_repeats_the_step_bit_for_bit(bundle, toy, once_broken_ring):
 
 
 def test_a_replay_of_another_experiment_differs(bundle, toy):
-    repeated = replay(toy(), STRATEGY, bundle)
+    repeated = replay(toy(), bundle)
     assert "discriminator_loss" in repeated.differences()
     assert "delta_z_norm" not in repeated.differences()
     assert repeated.not_finite == {}
@@ -111,7 +110,7 @@ def test_what_is_no_bundle(content, toy, tmp_path):
         (tmp_path / "failure.json").write_text(content)
         (tmp_path / "steps.jsonl").write_text("")
     with pytest.raises(BadDataError, match="is no bundle of the flight recorder"):
-        replay(toy(), STRATEGY, RunDirectory(tmp_path))
+        replay(toy(), RunDirectory(tmp_path))
 
 
 def test_a_bundle_without_a_checkpoint_cannot_be_replayed(toy, tmp_path):
@@ -119,5 +118,5 @@ def test_a_bundle_without_a_checkpoint_cannot_be_replayed(toy, tmp_path):
     recorder.record(1, 0, {"loss": np.float32([1])})
     written = recorder.write(RunDirectory(tmp_path), step=1, attempt=0, reason="")
     with pytest.raises(BadDataError, match="nothing to repeat the step from"):
-        replay(toy(), STRATEGY, written)
+        replay(toy(), written)
     assert json.loads((written.path / "failure.json").read_text())["step"] == 1

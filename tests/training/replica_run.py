@@ -1,0 +1,208 @@
+"""A few steps of LOGAN on one device, on two, or as one of two workers.
+
+`python replica_run.py one_and_mirrored|worker OUTPUT.npz`: devices can be split and
+workers can meet only as a process starts. `test_replica_invariance` compares.
+"""
+
+import sys
+import threading
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from logan_tf.data import pictures
+from logan_tf.game import game as game_module
+from logan_tf.game import latent, objectives
+from logan_tf.game.game import Game
+from logan_tf.game.updates import Alternating, Simultaneous
+from logan_tf.layers.batch_normalization import BatchNormalization
+from logan_tf.networks import sngan
+from logan_tf.training import strategy as strategies
+from logan_tf.training.averaging import ExponentialMovingAverage
+from logan_tf.training.experiment import Experiment
+from logan_tf.training.run_directory import RunDirectory
+from logan_tf.training.step import TrainStep
+from logan_tf.training.strategy import is_chief
+from logan_tf.training.trainer import Trainer
+
+RATE, STEPS, BATCH = 0.05, 5, 8
+SCHEDULES = {"simultaneous": Simultaneous, "alternating": lambda: Alternating(2)}
+
+
+class Pictures:
+    """Forty pictures of noise: a step's batches meet the end of an epoch."""
+
+    shape = (8, 8, 3)
+    num_classes = 0
+
+    def examples(self, *, seed, first, count, rows):
+        images = np.random.default_rng(0).integers(0, 256, (40, *self.shape))
+        return pictures.shuffled_examples(
+            images.astype(np.uint8),
+            np.zeros(40, np.int32),
+            seed=seed,
+            first=first,
+            count=count,
+            rows=rows,
+            flip=True,
+        )
+
+
+def build(schedule) -> Experiment:
+    def game(generator, discriminator) -> Game:
+        return Game(
+            generator,
+            discriminator,
+            objectives.non_saturating,
+            latent.LatentOptimizer(
+                lambda g: latent.natural_gradient_step(g, 0.9, 0.1), fraction=0.8
+            ),
+            regularizer_weight=0.1,
+        )
+
+    return Experiment(
+        dataset=Pictures(),
+        generator=lambda: sngan.Generator(8, width=4, latent_dim=8),
+        discriminator=lambda: sngan.Discriminator(8, width=4),
+        generator_optimizer=keras.optimizers.SGD(RATE),
+        discriminator_optimizer=keras.optimizers.SGD(RATE),
+        game=game,
+        schedule=schedule,
+        averaging=ExponentialMovingAverage(0.9, start_step=1),
+        batch_size=BATCH,
+        seed=1,
+    )
+
+
+class Recorder(TrainStep):
+    """Steps of an experiment under a strategy, and all numbers that come out."""
+
+    def __init__(self, strategy, schedule) -> None:
+        with strategy.scope():
+            self.experiment = build(SCHEDULES[schedule]())
+        super().__init__(self.experiment, strategy)
+        trainer = Trainer(
+            self.experiment, strategy, RunDirectory("unused"), total_steps=STEPS
+        )
+        trainer.open_data()
+        self.batches = trainer._batches
+        self.strategy = strategy
+        self._seen = threading.local()  # Replicas are threads.
+
+    def _apply(self, player, gradients):
+        self._seen.by_update[f"{len(self._seen.by_update)}-{player}"] = gradients
+        return super()._apply(player, gradients)
+
+    def _on_replica(self, batch, step):
+        self._seen.by_update = {}
+        return self._replica_step(batch, step), self._seen.by_update
+
+    @tf.function
+    def _recorded_step(self, batches):
+        row, seen = self.strategy.run(self._on_replica, (next(batches), self.step))
+        self.step.assign_add(1)
+        return self.strategy.reduce("MEAN", row, axis=None), seen
+
+    def record(self, num_steps: int) -> dict[str, np.ndarray]:
+        """The first step's gradients, variables before and after, metrics, pictures."""
+        found = self._weights("start")
+        row, seen = self._recorded_step(self.batches)
+        for update, gradients in seen.items():
+            for index, gradient in enumerate(gradients):
+                local = self.strategy.experimental_local_results(gradient)[0]
+                found[f"gradient/{update}/{index}"] = local.numpy()
+        rows = [row] + [
+            self._recorded_step(self.batches)[0] for _ in range(1, num_steps)
+        ]
+        for name, values in zip(
+            self.metric_names, zip(*rows, strict=True), strict=True
+        ):
+            found[f"metric/{name}"] = np.array([value.numpy() for value in values])
+        found |= self._weights("end")
+        latents = self.experiment.prior((16, 8), tf.constant([3, 4], tf.int64))
+        found["images"] = self.experiment.generator(latents).numpy()
+        return found
+
+    def _weights(self, when: str) -> dict[str, np.ndarray]:
+        return {
+            f"{when}/{name}/{index}/{variable.name}": variable.numpy()
+            for name in ("generator", "discriminator", "averaged_generator")
+            for index, variable in enumerate(getattr(self.experiment, name).variables)
+        }
+
+
+def second_order(strategy) -> dict[str, np.ndarray]:
+    """First and second derivative through batch normalization, in float64."""
+    x = np.random.default_rng(1).normal(size=(BATCH, 3)) ** 3
+    with strategy.scope():
+        layer = BatchNormalization(dtype="float64")
+        layer.build(x.shape)
+
+    def on_replica(x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                total = tf.reduce_sum(tf.tanh(layer(x)) ** 2)
+            first = inner.gradient(total, x)
+            norm = tf.reduce_sum(first**2)
+        return first, outer.gradient(norm, x)
+
+    def rows(context):
+        each = BATCH // context.num_replicas_in_sync
+        start = context.replica_id_in_sync_group * each
+        return tf.constant(x[start : start + each])
+
+    own = strategy.experimental_distribute_values_from_function(rows)
+    found = tf.function(lambda own: strategy.run(on_replica, args=(own,)))(own)
+    return {
+        f"batch_norm/{name}": strategy.gather(value, axis=0).numpy()
+        for name, value in zip(("first", "second"), found, strict=True)
+    }
+
+
+def everything(strategy) -> dict[str, np.ndarray]:
+    found = second_order(strategy)
+    for schedule in SCHEDULES:
+        found |= _under(schedule, Recorder(strategy, schedule).record(STEPS))
+    return found
+
+
+def broken(strategy) -> dict[str, np.ndarray]:
+    """One step whose losses or latents have a wrong scale."""
+    replicas = strategy.num_replicas_in_sync
+    gradient = latent._gradient
+    found = {}
+    for name, patch in {
+        "loss": mock.patch.object(game_module, "_per_replica", lambda loss: loss),
+        "latent": mock.patch.object(
+            latent, "_gradient", lambda *args: gradient(*args) / replicas
+        ),
+    }.items():
+        with patch:
+            recorded = Recorder(strategy, "simultaneous").record(1)
+        found |= _under(f"broken_{name}", recorded)
+    return found
+
+
+def _under(prefix: str, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}/{name}": value for name, value in values.items()}
+
+
+def main(what: str, output: str) -> None:
+    if what == "worker":
+        strategy = strategies.create()
+        found = everything(strategy)
+        if is_chief(strategy):
+            np.savez(output, **found)
+        return
+    mirrored = strategies.create("mirrored", virtual_devices=2)
+    one = _under("one", everything(tf.distribute.get_strategy()))
+    two = _under("two", everything(mirrored) | broken(mirrored))
+    np.savez(output, **one, **two)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
