@@ -96,5 +96,5 @@ def test_a_host_gathers_its_own_rows_alone(datasets, monkeypatch):
 
 
 def test_parts_must_divide_the_batch():
-    with pytest.raises(ConfigurationError, match="batch_size 12 .* into 5 parts"):
+    with pytest.raises(ConfigurationError, match=r"batch_size 12 .* into 5 parts"):
         take(Ring(), 1, Part(0, 5, 1))

@@ -109,7 +109,7 @@ def test_a_damaged_file_is_an_error_and_found_by_name(damage, tmp_path):
         records = tfrecords.shuffled_records(
             shards, num_records=90, seed=(1, 0), first=0, shuffle_buffer=8
         )
-        return [record for record in records.take(90).as_numpy_iterator()]
+        return list(records.take(90).as_numpy_iterator())
 
     assert len(set(read())) == 90
     assert tfrecords.find_damage(shards) is None
