@@ -37,6 +37,8 @@ def create(
         cannot be reached.
     """
     name = devices.choose(name, tpu, virtual_devices)
+    if not os.environ.get("TF_CONFIG", "").strip():
+        os.environ.pop("TF_CONFIG", None)  # Which TensorFlow would fail to parse.
     if name == "tpu":
         return _tpu(tpu or os.environ.get("TPU_NAME") or "local")
     if name == "multi_worker":

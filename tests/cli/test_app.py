@@ -7,7 +7,12 @@ import sys
 import pytest
 
 from logan_tf.cli import app, recipe
-from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
+from logan_tf.errors import (
+    BadDataError,
+    ConfigurationError,
+    DivergedError,
+    Preempted,
+)
 
 
 @pytest.fixture
@@ -31,7 +36,8 @@ def raising(error: Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(ConfigurationError, 2), (BadDataError, 3), (DivergedError, 4)]
+    ("error", "code"),
+    [(ConfigurationError, 2), (BadDataError, 3), (DivergedError, 4), (Preempted, 42)],
 )
 def test_an_error_is_one_line_and_a_code(error, code, ended):
     # gin appends a line to what is raised in what it calls.

@@ -77,3 +77,53 @@ def test_other_seeds_draw_other_orders(shards, shuffle_buffer):
         for seed in seeds
     }
     assert len(orders) == 3
+
+
+def _flip_a_bit(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _flip_a_bit,
+        lambda content: content[: len(content) // 2],
+        lambda content: b"",
+        lambda content: b"no records at all" * 9,
+        lambda content: content[: -len(content) // 30],  # The last of thirty records.
+        None,
+    ],
+    ids=["bit", "cut", "empty", "foreign", "short", "gone"],
+)
+def test_a_damaged_file_is_an_error_and_found_by_name(damage, tmp_path):
+    shards = []
+    for index in range(3):
+        path = tmp_path / f"it's {index}.tfrecord"
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for number in range(30):
+                writer.write(f"{index}-{number:03}".encode())
+        shards.append(tfrecords.Shard(str(path), 0, 30))
+
+    def read():
+        records = tfrecords.shuffled_records(
+            shards, num_records=90, seed=(1, 0), first=0, shuffle_buffer=8
+        )
+        return list(records.take(90).as_numpy_iterator())
+
+    assert len(set(read())) == 90
+    assert tfrecords.find_damage(shards) is None
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    else:
+        path.unlink()
+    with pytest.raises(tf.errors.OpError):
+        read()
+    assert tfrecords.find_damage(shards) == str(path)
+
+
+def test_rows_of_every_chunk():
+    records = tf.data.Dataset.range(20)
+    kept = tfrecords.only_rows(records, slice(2, 4), 5)
+    assert list(kept.as_numpy_iterator()) == [2, 3, 7, 8, 12, 13, 17, 18]
+    assert tfrecords.only_rows(records, slice(None), 5) is records

@@ -23,7 +23,9 @@ def test_one_device_is_no_strategy_at_all(name):
     assert strategy.create(name) is tf.distribute.get_strategy()
 
 
-def test_mirrored_takes_what_there_is():
+@pytest.mark.parametrize("empty", ["", " "])
+def test_mirrored_takes_what_there_is(empty, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", empty)
     made = strategy.create("mirrored")
     assert isinstance(made, tf.distribute.MirroredStrategy)
     assert strategy.is_chief(made)

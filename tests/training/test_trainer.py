@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from logan_tf.data import tfrecords
+from logan_tf.data.points import Ring
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
     DivergedError,
     PreemptedError,
 )
+from logan_tf.training import trainer as trainer_module
 from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.trainer import Trainer
 
@@ -318,3 +321,95 @@ def test_data_is_opened_once_where_training_is_left_to_do(toy, tmp_path):
     done.open_data()
     done.train(progress=False)
     assert done.step == 1
+
+
+def test_a_damaged_file_is_named(toy, tmp_path):
+    """TensorFlow's error, from inside the training step, names none."""
+    path = tmp_path / "points.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for number in range(40):
+            writer.write(np.float32([number, 1]).tobytes())
+    content = path.read_bytes()
+    path.write_bytes(content[:-200] + bytes([content[-200] ^ 1]) + content[-199:])
+
+    class Streamed:
+        shape, num_classes = (2,), 0
+        shards = (tfrecords.Shard(str(path), 0, 40),)
+
+        def examples(self, *, seed, first, count, rows):
+            records = tfrecords.shuffled_records(
+                self.shards, num_records=40, seed=seed, first=first, shuffle_buffer=4
+            )
+            return records.batch(count).map(
+                lambda batch: (
+                    tf.ensure_shape(tf.io.decode_raw(batch, tf.float32), (count, 2)),
+                    tf.zeros([count], tf.int32),
+                )
+            )
+
+        def find_damage(self):
+            return tfrecords.find_damage(self.shards)
+
+    made = trainer(toy(dataset=Streamed()), tmp_path / "run", total_steps=20)
+    with pytest.raises(BadDataError, match=r"points\.tfrecord has damaged .* intact"):
+        made.train(progress=False)
+
+
+def test_other_errors_of_tensorflow_are_not_the_datas(toy, tmp_path, monkeypatch):
+    class Intact(Ring):
+        def find_damage(self):
+            return None
+
+    made = trainer(toy(dataset=Intact()), tmp_path, total_steps=2)
+    error = tf.errors.InvalidArgumentError(None, None, "a defect")
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(made._train_step, "run", fail)
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+        made.train(progress=False)
+    assert raised.value is error
+
+
+def test_a_batch_that_replicas_do_not_divide_is_refused_before_the_data(
+    toy, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(type(STRATEGY), "num_replicas_in_sync", 3)
+    with pytest.raises(ConfigurationError, match=r"4 cannot .* among 3 .* 3 or 6"):
+        trainer(toy(), tmp_path, total_steps=2)
+
+
+def test_a_worker_that_is_not_the_chief_trains_and_writes_nothing(
+    toy, state, same, tmp_path, monkeypatch, capsys
+):
+    settings = {"total_steps": 4, "log_every": 1, "checkpoint_every": 2}
+    hook = {"sample_every": 2, "sample": lambda *_: pytest.fail("it draws samples")}
+    chief = trainer(toy(), tmp_path / "chief", **settings)
+    chief.train(progress=False)
+    monkeypatch.setattr(trainer_module, "is_chief", lambda _: False)
+    (tmp_path / "worker").mkdir()
+    worker = Trainer(
+        toy(), STRATEGY, RunDirectory(tmp_path / "worker"), **settings, **hook
+    )
+    worker.train(text="configuration", progress=True)
+    assert list((tmp_path / "worker").iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+    same(state(worker._experiment), state(chief._experiment))
+
+
+def test_a_call_has_the_steps_that_all_workers_agree_on(toy, tmp_path, monkeypatch):
+    """A slow worker would take two steps where this one would take three."""
+    monkeypatch.setattr(
+        trainer_module, "agree", lambda _, number, stop: (min(number, 2), stop)
+    )
+    made = trainer(toy(), tmp_path, total_steps=7, checkpoint_every=3)
+    calls = []
+    run = made._train_step.run
+    monkeypatch.setattr(
+        made._train_step, "run", lambda *args: calls.append(args[1]) or run(*args)
+    )
+    made.train(progress=False)
+    assert calls[0] == 1
+    assert max(calls) == 2
+    assert sum(calls) == 7
