@@ -21,8 +21,10 @@ from logan_tf.training.experiment import Experiment
 class TenPictures:
     """So few that a batch of four meets the end of an epoch in its third step."""
 
-    shape = (16, 16, 3)
     num_classes = 10
+
+    def __init__(self, size: int = 16) -> None:
+        self.shape = (size, size, 3)
 
     def examples(self, *, seed, first, count):
         images = np.random.default_rng(0).integers(0, 256, (10, *self.shape))
@@ -115,6 +117,11 @@ def small_sngan() -> Callable[[], Experiment]:
 def alternating_toy(toy) -> Callable[[], Experiment]:
     """Two updates of the discriminator for one of the generator."""
     return lambda: toy(schedule=Alternating(2))
+
+
+@pytest.fixture(scope="session")
+def ten_pictures() -> type:
+    return TenPictures
 
 
 @pytest.fixture(scope="session")
