@@ -32,7 +32,7 @@ def main() -> None:
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
-    config = configuration.apply(scanned, FLAGS.gin_param, [])
+    config = configuration.apply(scanned, [])
     run = runs.build()
     _, untrained = run.evaluator.evaluate(subject="untrained generator")
     print(f"training in {directory.path}: about two minutes on two cores", flush=True)

@@ -29,7 +29,7 @@ def main() -> None:
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
-    config = configuration.apply(scanned, FLAGS.gin_param, FLAGS.module)
+    config = configuration.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     if FLAGS.dry_run:
         runs.describe(config)
