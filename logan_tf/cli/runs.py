@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf import atomic_file
-from logan_tf.cli import configuration
+from logan_tf.cli import configuration, memory
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import Metrics, Receipt, write_evaluation
 from logan_tf.training import cost
@@ -83,7 +83,8 @@ def train(
     directory.prepare()
     atomic_file.write_text(directory.config, config)
     atomic_file.write_text(directory.operative_config, gin.operative_config_str())
-    trainer.train(text=gin.markdown(config), progress=progress)
+    with memory.enough_for(run.experiment.batch_size):
+        trainer.train(text=gin.markdown(config), progress=progress)
 
 
 def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:

@@ -13,6 +13,9 @@ flags.DEFINE_multi_string("module", [], "A module of yours whose classes recipes
 flags.DEFINE_string("run_dir", None, "Where the run lives; runs/<recipe> by default.")
 flags.DEFINE_bool("restart", False, "Start anew: removes what the run directory holds.")
 flags.DEFINE_bool("dry_run", False, "Build, print what would run, and stop.")
+flags.DEFINE_bool(
+    "deterministic", False, "The same numbers bit for bit on a GPU too; slower."
+)
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
 
 
@@ -27,6 +30,8 @@ def main() -> None:
     if not FLAGS.dry_run:
         directory.require_writable()
     app.import_tensorflow()
+    if FLAGS.deterministic:
+        app.require_determinism()
     from logan_tf.cli import configuration, runs
 
     config = configuration.apply(scanned, FLAGS.module)
