@@ -5,7 +5,7 @@ PYTHON ?= python3
 RUN = .venv/bin/python -m
 JOBS ?= 2
 
-.PHONY: quickstart baseline test test-slow test-tpu-build lint format clean
+.PHONY: quickstart baseline test test-slow tpu-build test-tpu-build lint format clean
 
 .venv/made: setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
@@ -39,6 +39,8 @@ test-slow: .venv/made
 	.venv-tpu/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps -e .
 	touch $@
+
+tpu-build: .venv-tpu/made
 
 test-tpu-build: .venv-tpu/made
 	TPU_LOAD_LIBRARY=0 LOGAN_TF_PYTHON=$(CURDIR)/.venv-tpu/bin/python \
