@@ -21,10 +21,8 @@ from logan_tf.training.experiment import Experiment
 class TenPictures:
     """So few that a batch of four meets the end of an epoch in its third step."""
 
+    shape = (16, 16, 3)
     num_classes = 10
-
-    def __init__(self, size: int = 16) -> None:
-        self.shape = (size, size, 3)
 
     def examples(self, *, seed, first, count):
         images = np.random.default_rng(0).integers(0, 256, (10, *self.shape))
@@ -120,8 +118,15 @@ def alternating_toy(toy) -> Callable[[], Experiment]:
 
 
 @pytest.fixture(scope="session")
-def ten_pictures() -> type:
-    return TenPictures
+def ten_pictures() -> Callable[[int], TenPictures]:
+    """size → the ten pictures in that size."""
+
+    def build(size: int) -> TenPictures:
+        dataset = TenPictures()
+        dataset.shape = (size, size, 3)
+        return dataset
+
+    return build
 
 
 @pytest.fixture(scope="session")
