@@ -5,7 +5,7 @@ PYTHON ?= python3
 RUN = .venv/bin/python -m
 JOBS ?= 2
 
-.PHONY: quickstart baseline test test-slow lint format clean
+.PHONY: quickstart baseline test test-slow tpu-build test-tpu-build lint format clean
 
 .venv/made: setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
@@ -29,6 +29,23 @@ test: .venv/made
 test-slow: .venv/made
 	$(RUN) pytest -n $(JOBS)
 
+# The same tests under the last TensorFlow builds for TPUs, on the CPU of any machine.
+# TPU_LOAD_LIBRARY=0: libtpu would ask Google Cloud's metadata server, for minutes, which
+# TPU it is on. Not part of CI.
+.venv-tpu/made: setup.cfg requirements-tpu.txt
+	$(PYTHON) -m venv .venv-tpu
+	.venv-tpu/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements-tpu.txt
+	.venv-tpu/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps -e .
+	touch $@
+
+tpu-build: .venv-tpu/made
+
+test-tpu-build: .venv-tpu/made
+	TPU_LOAD_LIBRARY=0 LOGAN_TF_PYTHON=$(CURDIR)/.venv-tpu/bin/python \
+	  .venv-tpu/bin/python -m pytest -n $(JOBS) -m 'not slow'
+
 lint: .venv/made
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -39,4 +56,4 @@ format: .venv/made
 	$(RUN) ruff format .
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-tpu

@@ -99,7 +99,7 @@ def build(name: str, gin_params: list[str]):
     from logan_tf.training.step import TrainStep
 
     scanned = recipe.read([name], gin_params, [])
-    configuration.apply(scanned, gin_params, [])
+    configuration.apply(scanned, [])
     experiment = runs.build().experiment
     return experiment, TrainStep(experiment, tf.distribute.get_strategy())
 

@@ -24,6 +24,8 @@ from logan_tf.errors import (
 
 # TensorFlow's start-up notes would bury the one line that matters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Else the first process takes all of a GPU, and no run can be sampled while it trains.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 _HELP = {"--help", "-help", "-h"}
 
@@ -92,6 +94,16 @@ def import_tensorflow(start: Callable[[], Any] = list_devices) -> Any:
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+
+
+def require_determinism() -> None:
+    """Makes every operation give the same bits again, or raise that it cannot.
+
+    To be called before the first operation. A CPU needs none of it.
+    """
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

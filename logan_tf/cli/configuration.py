@@ -2,7 +2,8 @@
 
 import importlib
 import inspect
-import logging
+import os
+import sys
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -16,12 +17,11 @@ from logan_tf.cli.recipe import Binding, Macro, Recipe, Reference
 from logan_tf.errors import ConfigurationError
 
 
-def apply(recipe: Recipe, gin_params: Sequence[str], modules: Sequence[str]) -> str:
+def apply(recipe: Recipe, modules: Sequence[str]) -> str:
     """Registers everything that has a name, checks the recipe and hands it to gin.
 
     Args:
-      recipe: read from the same files and parameters.
-      gin_params: the parameters.
+      recipe: read with the same modules.
       modules: the user's modules, which register their own classes with gin.
 
     Returns:
@@ -32,6 +32,9 @@ def apply(recipe: Recipe, gin_params: Sequence[str], modules: Sequence[str]) -> 
     """
     gin.clear_config()  # It also lets names be registered again.
     importlib.import_module("logan_tf.cli.configurables")
+    if modules and os.getcwd() not in sys.path:
+        # Last: no file of the working directory stands in for a library's.
+        sys.path.append(os.getcwd())
     for module in modules:
         try:
             importlib.import_module(module)
@@ -49,18 +52,13 @@ def apply(recipe: Recipe, gin_params: Sequence[str], modules: Sequence[str]) -> 
     for binding in recipe.bindings:
         _check(binding, macros)
     _check_required(recipe, macros)
-    for folder in recipes.search_path(recipe.files):
-        gin.add_config_file_search_path(str(folder))
-    # gin logs an error for each place where an included file is not.
-    logging.disable(logging.ERROR)
     try:
-        gin.parse_config_files_and_bindings(
-            [str(path) for path in recipe.files], list(gin_params)
-        )
-    except (ValueError, SyntaxError, OSError) as error:
+        # Not the files: gin looks for includes in importable packages too, and imports
+        # their parents as it looks.
+        gin.parse_config(recipe.text)
+        gin.finalize()
+    except (ValueError, SyntaxError) as error:
         raise ConfigurationError(first_line(error)) from error
-    finally:
-        logging.disable(logging.NOTSET)
     config = gin.config_str()
     # gin lists the modules that the recipe imports, not those of the command line.
     imports = [f"import {module}" for module in dict.fromkeys(modules)]

@@ -105,7 +105,7 @@ def _replay(bundle: RunDirectory) -> None:
     from logan_tf.cli import configuration, runs
     from logan_tf.training import replay
 
-    configuration.apply(scanned, [], FLAGS.module)
+    configuration.apply(scanned, FLAGS.module)
     run = runs.build()
     with tqdm(unit="step", disable=None) as bar:
 

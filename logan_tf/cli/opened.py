@@ -37,6 +37,6 @@ def open_run():
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
-    configuration.apply(scanned, [], FLAGS.module)
+    configuration.apply(scanned, FLAGS.module)
     run, step = runs.restore(directory, FLAGS.checkpoint)
     return run, directory, step

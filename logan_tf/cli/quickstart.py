@@ -41,7 +41,7 @@ def _run(
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
-    config = configuration.apply(scanned, FLAGS.gin_param, [])
+    config = configuration.apply(scanned, [])
     run = runs.build()
     _, untrained = run.evaluator.evaluate(subject="untrained generator")
     print(f"training in {directory.path}: about two minutes on two cores", flush=True)

@@ -3,10 +3,12 @@
 gin accepts a misspelt macro and a value of a wrong type without a word, reports an
 undefined macro only where it is used, and executes `import` statements as it reads. So
 recipes are read here first, before TensorFlow is imported: a mistake is reported at
-once.
+once. gin itself opens no file: it is given the text that was read here, includes in
+place, so what it executes is what was checked.
 """
 
 import difflib
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tokenize import TokenError
@@ -17,6 +19,8 @@ from gin import config_parser
 from logan_tf.errors import ConfigurationError
 
 RECIPES = Path(__file__).resolve().parents[2] / "gin"
+
+_MOST_FILES = 1000  # A recipe reads some ten; includes that double at each turn end.
 
 KNOBS: dict[str, tuple[type, ...]] = {
     "total_steps": (int,),
@@ -68,6 +72,13 @@ class Recipe(NamedTuple):
     files: list[Path]
     bindings: list[Binding]
     imports: list[str]
+    lines: list[str]
+    read: list[Path]  # Every file, as often as it was read.
+
+    @property
+    def text(self) -> str:
+        """All of it as one gin file that includes nothing."""
+        return "".join(self.lines)
 
     def macros(self) -> dict[str, Any]:
         """Each macro's last value; another macro's name stays a `Macro`."""
@@ -115,16 +126,12 @@ def read(
         macro, a knob of a wrong type, an import of another module.
     """
     files = [find(name) for name in gin_files]
-    recipe = Recipe(files, [], [])
+    recipe = Recipe(files, [], [], [], [])
     for path in files:
         _read_file(path, recipe, ())
     _read_statements("\n".join(gin_params), "--gin_param", recipe, ())
-    for module in recipe.imports:
-        if module not in modules:
-            raise ConfigurationError(
-                f"the configuration imports the module {module!r}: if you trust it, "
-                f"name it with --module={module}"
-            )
+    _check_imports(recipe, modules)
+    _check_text(recipe)
     _check_macros(recipe)
     return recipe
 
@@ -138,6 +145,11 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 def _read_file(path: Path, recipe: Recipe, seen: tuple[Path, ...]) -> None:
     if path.resolve() in seen:
         raise ConfigurationError(f"{path} includes itself: remove one of the includes")
+    recipe.read.append(path)
+    if len(recipe.read) > _MOST_FILES:
+        raise ConfigurationError(
+            f"{recipe.files[0]} includes more than {_MOST_FILES} files: include fewer"
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -150,8 +162,12 @@ def _read_file(path: Path, recipe: Recipe, seen: tuple[Path, ...]) -> None:
 def _read_statements(
     text: str, origin: str, recipe: Recipe, seen: tuple[Path, ...]
 ) -> None:
+    # As the parser counts them: by line feeds alone.
+    lines = io.StringIO(text if text.endswith("\n") else text + "\n").readlines()
+    taken = 0
     try:
-        for statement in config_parser.ConfigParser(text, _Delegate()):
+        parser = config_parser.ConfigParser(text, _Delegate())
+        for statement in parser:
             where = f"{origin}, line {statement.location.line_num}"
             if isinstance(statement, config_parser.BindingStatement):
                 recipe.bindings.append(
@@ -165,13 +181,16 @@ def _read_statements(
                 )
             elif isinstance(statement, config_parser.IncludeStatement):
                 included = _find_included(statement.filename, recipe.files, where)
+                recipe.lines.extend(lines[taken : statement.location.line_num - 1])
                 _read_file(included, recipe, seen)
+                taken = parser.current_token.start[0] - 1
             elif isinstance(statement, config_parser.ImportStatement):
                 recipe.imports.append(statement.module)
     except ConfigurationError:
         raise
-    except (SyntaxError, TokenError, TypeError, ValueError) as error:
+    except (SyntaxError, TokenError, TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(_unreadable(error, origin)) from error
+    recipe.lines.extend(lines[taken:])
 
 
 def _unreadable(error: Exception, origin: str) -> str:
@@ -188,7 +207,7 @@ def _unreadable(error: Exception, origin: str) -> str:
 
 
 def _find_included(name: str, files: Sequence[Path], where: str) -> Path:
-    for folder in search_path(files):
+    for folder in _search_path(files):
         if (folder / name).is_file():
             return folder / name
     known = [str(p.relative_to(RECIPES)) for p in RECIPES.rglob("*.gin")]
@@ -197,9 +216,43 @@ def _find_included(name: str, files: Sequence[Path], where: str) -> Path:
     )
 
 
-def search_path(files: Iterable[Path]) -> list[Path]:
+def _search_path(files: Iterable[Path]) -> list[Path]:
     """Where included files are looked for: here, beside the recipes, in `gin`."""
     return [Path("."), *(path.parent for path in files), RECIPES]
+
+
+def _check_imports(recipe: Recipe, modules: Sequence[str]) -> None:
+    for module in recipe.imports:
+        if module.startswith("__gin__"):
+            raise ConfigurationError(
+                f"{module} is not allowed, because it makes all of a module callable: "
+                "register your classes in a module and name that with --module"
+            )
+        if module not in modules:
+            raise ConfigurationError(
+                f"the configuration imports the module {module!r}: if you trust it, "
+                f"name it with --module={module}"
+            )
+
+
+def _check_text(recipe: Recipe) -> None:
+    """Refuses a text that says something else than its files do one by one.
+
+    Indented lines after an include would join a block at the end of the included file.
+    """
+    again = Recipe(recipe.files, [], [], [], [])
+    try:
+        _read_statements(recipe.text, "", again, ())
+    except ConfigurationError:
+        again.lines.clear()
+    said, meant = (
+        (r.text, r.imports, [binding[:4] for binding in r.bindings])
+        for r in (again, recipe)
+    )
+    if said != meant:
+        raise ConfigurationError(
+            f"{recipe.files[0]}: lines near an include are indented: move them left"
+        )
 
 
 def references(value: Any) -> Iterator[Macro | Reference]:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf import atomic_file
-from logan_tf.cli import configuration
+from logan_tf.cli import configuration, memory
 from logan_tf.errors import CollapsedError
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import Metrics, Receipt, write_evaluation
@@ -97,7 +97,7 @@ def train(
             print(f"removed {name}, which an interrupted process had not finished")
         atomic_file.write_text(directory.config, config)
         atomic_file.write_text(directory.operative_config, gin.operative_config_str())
-    with interruption.finishing():
+    with memory.enough_for(run.experiment.batch_size), interruption.finishing():
         trainer.train(
             text=gin.markdown(config),
             progress=progress,

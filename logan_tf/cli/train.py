@@ -17,6 +17,9 @@ flags.DEFINE_multi_string("module", [], "A module of yours whose classes recipes
 flags.DEFINE_string("run_dir", None, "Where the run lives; runs/<recipe> by default.")
 flags.DEFINE_bool("restart", False, "Start anew: removes what the run directory holds.")
 flags.DEFINE_bool("dry_run", False, "Build, print what would run, and stop.")
+flags.DEFINE_bool(
+    "deterministic", False, "The same numbers bit for bit on a GPU too; slower."
+)
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
 flags.DEFINE_string("strategy", "auto", f"One of {', '.join(devices.STRATEGIES)}.")
 flags.DEFINE_string("tpu", None, "The TPU's name; local on a TPU's own machine.")
@@ -46,7 +49,7 @@ def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 
-    config = configuration.apply(scanned, FLAGS.gin_param, FLAGS.module)
+    config = configuration.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     workers = len(devices.cluster().workers)
     runs.describe(config, least_replicas=FLAGS.virtual_devices or workers)
@@ -59,7 +62,7 @@ def _train(
     from logan_tf.cli import configuration, runs
     from logan_tf.training import strategy
 
-    config = configuration.apply(scanned, FLAGS.gin_param, FLAGS.module)
+    config = configuration.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     with strategy.watched(started):
         runs.train(
@@ -76,6 +79,8 @@ def _start_devices():
     """The strategy of the flags."""
     from logan_tf.training import strategy
 
+    if FLAGS.deterministic:
+        app.require_determinism()
     workers, task = devices.cluster()
     if len(workers) > 1:
         print(f"worker {task + 1} of {len(workers)} meets the others", flush=True)

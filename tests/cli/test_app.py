@@ -11,7 +11,7 @@ from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
     DivergedError,
-    Preempted,
+    PreemptedError,
 )
 
 
@@ -37,12 +37,23 @@ def raising(error: Exception):
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(ConfigurationError, 2), (BadDataError, 3), (DivergedError, 4), (Preempted, 42)],
+    [(ConfigurationError, 2), (BadDataError, 3), (DivergedError, 4)],
 )
 def test_an_error_is_one_line_and_a_code(error, code, ended):
     # gin appends a line to what is raised in what it calls.
     found = ended(raising(error("cause: remedy\n  In call to configurable 'x'")))
     assert found == (code, "", "error: cause: remedy\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(PreemptedError("all is saved"), "all is saved"), (KeyboardInterrupt(), "inter")],
+)
+def test_an_interruption_is_no_error(error, said, ended):
+    code, out, err = ended(raising(error))
+    assert (code, out) == (42, "")
+    assert err.startswith(said)
+    assert len(err.splitlines()) == 1
 
 
 def test_a_command_that_ends_well(ended):

@@ -65,7 +65,7 @@ def test_fits(value, hint, expected):
 
 def apply(*params: str, modules=(), files=("ring_logan",)) -> str:
     read = recipe.read(files, params, modules)
-    return configuration.apply(read, params, modules)
+    return configuration.apply(read, modules)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ WIDTHS = {"cifar10": (3_812_355, 2_935_873), "ring": (49_666, 513)}
 
 
 def build(name: str, *params: str) -> runs.Run:
-    configuration.apply(recipe.read([name], params, []), params, [])
+    configuration.apply(recipe.read([name], params, []), [])
     return runs.build()
 
 

@@ -128,6 +128,18 @@ def alternating_toy(toy) -> Callable[[], Experiment]:
 
 
 @pytest.fixture(scope="session")
+def ten_pictures() -> Callable[[int], TenPictures]:
+    """size → the ten pictures in that size."""
+
+    def build(size: int) -> TenPictures:
+        dataset = TenPictures()
+        dataset.shape = (size, size, 3)
+        return dataset
+
+    return build
+
+
+@pytest.fixture(scope="session")
 def broken_ring() -> type:
     return BrokenRing
 
