@@ -28,7 +28,15 @@ def find_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
     from logan_tf.data import digits_builder  # noqa: F401  Registers 'digits'.
 
     try:
+        if tfds.core.naming.DatasetReference.from_tfds_name(name).namespace:
+            # A namespace is somebody's repository, whose code TFDS fetches and runs.
+            raise ConfigurationError(
+                f"{name!r} names a data set outside of TFDS: prepare it with a script "
+                "of yours, and name it alone, with data_dir."
+            )
         return tfds.builder(name, data_dir=data_dir)
+    except ConfigurationError:
+        raise
     except tfds.core.DatasetNotFoundError as error:
         known = tfds.list_builders(with_community_datasets=False)
         close = difflib.get_close_matches(name.lower(), known, n=3)

@@ -11,6 +11,8 @@ from logan_tf.training.checkpoint_files import CheckpointFiles
 from logan_tf.training.experiment import Experiment
 
 _HASH_DIGITS = 16
+# Else each host of a TPU writes a shard to a disk of its own.
+_AT_THIS_HOST = tf.train.CheckpointOptions(experimental_io_device="/job:localhost")
 
 
 class Checkpoints:
@@ -83,7 +85,7 @@ class Checkpoints:
         }
         try:
             with self.files.saving(step, manifest) as path:
-                self._checkpoint.write(path)
+                self._checkpoint.write(path, options=_AT_THIS_HOST)
             self.files.keep(self._max_to_keep)
         except (tf.errors.OpError, OSError) as error:
             raise BadDataError(
@@ -154,7 +156,7 @@ class Checkpoints:
         """Reads a checkpoint into the variables; returns what is damaged, if it is."""
         path = str(self.files.path(step))
         try:
-            self._checkpoint.read(path).assert_consumed()
+            self._checkpoint.read(path, options=_AT_THIS_HOST).assert_consumed()
         except (ValueError, AssertionError) as error:
             raise ConfigurationError(
                 f"{path} holds other networks or optimizers than this configuration "

@@ -95,3 +95,17 @@ def test_garbled_records_name_the_remedy(tmp_path):
     records.write_bytes(content)
     with pytest.raises(BadDataError, match=r"\(DataLossError\): delete that directory"):
         Digits(8, str(tmp_path)).arrays("test")
+
+
+@pytest.mark.parametrize("name", ["huggingface:mnist", "kaggle:a/b:1.0.0"])
+def test_a_namespace_is_refused_before_its_code_is_fetched(name, monkeypatch):
+    def fetched(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("tensorflow_datasets.builder", fetched)
+    with pytest.raises(ConfigurationError, match="outside of TFDS"):
+        prepared.find_builder(name, None)
+
+
+def test_a_version_is_no_namespace():
+    assert str(prepared.find_builder("mnist:3.0.1", None).version) == "3.0.1"

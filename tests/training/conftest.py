@@ -1,5 +1,6 @@
 """Experiments small enough to train in a test."""
 
+import json
 from collections.abc import Callable
 
 import keras
@@ -16,6 +17,8 @@ from logan_tf.game.updates import Alternating
 from logan_tf.networks import mlp, sngan
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.experiment import Experiment
+from logan_tf.training.run_directory import RunDirectory
+from logan_tf.training.trainer import Trainer
 
 
 class TenPictures:
@@ -179,3 +182,45 @@ def same() -> Callable[[dict, dict], None]:
             np.testing.assert_array_equal(a, b, err_msg=name, strict=True)
 
     return check
+
+
+def _trainer(experiment, path, **settings) -> Trainer:
+    directory = RunDirectory(path)
+    directory.path.mkdir(parents=True, exist_ok=True)
+    made = Trainer(experiment, tf.distribute.get_strategy(), directory, **settings)
+    made.restore()
+    return made
+
+
+@pytest.fixture(scope="session")
+def trainer() -> Callable[..., Trainer]:
+    return _trainer
+
+
+def _lines(path) -> list[dict]:
+    """The metrics but the speed, which no two runs share."""
+    read = [json.loads(line) for line in (path / "metrics.jsonl").open()]
+    return [
+        {k: v for k, v in line.items() if k != "images_per_second"} for line in read
+    ]
+
+
+@pytest.fixture(scope="session")
+def lines() -> Callable[..., list[dict]]:
+    return _lines
+
+
+def _events(path) -> list[tuple[int, str]]:
+    """(step, tag) of every scalar, whichever file it is in."""
+    found = []
+    for file in sorted((path / "events").iterdir()):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            tags = [value.tag for value in event.summary.value]
+            found += [(event.step, tag) for tag in tags if tag != "configuration"]
+    return sorted(found)
+
+
+@pytest.fixture(scope="session")
+def events() -> Callable[..., list[tuple[int, str]]]:
+    return _events
