@@ -19,8 +19,9 @@ def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     Returns:
       Tensor of x's shape and dtype.
     """
-    one = tf.ones([], x.dtype)
-    return x * tf.stop_gradient(tf.where(x > 0, one, tf.cast(slope, x.dtype)))
+    # tf.cast would take a Python number through float32.
+    one, negative = tf.ones([], x.dtype), tf.constant(slope, x.dtype)
+    return x * tf.stop_gradient(tf.where(x > 0, one, negative))
 
 
 def relu(x: tf.Tensor) -> tf.Tensor:
