@@ -62,8 +62,11 @@ def measure(
     next(batches)
     ended = time.perf_counter()
 
-    def pause(*_: object) -> None:
+    def pause(step: int, _: object) -> None:
         nonlocal ended
+        if not step:  # Training begins with a drawing.
+            ended = time.perf_counter()
+            return
         seconds["loop"].append(time.perf_counter() - ended)
         seconds["bare"].append(bare.seconds(steps))
         seconds["input"].append(_read(batches, steps))

@@ -83,6 +83,9 @@ def lower(
     step, batch = TrainStep(experiment, strategy), variants.noise(experiment)
     function = tf.function(step.one_step, jit_compile=True)
     text = function.experimental_get_compiler_ir(batch)(stage="stablehlo")
+    # TensorFlow copies what it returns by an operation of another dialect, which not
+    # every reader of StableHLO knows.
+    text = text.replace("= mhlo.copy %", "= stablehlo.optimization_barrier %")
     captured = _captured_variables(
         function.get_concrete_function(batch), _paths(experiment)
     )
