@@ -21,7 +21,8 @@ class Settings:
 
     alpha, damping, fraction, regularizer_weight = 0.9, 0.1, 0.8, 0.1
     learning_rate, beta_1, beta_2, optimizer_epsilon = 2e-4, 0.5, 0.999, 1e-7
-    slope, batch_epsilon, spectral_epsilon = 0.1, 1e-3, 1e-6
+    batch_epsilon, spectral_epsilon = 1e-3, 1e-6
+    slope = float(np.float32(0.1))  # as the other side's kernel rounds it
 
 
 class Generator:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from logan_tf.cli.runs import Run
 
 _STARTED = time.perf_counter()
-_MEASUREMENTS = ("steps", "operations", "process", "loop")
+_USUAL = ("steps", "operations", "process", "loop")
+_MEASUREMENTS = (*_USUAL, "profile")
+
+_SHOWN = 16  # kinds of operation of a profile
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")
@@ -25,10 +28,11 @@ flags.DEFINE_multi_string("gin_param", [], "A statement such as 'batch_size = 16
 flags.DEFINE_multi_string("module", [], "A module of yours whose classes recipes name.")
 flags.DEFINE_list(
     "measure",
-    list(_MEASUREMENTS),
+    list(_USUAL),
     "steps: times, interleaved in one process. operations: counted, and the floor. "
     "process: start-up and peak memory, a process a variant. loop: the input, and "
-    "training with its logging beside the bare step; needs the recipe's data.",
+    "training with its logging beside the bare step; needs the recipe's data. profile: "
+    "which operations take a step's time.",
 )
 flags.DEFINE_list("variants", [], "Some of the variants; all by default.")
 flags.DEFINE_integer("repeats", 9, "How often each step is timed.")
@@ -143,6 +147,8 @@ def _measure(
                     tick=tick,
                 ),
             )
+    if "profile" in wanted:
+        yield "profile", _profile(run, names)
     if "loop" in wanted:
         yield "loop", _loop(run)
     if axes:
@@ -161,6 +167,22 @@ def _processes(names: list[str]) -> dict[str, Any]:
             measured |= child["process"]
             tick()
     return measured
+
+
+def _profile(run: "Run", names: list[str]) -> dict[str, Any]:
+    """By variant, a dict a kind of operation."""
+    from benchmarks import operation_times, steps, variants
+
+    profiles = {}
+    with _bar("profile", len(names)) as tick:
+        for name in names:
+            experiment = variants.of(run.experiment, name)
+            step = steps.compiled(experiment, run.strategy, FLAGS.jit_compile)
+            step()
+            shares = operation_times.measure(step, FLAGS.repeats)
+            profiles[name] = [share._asdict() for share in shares]
+            tick()
+    return profiles
 
 
 def _sweep(axes: list) -> list[dict[str, Any]]:
@@ -257,6 +279,9 @@ def _print(found: dict[str, Any]) -> None:
     print(f"{identity['recipe']} on {', '.join(identity['devices'])}")
     if rows := results.step_rows(found):
         print(format_table(rows))
+    for name, shares in found.get("profile", {}).items():
+        print(f"\n{name}, {sum(share['milliseconds'] for share in shares):.1f} ms")
+        print(format_table(shares[:_SHOWN]))
     if "sweep" in found:
         print(format_table(found["sweep"]))
     if "loop" in found:
