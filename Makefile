@@ -5,7 +5,8 @@ PYTHON ?= python3
 RUN = .venv/bin/python -m
 JOBS ?= 2
 
-.PHONY: quickstart baseline test test-slow tpu-build test-tpu-build lint format clean
+.PHONY: quickstart baseline benchmark-peers test test-slow tpu-build test-tpu-build
+.PHONY: lint format clean
 
 .venv/made: setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
@@ -56,4 +57,14 @@ format: .venv/made
 	$(RUN) ruff format .
 
 clean:
-	rm -rf .venv .venv-tpu
+	rm -rf .venv .venv-tpu .venv-peers
+
+# Our step beside PyTorch's, and the gradients compared. PyTorch's own environment
+# takes up to 5 GB.
+.venv-peers/made:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check torch==2.13.* numpy
+	touch $@
+
+benchmark-peers: .venv/made .venv-peers/made
+	$(RUN) benchmarks.peers --output=benchmarks/peers.json

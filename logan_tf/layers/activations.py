@@ -8,19 +8,22 @@ def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
 
     The second derivative is zero almost everywhere, but TensorFlow's own kernels return
     it as an explicit tensor of zeros, which LOGAN's second-order gradient then
-    propagates back through the whole forward graph. Multiplying by a constant mask has
-    the same value and first derivative, and no path from the backward pass to x: one
-    LOGAN step of SN-GAN 32×32 was 10 % faster.
+    propagates back through the whole forward graph. So the kernel of the first
+    derivative, which is linear in its first argument, computes the value too, with the
+    sign taken from a constant copy of x: the derivatives of all orders are that same
+    kernel, in one pass over memory, and none has a path to x. One LOGAN step of SN-GAN
+    32×32 was 10 % faster without that path.
 
     Args:
       x: float tensor of any shape.
-      slope: of the negative part; 0 is ReLU. The derivative at 0 is `slope`.
+      slope: of the negative part; 0 is ReLU. The derivative at 0 is `slope`. The
+        kernel rounds it to float32 whatever x is.
 
     Returns:
       Tensor of x's shape and dtype.
     """
-    one = tf.ones([], x.dtype)
-    return x * tf.stop_gradient(tf.where(x > 0, one, tf.cast(slope, x.dtype)))
+    constant = tf.stop_gradient(x)
+    return tf.raw_ops.LeakyReluGrad(gradients=x, features=constant, alpha=slope)
 
 
 def relu(x: tf.Tensor) -> tf.Tensor:

@@ -51,7 +51,8 @@ class SpectralNorm(keras.layers.Layer):
     def normalize(self, kernel: tf.Tensor) -> tf.Tensor:
         """W / σ(W): the kernel's shape and dtype."""
         kernel = tf.convert_to_tensor(kernel)
-        return kernel / tf.cast(self.sigma(kernel), kernel.dtype)
+        # The derivative of a quotient passes over the kernel three times more.
+        return kernel * tf.cast(1 / self.sigma(kernel), kernel.dtype)
 
     def sigma(self, kernel: tf.Tensor) -> tf.Tensor:
         """σ = ‖W v‖ at v as it stands: a scalar of v's dtype, at most the true norm."""

@@ -1,0 +1,325 @@
+"""bin/benchmark: what a recipe's step costs, for its game and the variants of it."""
+
+import datetime
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from logan_tf.cli import app, recipe
+from logan_tf.errors import BadDataError, ConfigurationError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from logan_tf.cli.runs import Run
+
+_STARTED = time.perf_counter()
+_USUAL = ("steps", "operations", "process", "loop")
+_MEASUREMENTS = (*_USUAL, "profile")
+
+_SHOWN = 16  # kinds of operation of a profile
+
+FLAGS = flags.FLAGS
+flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")
+flags.DEFINE_multi_string("gin_param", [], "A statement such as 'batch_size = 16'.")
+flags.DEFINE_multi_string("module", [], "A module of yours whose classes recipes name.")
+flags.DEFINE_list(
+    "measure",
+    list(_USUAL),
+    "steps: times, interleaved in one process. operations: counted, and the floor. "
+    "process: start-up and peak memory, a process a variant. loop: the input, and "
+    "training with its logging beside the bare step; needs the recipe's data. profile: "
+    "which operations take a step's time.",
+)
+flags.DEFINE_list("variants", [], "Some of the variants; all by default.")
+flags.DEFINE_integer("repeats", 9, "How often each step is timed.")
+flags.DEFINE_multi_string(
+    "sweep",
+    [],
+    "Times against a macro of the recipe, 'batch_size = 16, 32, 64', or 'replicas = 1, "
+    "2'. With --output it draws a picture beside it.",
+)
+flags.DEFINE_integer("virtual_devices", 0, "Times the steps on several parts of a CPU.")
+flags.DEFINE_string("stablehlo", None, "Write each variant's step there, and stop.")
+flags.DEFINE_bool("jit_compile", False, "Compile the steps with XLA.")
+flags.DEFINE_string("output", None, "results.json")
+flags.DEFINE_list("compare", [], "old.json,new.json: their ratios. Measures nothing.")
+flags.DEFINE_string("date", None, "Of the results; today by default.")
+flags.DEFINE_bool("progress", True, "Show a progress bar.")
+
+
+def main() -> None:
+    """What can be refused early is, before TensorFlow is imported."""
+    if FLAGS.compare:
+        _compare(FLAGS.compare)
+        return
+    _check()
+    scanned = recipe.read(FLAGS.gin_file, FLAGS.gin_param, FLAGS.module)
+    axes = _axes(scanned)
+    strategy = app.import_tensorflow(_start_devices)
+    from benchmarks import results, variants
+    from logan_tf.cli import configuration, runs
+
+    names = FLAGS.variants or list(variants.NAMES)
+    variants.check(names)
+    configuration.apply(scanned, FLAGS.module)
+    imported = time.perf_counter()
+    run = runs.build(strategy)
+    built = time.perf_counter()
+    if FLAGS.stablehlo:
+        _export(run, names)
+        return
+    found: dict[str, Any] = {
+        "identity": results.identity(_recipe(), FLAGS.gin_param, _date())
+        | {"jit_compile": FLAGS.jit_compile}
+    }
+    start = {"import_seconds": imported - _STARTED, "build_seconds": built - imported}
+    for part, measured in _measure(run, names, axes, start):
+        found[part] = measured
+    _print(found)
+    if FLAGS.output:
+        results.write(FLAGS.output, found)
+        print(FLAGS.output)
+
+
+def _check() -> None:
+    if not FLAGS.gin_file:
+        raise ConfigurationError(
+            "what shall be measured? Give --gin_file=gin/logan_cifar10.gin, say"
+        )
+    for name in FLAGS.measure:
+        if name not in _MEASUREMENTS:
+            raise ConfigurationError(
+                f"--measure knows no {name!r}: choose among {', '.join(_MEASUREMENTS)}"
+            )
+    if FLAGS.virtual_devices and FLAGS.measure != ["steps"]:
+        raise ConfigurationError("--virtual_devices needs --measure=steps")
+    if FLAGS.repeats < 1:
+        raise ConfigurationError(f"--repeats must be 1 or more, not {FLAGS.repeats}")
+    if FLAGS.output and not Path(FLAGS.output).parent.is_dir():
+        raise ConfigurationError(
+            f"there is no folder {Path(FLAGS.output).parent}: make it first"
+        )
+
+
+def _start_devices() -> "tf.distribute.Strategy":
+    from logan_tf.training import strategy
+
+    name = "mirrored" if FLAGS.virtual_devices else "one_device"
+    return strategy.create(name, virtual_devices=FLAGS.virtual_devices)
+
+
+def _axes(scanned: recipe.Recipe) -> list:
+    from benchmarks import sweep
+
+    axes = [sweep.Axis.parse(text) for text in FLAGS.sweep]
+    known = {sweep.REPLICAS, *scanned.macros()}
+    for axis in axes:
+        if axis.macro not in known:
+            raise ConfigurationError(
+                f"--sweep: the recipe has no macro {axis.macro!r}"
+                f"{recipe.suggestion(axis.macro, known)}"
+            )
+    return axes
+
+
+def _measure(
+    run: "Run", names: list[str], axes: list, start: dict[str, float]
+) -> Iterator[tuple[str, Any]]:
+    """(name, results) of each part that was asked for."""
+    from benchmarks import process, steps
+
+    experiment, strategy = run.experiment, run.strategy
+    wanted = [] if axes else FLAGS.measure
+    if "process" in wanted:
+        if wanted == ["process"] and len(names) == 1:
+            here = process.measure_here(
+                experiment, strategy, names[0], jit_compile=FLAGS.jit_compile
+            )
+            yield "process", {names[0]: start | here}
+        else:
+            yield "process", _processes(names)
+    if "operations" in wanted:
+        yield "operations", steps.count_operations(experiment, strategy, names)
+    if "steps" in wanted:
+        with _bar("steps", len(names) * (FLAGS.repeats + 1)) as tick:
+            yield (
+                "steps",
+                steps.time_steps(
+                    experiment,
+                    strategy,
+                    names,
+                    repeats=FLAGS.repeats,
+                    jit_compile=FLAGS.jit_compile,
+                    tick=tick,
+                ),
+            )
+    if "profile" in wanted:
+        yield "profile", _profile(run, names)
+    if "loop" in wanted:
+        yield "loop", _loop(run)
+    if axes:
+        yield "sweep", _sweep(axes)
+
+
+def _processes(names: list[str]) -> dict[str, Any]:
+    from benchmarks import process
+
+    measured: dict[str, Any] = {}
+    with _bar("processes", len(names)) as tick:
+        for name in names:
+            child = process.in_a_child(
+                [*_same_recipe(), "--measure=process", f"--variants={name}"]
+            )
+            measured |= child["process"]
+            tick()
+    return measured
+
+
+def _profile(run: "Run", names: list[str]) -> dict[str, Any]:
+    """By variant, a dict a kind of operation."""
+    from benchmarks import operation_times, steps, variants
+
+    profiles = {}
+    with _bar("profile", len(names)) as tick:
+        for name in names:
+            experiment = variants.of(run.experiment, name)
+            step = steps.compiled(experiment, run.strategy, FLAGS.jit_compile)
+            step()
+            shares = operation_times.measure(step, FLAGS.repeats)
+            profiles[name] = [share._asdict() for share in shares]
+            tick()
+    return profiles
+
+
+def _sweep(axes: list) -> list[dict[str, Any]]:
+    """Measures each point in a process of its own, which then gives its memory back."""
+    from benchmarks import process, sweep
+
+    points = [(axis, value) for axis in axes for value in axis.values]
+    rows = []
+    with _bar("sweep", len(points)) as tick:
+        for axis, value in points:
+            child = process.in_a_child(
+                [
+                    *_same_recipe(),
+                    axis.flag(value),
+                    "--measure=steps",
+                    f"--variants={','.join(sweep.VARIANTS)}",
+                    f"--repeats={FLAGS.repeats}",
+                ]
+            )
+            rows.append(sweep.row(axis, value, child["steps"]))
+            tick()
+    if FLAGS.output:
+        sweep.plot(Path(FLAGS.output).with_suffix(".png"), rows, _recipe())
+    return rows
+
+
+def _same_recipe() -> list[str]:
+    """The flags that make another process measure the same."""
+    given = [("gin_file", FLAGS.gin_file), ("gin_param", FLAGS.gin_param)]
+    given += [("module", FLAGS.module)]
+    repeated = [f"--{name}={value}" for name, values in given for value in values]
+    return [*repeated, f"--jit_compile={FLAGS.jit_compile}"]
+
+
+def _loop(run: "Run") -> dict[str, Any]:
+    """The loop; where there is no data, why not."""
+    import gin
+
+    from benchmarks import loop
+    from logan_tf.training.trainer import Trainer
+
+    make_trainer = partial(
+        gin.get_configurable(Trainer),
+        run.experiment,
+        run.strategy,
+        checkpoint_every=10**9,
+        evaluate_every=0,
+    )
+    try:
+        with _bar("loop", FLAGS.repeats + 2) as tick:
+            return loop.measure(
+                run.experiment,
+                run.strategy,
+                make_trainer,
+                repeats=FLAGS.repeats,
+                tick=tick,
+            )
+    except (ConfigurationError, BadDataError) as error:
+        return {"skipped": str(error)}
+
+
+def _export(run: "Run", names: list[str]) -> None:
+    from benchmarks import stablehlo
+
+    with _bar("export", len(names)) as tick:
+        manifest = stablehlo.export(
+            run.experiment, run.strategy, names, Path(FLAGS.stablehlo), tick
+        )
+    print(manifest)
+
+
+def _compare(paths: list[str]) -> None:
+    from benchmarks import results
+    from logan_tf.evaluation.receipts import format_table
+
+    if len(paths) != 2:
+        raise ConfigurationError(
+            f"--compare takes two files, old.json,new.json, not {len(paths)}"
+        )
+    old, new = map(results.read, paths)
+    for line in results.differences(old, new):
+        print(line)
+    rows = results.compare(old, new)
+    if not rows:
+        raise ConfigurationError("the two results have no number in common")
+    print(format_table(rows))
+
+
+def _print(found: dict[str, Any]) -> None:
+    from benchmarks import results
+    from logan_tf.evaluation.receipts import format_table
+
+    identity = found["identity"]
+    print(f"{identity['recipe']} on {', '.join(identity['devices'])}")
+    if rows := results.step_rows(found):
+        print(format_table(rows))
+    for name, shares in found.get("profile", {}).items():
+        print(f"\n{name}, {sum(share['milliseconds'] for share in shares):.1f} ms")
+        print(format_table(shares[:_SHOWN]))
+    if "sweep" in found:
+        print(format_table(found["sweep"]))
+    if "loop" in found:
+        for name, value in found["loop"].items():
+            shown = value["median"] if isinstance(value, dict) else value
+            unit = " s" if isinstance(value, dict) else ""
+            text = f"{shown:.4g}" if isinstance(shown, float) else shown
+            print(f"{name.replace('_', ' '):26} {text}{unit}")
+
+
+def _recipe() -> str:
+    return " ".join(recipe.find(name).stem for name in FLAGS.gin_file)
+
+
+def _date() -> str:
+    return FLAGS.date or datetime.date.today().isoformat()
+
+
+@contextmanager
+def _bar(name: str, total: int) -> Iterator[Callable[[], object]]:
+    """A progress bar with the time that is left; yields what moves it by one."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=name, disable=not FLAGS.progress) as bar:
+        yield bar.update
+
+
+if __name__ == "__main__":
+    app.run(main, f"{__doc__}\n\nbin/benchmark --gin_file=gin/logan_cifar10.gin")
