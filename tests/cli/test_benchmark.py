@@ -88,7 +88,7 @@ def test_sweep(command, params, tmp_path):
     )
     assert (done.exit_code, done.err) == (0, "")
     rows = json.loads(path.read_text())["sweep"]
-    assert [row["value"] for row in rows] == [4, 8]
+    assert [row["value"] for row in rows] == [4, 8, 1, 2]
     assert path.with_suffix(".png").exists()
 
 
