@@ -96,7 +96,7 @@ class Drawing:
         latent_steps: tf.Tensor | None,
         labels: tf.Tensor,
         statistics: list[Statistics],
-        columns: tf.Tensor | None = None,
+        columns: tf.Tensor,
     ) -> Drawn:
         """Samples `first` to first + num - 1 of the endless sequence of a seed.
 
@@ -109,20 +109,16 @@ class Drawing:
             latent_steps: int32 [], exactly so many; None builds no graph of steps.
             labels: int32 [num], the classes to draw; [0]: drawn too.
             statistics: the standing statistics.
-            columns: int32 [], at least 2, a divisor of num; None: plain samples. Each
-                row of so many is a straight line of latents from one sample to the
+            columns: int32 [], 0: plain samples. Else at least 2 and a divisor of num:
+                each row of so many is a straight line of latents from one sample to the
                 next, 2 r to 2 r + 1 for row r, of the first one's class.
-
-        Returns:
-            `Drawn`; with `columns`, of num / columns rows.
         """
         with self.standing.given(statistics):
-            ends = num if columns is None else 2 * (num // columns)
-            latents, drawn = self._starts(
-                first, ends, seed, truncation, latent_steps, labels
+            ends = tf.where(columns > 0, 2 * (num // tf.maximum(columns, 1)), num)
+            starts = self._starts(first, ends, seed, truncation, latent_steps, labels)
+            latents, drawn = tf.cond(
+                columns > 0, lambda: _lines(starts, columns), lambda: starts
             )
-            if columns is not None:
-                latents, drawn = _lines(latents, drawn, columns)
             return Drawn(self._images(num, latents, drawn), latents, drawn)
 
     def _starts(
@@ -255,18 +251,18 @@ class Drawing:
         return tuple(images.shape[1:])
 
 
-def _lines(
-    latents: tf.Tensor, labels: tf.Tensor, columns: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _lines(starts: Sequence[tf.Tensor], columns: tf.Tensor) -> list[tf.Tensor]:
     """Straight lines between pairs: [2 r, dim], [2 r] -> [r columns, dim], [r columns].
 
     The ends are the given latents bit for bit.
     """
+    latents, labels = starts
     steps = tf.cast(tf.range(columns), tf.float32)
     share = (steps / tf.cast(columns - 1, tf.float32))[:, None]
     start, end = latents[::2, None], latents[1::2, None]
     lines = (1 - share) * start + share * end
-    return tf.reshape(lines, [-1, latents.shape[-1]]), tf.repeat(labels[::2], columns)
+    joined = tf.reshape(lines, [-1, latents.shape[-1]])
+    return [joined, tf.repeat(labels[::2], columns)]
 
 
 def _blocks(

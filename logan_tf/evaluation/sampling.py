@@ -93,8 +93,7 @@ class Sampler:
         require_settings(num, latent_steps, truncation, self.has_latent_steps)
         require_lines(num, interpolate)
         given = self._checked_labels(labels, num)
-        columns = tf.constant(interpolate) if interpolate else None
-        return self._drawn(0, num, seed, latent_steps, truncation, given, columns)
+        return self._drawn(0, num, seed, latent_steps, truncation, given, interpolate)
 
     def batches(
         self,
@@ -166,7 +165,7 @@ class Sampler:
         latent_steps: int,
         truncation: float,
         labels: np.ndarray,
-        columns: tf.Tensor | None = None,
+        columns: int = 0,
     ) -> Samples:
         drawn = self._draw(
             tf.constant(first, tf.int64),
@@ -174,7 +173,7 @@ class Sampler:
             *_settings(seed, truncation, latent_steps),
             tf.constant(labels, tf.int32),
             self.drawing.standing.assigned(),
-            columns,
+            tf.constant(columns),
         )
         return Samples(*(x.numpy() for x in drawn))
 

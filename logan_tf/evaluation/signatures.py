@@ -47,6 +47,8 @@ class Signatures:
             "num_batches": standing_batches,
             "batch_size": standing_batch_size,
         }
+        # One graph that all functions call: tracing large networks takes minutes.
+        self._collect_and_draw = tf.function(self._graph)
         self._dim = drawing.generator.latent_dim
 
     def functions(self) -> dict[str, Any]:
@@ -120,19 +122,25 @@ class Signatures:
         with tf.control_dependencies(self._checks(inputs)):
             num, seed = tf.identity(inputs["num"]), tf.identity(inputs["seed"])
             truncation = tf.identity(inputs.get("truncation", tf.constant(1.0)))
-        steps = inputs.get("latent_steps") if self.latent_steps else None
+        steps = inputs.get("latent_steps", tf.constant(0))
         labels = inputs.get("labels", tf.zeros([0], tf.int32))
-        statistics = self._drawing.collect(seed, truncation, steps, **self._standing)
-        return self._drawing.draw(
-            tf.constant(0, tf.int64),
-            num,
-            seed,
-            truncation,
-            steps,
-            labels,
-            statistics,
-            inputs.get("columns"),
-        )
+        columns = inputs.get("columns", tf.constant(0))
+        return self._collect_and_draw(num, seed, truncation, steps, labels, columns)
+
+    def _graph(
+        self,
+        num: tf.Tensor,
+        seed: tf.Tensor,
+        truncation: tf.Tensor,
+        latent_steps: tf.Tensor,
+        labels: tf.Tensor,
+        columns: tf.Tensor,
+    ) -> Drawn:
+        first = tf.constant(0, tf.int64)
+        steps = latent_steps if self.latent_steps else None
+        settings = seed, truncation, steps
+        statistics = self._drawing.collect(*settings, **self._standing)
+        return self._drawing.draw(first, num, *settings, labels, statistics, columns)
 
     def _checks(self, inputs: Inputs) -> list[tf.Operation]:
         num = inputs["num"]
@@ -177,7 +185,7 @@ class Signatures:
 
 
 def _require(condition: tf.Tensor, message: str, value: tf.Tensor) -> tf.Operation:
-    return tf.debugging.Assert(condition, [message, value])
+    return tf.debugging.Assert(condition, [message, value], summarize=8)
 
 
 def _has_width(
@@ -186,7 +194,10 @@ def _has_width(
     """Callers may hand over other dimensions than the signature says."""
     # Through a placeholder, lest the static shape decide and the check go.
     found = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=values, shape=None))
-    fits = tf.reduce_all(tf.equal(found[1:], tf.constant(list(wanted))))
-    return _require(
-        fits, f"{name} must be [n, {', '.join(map(str, wanted))}], not", found
+    fits = tf.cond(
+        tf.equal(tf.size(found), 1 + len(wanted)),
+        lambda: (found[0] > 0) & tf.reduce_all(tf.equal(found[1:], list(wanted))),
+        lambda: False,
     )
+    shape = f"[n, {', '.join(map(str, wanted))}]"
+    return _require(fits, f"{name} must be {shape}, n at least 1, not", found)
