@@ -65,9 +65,14 @@ def test_a_folder_is_as_it_was_after_an_error(error, there, tmp_path):
     if there:
         path.mkdir()
         (path / "a").write_text("first")
-    with pytest.raises(error), atomic_file.replacing_folder(path) as temporary:
-        (temporary / "a").write_text("half")
-        raise error
+
+    def fail() -> None:
+        with atomic_file.replacing_folder(path) as temporary:
+            (temporary / "a").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert os.listdir(tmp_path) == (["folder"] if there else [])
     assert not there or (path / "a").read_text() == "first"
 
