@@ -228,7 +228,11 @@ LINES = DRAWN | {"num": 6, "seed": 0, "columns": 3}
         ),
         ("serving_default", {"latents": [[0.0] * 6], "labels": [10]}, "0 to 9"),
         ("serving_default", {"latents": [[0.0] * 6], "labels": [1, 2]}, "an example"),
-        ("score", {"images": np.zeros((1, 8, 8, 3)), "labels": [0]}, r"16, 3\], not"),
+        (
+            "score",
+            {"images": np.zeros((1, 8, 8, 3)), "labels": [0]},
+            r"16, 3\], n at least",
+        ),
     ],
 )
 def test_the_graph_refuses_what_cannot_be_drawn(name, inputs, cause, functions):
@@ -321,23 +325,3 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         make_export(path, sampler)
     assert {f: f.read_bytes() for f in path.rglob("*") if f.is_file()} == before
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
-
-
-def test_a_damaged_program_is_bad_data(path, tmp_path):
-    copy = tmp_path / "model"
-    tf.io.gfile.makedirs(copy / "assets")
-    (copy / "assets/receipt.json").write_bytes(
-        (tf.io.gfile.GFile(f"{path}/assets/receipt.json", "rb")).read()
-    )
-    (copy / "saved_model.pb").write_bytes(b"garbage")
-    with pytest.raises(BadDataError, match="export it again"):
-        SavedSampler(copy)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [{"num": 0}, {"truncation": 2.0}, {"latent_steps": -1}, {"interpolate": 3}],
-)
-def test_bad_requests_are_refused_before_the_graph(arguments, path):
-    with pytest.raises(ConfigurationError):
-        SavedSampler(path).sample(**{"num": 4, "seed": 0} | arguments)

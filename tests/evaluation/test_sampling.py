@@ -228,10 +228,9 @@ def test_standing_statistics_are_those_of_the_samples(truncation):
 
 def standing_latents(seed: int, num: int) -> np.ndarray:
     """Every fourth key from 2 on, in blocks of 64: committed numbers depend on it."""
+    draw = functools.partial(tf.random.stateless_uniform, alg="philox")
     keys = [[seed, 4 * block + 2] for block in range(-(-num // 64))]
-    blocks = [
-        tf.random.stateless_uniform((64, DIM), key, -1, 1, alg="philox") for key in keys
-    ]
+    blocks = [draw((64, DIM), key, -1, 1) for key in keys]
     return np.concatenate(blocks)[:num].astype(np.float64)
 
 
@@ -256,10 +255,7 @@ def test_standing_latents_are_optimized_and_not_those_of_the_samples(steps):
     latents = standing_latents(3, 70)
     gradient = MATRIX.sum(axis=1)
     delta = 0.3 * gradient / (0.1 + gradient @ gradient)
-    moved = 0.5 * latents
-    for _ in range(steps):
-        moved = np.clip(moved + delta, -1, 1)
-    moved = np.split(moved, 7)
+    moved = np.split(np.clip(0.5 * latents + steps * delta, -1, 1), 7)
     squares = np.mean([((z @ MATRIX) ** 2).mean(0) for z in moved], axis=0)
     means = np.mean([(z @ MATRIX).mean(0) for z in moved], axis=0)
     layer = sampler.drawing.generator.normalize
