@@ -1,11 +1,15 @@
-"""Files that are there whole or not at all."""
+"""Files and folders that are there whole or not at all."""
 
 import contextlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+_YOUNG = 3600.0  # seconds; what is younger may be another process's
 
 
 @contextlib.contextmanager
@@ -32,6 +36,40 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Makes a temporary neighbor of `path` that takes its place when the block ends.
+
+    After an exception, or a kill, no half of a folder is at `path`: it is as it was,
+    or, should the kill come between the two renames, not there at all. What an earlier
+    kill left beside it is removed.
+
+    Raises:
+        OSError: the directory cannot be made or written to.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):
+        if time.time() - left.stat().st_mtime > _YOUNG:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
+    ) as temporary:
+        made, replaced = Path(temporary) / "made", Path(temporary) / "replaced"
+        made.mkdir()
+        yield made
+        # A folder can be renamed to the name of an empty one only.
+        had_one = path.exists()
+        if had_one:
+            path.rename(replaced)
+        try:
+            made.rename(path)
+        except BaseException:
+            if had_one:
+                replaced.rename(path)
+            raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

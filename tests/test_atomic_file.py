@@ -1,5 +1,6 @@
 import os
 import stat
+import time
 
 import pytest
 
@@ -43,3 +44,61 @@ def test_permissions_follow_the_umask(tmp_path):
     finally:
         os.umask(previous)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_a_folder_is_replaced_whole_when_the_block_ends(tmp_path):
+    path = tmp_path / "new" / "folder"
+    with atomic_file.replacing_folder(path) as temporary:
+        (temporary / "a").write_text("first")
+        assert not path.exists()
+    with atomic_file.replacing_folder(path) as temporary:
+        (temporary / "b").write_text("second")
+        assert [file.name for file in path.iterdir()] == ["a"]
+    assert [file.name for file in path.iterdir()] == ["b"]
+    assert os.listdir(path.parent) == ["folder"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_folder_is_as_it_was_after_an_error(error, there, tmp_path):
+    path = tmp_path / "folder"
+    if there:
+        path.mkdir()
+        (path / "a").write_text("first")
+
+    def fail() -> None:
+        with atomic_file.replacing_folder(path) as temporary:
+            (temporary / "a").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert os.listdir(tmp_path) == (["folder"] if there else [])
+    assert not there or (path / "a").read_text() == "first"
+
+
+def test_a_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path):
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "a").write_text("first")
+    with (
+        pytest.raises(FileNotFoundError),
+        atomic_file.replacing_folder(path) as temporary,
+    ):
+        temporary.rmdir()
+    assert (path / "a").read_text() == "first"
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_what_a_kill_left_goes_once_it_is_old(tmp_path):
+    for name, age in (
+        (".folder.old", 4000),
+        (".folder.young", 100),
+        (".other.x", 4000),
+    ):
+        (tmp_path / name).mkdir()
+        then = time.time() - age
+        os.utime(tmp_path / name, (then, then))
+    with atomic_file.replacing_folder(tmp_path / "folder"):
+        pass
+    assert sorted(os.listdir(tmp_path)) == [".folder.young", ".other.x", "folder"]

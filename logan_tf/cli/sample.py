@@ -1,4 +1,4 @@
-"""bin/sample: draws samples of a run as a picture, or as arrays."""
+"""bin/sample: draws samples of a run or an export as a picture, or as arrays."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,22 +8,41 @@ from absl import flags
 
 from logan_tf.cli import app, opened
 from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation import saved_assets
+from logan_tf.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from logan_tf.evaluation.sampling import Samples
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("num", 64, "How many samples.")
-flags.DEFINE_string("output", None, "grid.png, or samples.npz for the arrays.")
+flags.DEFINE_integer(
+    "interpolate",
+    0,
+    "Pictures a row: rows that go from one sample to the next along a straight line of "
+    "latents; 0: the samples themselves.",
+)
+flags.DEFINE_string(
+    "saved_model",
+    None,
+    "Instead of a run: what bin/export made of it. A SavedModel is a program: give "
+    "none that you would not run.",
+)
+flags.DEFINE_string(
+    "output",
+    None,
+    "grid.png; samples.npz for the arrays; training.gif for the run's pictures of its "
+    "fixed latents over the training.",
+)
 
-_ENDINGS = (".png", ".npz")
+_ENDINGS = (".png", ".npz", ".gif")
 
 
 def main() -> None:
     """The output is checked before TensorFlow is imported."""
     if FLAGS.output is None or Path(FLAGS.output).suffix not in _ENDINGS:
         raise ConfigurationError(
-            f"--output must end in .png or .npz, not {FLAGS.output!r}: try "
+            f"--output must end in .png, .npz or .gif, not {FLAGS.output!r}: try "
             "--output=grid.png"
         )
     output = Path(FLAGS.output)
@@ -31,18 +50,60 @@ def main() -> None:
         raise ConfigurationError(f"there is no folder {output.parent}: make it first")
     if output.is_dir():
         raise ConfigurationError(f"{output} is a folder: choose another --output")
-    run, _, step = opened.open_run()
-    samples = run.evaluator.sample(
+    if output.suffix == ".gif":
+        _animate(output)
+    else:
+        _draw(output)
+
+
+def _animate(output: Path) -> None:
+    if FLAGS.run_dir is None:
+        raise ConfigurationError("a .gif shows a run's training: give its --run_dir")
+    directory = RunDirectory(FLAGS.run_dir)
+    directory.require()
+    frames = directory.drawn_samples()
+    if len(frames) < 2:
+        raise ConfigurationError(
+            f"{directory.samples} holds {len(frames)} pictures, too few for a film: "
+            "train with a smaller sample_every"
+        )
+    from logan_tf.evaluation import animation
+
+    shown = animation.save(output, frames)
+    print(f"{shown} pictures up to step {max(frames)}: {output}")
+
+
+def _draw(output: Path) -> None:
+    sampler, step = _sampler()
+    samples = sampler.sample(
         FLAGS.num,
         seed=FLAGS.seed,
         latent_steps=FLAGS.latent_steps,
         truncation=FLAGS.truncation,
+        interpolate=FLAGS.interpolate,
     )
     if output.suffix == ".png":
-        run.evaluator.picture(output, samples)
+        sampler.picture(output, samples, FLAGS.interpolate or None)
     else:
         _save_arrays(output, samples)
     print(f"{FLAGS.num} samples of step {step}: {output}")
+
+
+def _sampler():
+    """The run's evaluator or the export that samples alike, and its step."""
+    if FLAGS.saved_model is None:
+        run, _, step = opened.open_run()
+        return run.evaluator, step
+    if FLAGS.run_dir is not None or not FLAGS["checkpoint"].using_default_value:
+        raise ConfigurationError(
+            "--saved_model holds one checkpoint of one run: give it without --run_dir "
+            "and --checkpoint"
+        )
+    receipt = saved_assets.read_receipt(FLAGS.saved_model)
+    app.import_tensorflow()
+    from logan_tf.evaluation.saved_sampler import SavedSampler
+
+    return SavedSampler(FLAGS.saved_model), receipt["checkpoint_step"]
 
 
 def _save_arrays(output: Path, samples: "Samples") -> None:

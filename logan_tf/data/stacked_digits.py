@@ -16,6 +16,7 @@ class StackedDigits:
         digits: the gray digits, whose training split the triples are drawn from.
         shape: (size, size, 3).
         num_classes: 1000.
+        class_names: "000" to "999", as the pictures read.
     """
 
     def __init__(self, size: int = 16, data_dir: str | None = None) -> None:
@@ -23,6 +24,7 @@ class StackedDigits:
         self.digits = Digits(size, data_dir)
         self.shape = (size, size, 3)
         self.num_classes = 1000
+        self.class_names = [f"{mode:03d}" for mode in range(1000)]
 
     def examples(
         self,

@@ -81,6 +81,16 @@ class TFDSImages:
             self._num_classes = getattr(label, "num_classes", None) or 0
         return self._num_classes
 
+    @property
+    def class_names(self) -> list[str] | None:
+        """The names of the labels, None where nobody knows any. Reads no data."""
+        try:
+            builder = prepared.find_builder(self._name, self._data_dir)
+        except ConfigurationError:
+            return None  # num_classes was given: this is not the machine of the data
+        names = getattr(_feature(builder, "label"), "names", None)
+        return list(names) if names and len(names) == self.num_classes else None
+
     def examples(
         self,
         *,

@@ -13,6 +13,7 @@ from logan_tf.evaluation import pictures
 from logan_tf.evaluation.protocols import Protocol
 from logan_tf.evaluation.receipts import Metrics, Receipt
 from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
+from logan_tf.evaluation.saved_assets import Points
 from logan_tf.training.experiment import Experiment
 
 _REAL_POINTS = 2500
@@ -72,6 +73,7 @@ class Evaluator:
         seed: int,
         latent_steps: int | None = None,
         truncation: float = 1.0,
+        interpolate: int = 0,
     ) -> Samples:
         """Draws samples with standing statistics made for them.
 
@@ -80,13 +82,14 @@ class Evaluator:
           seed: of latents, labels and standing statistics.
           latent_steps: None: those of the recipe.
           truncation: s in (0, 1], scales the latents.
+          interpolate: pictures a row; as `Sampler.sample`.
 
         Returns:
           `Samples` of NumPy arrays.
         """
         settings = self._settings(seed, latent_steps, truncation)
         self._collect_standing(settings)
-        return self._sampler.sample(num, **settings)
+        return self._sampler.sample(num, interpolate=interpolate, **settings)
 
     def evaluate(
         self,
@@ -142,15 +145,47 @@ class Evaluator:
         )
         return receipt, found
 
-    def picture(self, path: str | os.PathLike[str], samples: Samples) -> None:
+    def picture(
+        self,
+        path: str | os.PathLike[str],
+        samples: Samples,
+        columns: int | None = None,
+    ) -> None:
         """Draws samples as a PNG: a grid of images, or a scatter plot of points."""
+        points = self.points()
+        if points is None:
+            pictures.save_grid(path, to_uint8(samples.images), columns)
+        else:
+            pictures.scatter(path, samples.images, **points)
+
+    def points(self) -> Points | None:
+        """What points are drawn with, real ones besides; None: they are pictures."""
         dataset = self._experiment.dataset
         if not isinstance(dataset, Ring | Grid):
-            pictures.save_grid(path, to_uint8(samples.images))
-            return
+            return None
         examples = dataset.examples(seed=(0, 0), first=0, count=_REAL_POINTS)
         real = next(iter(examples))[0].numpy()
-        pictures.scatter(path, samples.images, dataset.modes, dataset.sigma, real)
+        return {"modes": dataset.modes, "sigma": dataset.sigma, "real": real}
+
+    def settled(self, **settings: Any) -> tuple[Sampler, dict[str, Any]]:
+        """The sampler, its generator holding the standing statistics of settings.
+
+        Args:
+          settings: seed, latent_steps and truncation, as those of `sample`.
+
+        Returns:
+          The sampler, and what a receipt says of its weights and settings.
+        """
+        complete = self._settings(**settings)
+        self._collect_standing(complete)
+        return self._sampler, {
+            "checkpoint_hash": self._hash(),
+            "latent_steps": complete["latent_steps"],
+            "truncation": complete["truncation"],
+            "standing_batches": self.standing_batches,
+            "standing_batch_size": self._experiment.batch_size,
+            "standing_seed": complete["seed"],
+        }
 
     def _settings(
         self, seed: int, latent_steps: int | None, truncation: float

@@ -8,11 +8,18 @@ twice, so the variance here is E[x²] − E[x]², differentiated whole.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+
+
+class Statistics(NamedTuple):
+    """Mean and variance of each channel, float [channels]."""
+
+    mean: tf.Tensor
+    variance: tf.Tensor
 
 
 class Moments(NamedTuple):
@@ -20,6 +27,12 @@ class Moments(NamedTuple):
 
     mean: tf.Tensor
     mean_square: tf.Tensor
+
+    def statistics(self) -> Statistics:
+        """The same as mean and variance."""
+        # Rounding can take E[x²] − E[x]² of a constant channel below zero.
+        variance = tf.nn.relu(self.mean_square - tf.square(self.mean))
+        return Statistics(self.mean, variance)
 
 
 # Replicas are threads that interleave at all_reduce, so each has a collection of its
@@ -39,6 +52,20 @@ def collected_moments() -> Iterator[list[tuple["BatchNormalization", Moments]]]:
         yield _thread.collected
     finally:
         _thread.collected = None
+
+
+@contextlib.contextmanager
+def given_statistics(given: Mapping[int, Statistics]) -> Iterator[None]:
+    """Layers, by id, sample inside the context with these standing statistics.
+
+    So a graph that collects statistics can sample with them and change no variable,
+    which a server's concurrent requests share.
+    """
+    _thread.given = given
+    try:
+        yield
+    finally:
+        _thread.given = {}
 
 
 @tf.custom_gradient
@@ -88,13 +115,13 @@ class BatchNormalization(keras.layers.Layer):
     def call(self, x: tf.Tensor, training: bool = True) -> tf.Tensor:
         """[batch, …, channels] → the same shape."""
         if training:
-            mean, mean_square = moments = self.moments(x)
+            moments = self.moments(x)
             if (collected := getattr(_thread, "collected", None)) is not None:
                 collected.append((self, moments))
-            # Rounding can take E[x²] − E[x]² of a constant channel below zero.
-            variance = tf.nn.relu(mean_square - tf.square(mean))
+            mean, variance = moments.statistics()
         else:
-            mean, variance = self.standing_mean.value, self.standing_variance.value
+            given = getattr(_thread, "given", {})
+            mean, variance = given.get(id(self)) or self.standing_statistics()
         gain = self.scale * tf.math.rsqrt(variance + self.epsilon)
         return x * gain + (self.offset - mean * gain)
 
@@ -110,8 +137,11 @@ class BatchNormalization(keras.layers.Layer):
             moments = replica.all_reduce(tf.distribute.ReduceOp.MEAN, moments)
         return Moments(*moments)
 
-    def set_standing_moments(self, moments: Moments) -> None:
-        """Takes E[x] and E[x²] [channels] as the standing statistics."""
-        variance = tf.nn.relu(moments.mean_square - tf.square(moments.mean))
-        self.standing_mean.assign(moments.mean)
-        self.standing_variance.assign(variance)
+    def standing_statistics(self) -> Statistics:
+        """The standing statistics as they stand."""
+        return Statistics(self.standing_mean.value, self.standing_variance.value)
+
+    def set_standing_statistics(self, statistics: Statistics) -> None:
+        """Takes these [channels] as the standing statistics."""
+        self.standing_mean.assign(statistics.mean)
+        self.standing_variance.assign(statistics.variance)

@@ -5,7 +5,8 @@ averaged for the very weights that will sample, so they depend on the checkpoint
 number of batches, the latents' distribution (truncation, latent steps) and the seed.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -13,55 +14,90 @@ import tensorflow as tf
 from logan_tf.layers.batch_normalization import (
     BatchNormalization,
     Moments,
+    Statistics,
     collected_moments,
+    given_statistics,
 )
 
+Draw = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
-class Collector:
-    """Sets the standing statistics of one generator, as often as wanted.
+
+class StandingStatistics:
+    """The standing statistics of one generator's layers.
+
+    Collecting them changes nothing, so that it can be part of an exported graph.
 
     Args:
-      generator: called as `generator(latents, labels, training=True)`.
+      generator: called as `generator(latents, labels, training)`, and built.
     """
 
     def __init__(self, generator: keras.Model) -> None:
+        self._generator = generator
         self._layers = [
             layer
             for layer in generator._flatten_layers(include_self=False)
             if isinstance(layer, BatchNormalization)
         ]
 
-        @tf.function(reduce_retracing=True)
-        def moments(latents: tf.Tensor, labels: tf.Tensor) -> list[Moments]:
-            with collected_moments() as collected:
-                generator(latents, labels, training=True)
-            of_layer = {id(layer): moments for layer, moments in collected}
-            return [of_layer[id(layer)] for layer in self._layers]
+    def collect(self, num_batches: int, draw: Draw) -> list[Statistics]:
+        """Averages the moments over batches, each with the same weight.
 
-        self._moments = moments
+        Args:
+          num_batches: at least 1.
+          draw: number of a batch, int64 [] -> latents [n, dim] and labels [n]. Not
+            called for a generator without batch normalization.
 
-    def __call__(self, batches: Iterable[tuple[tf.Tensor, tf.Tensor]]) -> None:
-        """Averages the moments over `batches` of latents [n, dim] and labels [n].
+        Returns:
+          The layers' statistics, for `given` and `assign`.
 
-        Batches of one size weigh the same as their examples; a generator without batch
-        normalization needs none and draws none.
+        Raises:
+          ValueError: no batches.
         """
-        if not self._layers:
-            return
-        collected = [self._moments(latents, labels) for latents, labels in batches]
-        if not collected:
+        if num_batches < 1:
             raise ValueError("standing statistics need at least one batch of latents")
-        for layer, moments in zip(
-            self._layers, zip(*collected, strict=True), strict=True
-        ):
-            means, mean_squares = zip(*moments, strict=True)
-            layer.set_standing_moments(
-                Moments(tf.reduce_mean(means, 0), tf.reduce_mean(mean_squares, 0))
-            )
+        if not self._layers:
+            return []
+        arrays = [
+            tf.TensorArray(layer.standing_mean.dtype, num_batches)
+            for layer in self._layers
+            for _ in Moments._fields
+        ]
 
+        def add(index: tf.Tensor, arrays: list[tf.TensorArray]) -> tuple:
+            moments = tf.nest.flatten(self._moments(*draw(index)))
+            position = tf.cast(index, tf.int32)
+            pairs = zip(arrays, moments, strict=True)
+            return index + 1, [array.write(position, value) for array, value in pairs]
 
-def collect(
-    generator: keras.Model, batches: Iterable[tuple[tf.Tensor, tf.Tensor]]
-) -> None:
-    """Sets the generator's standing statistics from batches; see `Collector`."""
-    Collector(generator)(batches)
+        # One batch at a time, or the memory of ten would be needed.
+        _, arrays = tf.while_loop(
+            lambda index, _: index < num_batches,
+            add,
+            (tf.constant(0, tf.int64), arrays),
+            parallel_iterations=1,
+        )
+        means = [tf.reduce_mean(array.stack(), 0) for array in arrays]
+        pairs = zip(means[::2], means[1::2], strict=True)
+        return [Moments(*pair).statistics() for pair in pairs]
+
+    def assigned(self) -> list[Statistics]:
+        """The statistics that the layers hold."""
+        return [layer.standing_statistics() for layer in self._layers]
+
+    def assign(self, statistics: list[Statistics]) -> None:
+        """Has the layers hold what `collect` returned."""
+        for layer, each in zip(self._layers, statistics, strict=True):
+            layer.set_standing_statistics(each)
+
+    @contextlib.contextmanager
+    def given(self, statistics: list[Statistics]) -> Iterator[None]:
+        """Inside the context the generator samples with these, whatever it holds."""
+        by_layer = zip(map(id, self._layers), statistics, strict=True)
+        with given_statistics(dict(by_layer)):
+            yield
+
+    def _moments(self, latents: tf.Tensor, labels: tf.Tensor) -> list[Moments]:
+        with collected_moments() as collected:
+            self._generator(latents, labels, training=True)
+        of_layer = {id(layer): moments for layer, moments in collected}
+        return [of_layer[id(layer)] for layer in self._layers]

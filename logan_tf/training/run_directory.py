@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
@@ -38,6 +39,7 @@ class RunDirectory:
         self.events = self.path / "events"
         self.samples = self.path / "samples"
         self.evaluations = self.path / "evaluations"
+        self.saved_model = self.path / "saved_model"
         self.failures = self.path / "failures"
         self.failure = self.path / "failure.json"
 
@@ -87,6 +89,10 @@ class RunDirectory:
                 f"--run_dir={self.path}"
             )
 
+    def checkpoint_manifest(self, step: int) -> dict[str, Any]:
+        """What was written down of a checkpoint; see `CheckpointFiles.manifest`."""
+        return CheckpointFiles(self.checkpoints).manifest(step)
+
     def exists(self) -> bool:
         """Whether a run was started here."""
         return self.config.is_file()
@@ -114,6 +120,7 @@ class RunDirectory:
             self.events,
             self.samples,
             self.evaluations,
+            self.saved_model,
             self.failures,
         ):
             shutil.rmtree(path, ignore_errors=True)
@@ -123,6 +130,12 @@ class RunDirectory:
     def sample_path(self, step: int) -> Path:
         """Where the grid of a step lies, `samples/step-00002000.png`."""
         return self.samples / f"step-{step:08d}.png"
+
+    def drawn_samples(self) -> dict[int, Path]:
+        """The grids that are there, by step."""
+        paths = self.samples.glob("step-*.png")
+        found = {path.stem.removeprefix("step-"): path for path in paths}
+        return {int(step): path for step, path in found.items() if step.isdigit()}
 
     def evaluation_path(self, step: int, variant: str = "") -> Path:
         """Where an evaluation lies, `evaluations/step-00002000.json`."""

@@ -96,6 +96,7 @@ def test_shapes_and_classes_are_known_without_data(tmp_path):
     single, stacked = Digits(28, str(tmp_path)), StackedDigits(32, str(tmp_path))
     assert (single.shape, single.num_classes) == ((28, 28, 1), 10)
     assert (stacked.shape, stacked.num_classes) == ((32, 32, 3), 1000)
+    assert (stacked.class_names[42], len(stacked.class_names)) == ("042", 1000)
     assert not list(tmp_path.iterdir())
 
 

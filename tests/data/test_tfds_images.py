@@ -43,6 +43,16 @@ def _fake(features, example):
     return as_dataset, info
 
 
+def test_classes_have_the_names_that_tfds_knows(monkeypatch, tmp_path):
+    label = tfds.features.ClassLabel(names=["cat", "dog"])
+    features = {"image": tfds.features.Image(shape=(8, 8, 3)), "label": label}
+    as_dataset, info = _fake(features, {})
+    monkeypatch.setattr(tfds.image_classification.Cifar10, "_info", info)
+    with tfds.testing.mock_data(as_dataset_fn=as_dataset):
+        dataset = TFDSImages("cifar10", 16, data_dir=str(tmp_path))
+        assert dataset.class_names == ["cat", "dog"]
+
+
 @pytest.mark.parametrize(
     "label", [None, tfds.features.Tensor(shape=(), dtype=tf.int64)]
 )
@@ -54,6 +64,7 @@ def test_without_a_class_label_each_label_is_0(label, monkeypatch, tmp_path):
     with tfds.testing.mock_data(as_dataset_fn=as_dataset):
         dataset = TFDSImages("cifar10", 16, data_dir=str(tmp_path))
         assert dataset.num_classes == 0
+        assert dataset.class_names is None
         images, labels = dataset.arrays("test")
         drawn = next(iter(batch.batches(dataset, batch_size=4, latent_dim=2, seed=0)))
     assert images.shape == (4, 16, 16, 3)
@@ -146,4 +157,5 @@ def test_wrong_arguments_are_refused(wrong, message):
 
 
 def test_given_classes_are_kept_and_ask_nobody(tmp_path):
-    assert TFDSImages("no_such_set", 8, num_classes=7).num_classes == 7
+    elsewhere = TFDSImages("no_such_set", 8, num_classes=7)
+    assert (elsewhere.num_classes, elsewhere.class_names) == (7, None)

@@ -130,15 +130,15 @@ def test_one_shape_is_traced_and_evaluation_mode_used():
     sampler = make_sampler(optimizer=latent.LatentOptimizer(NGD))
     for num in (1, 16, 40, 33):
         sampler.sample(num, seed=0)
-    assert sampler._generator.traced == [(16, False)]
+    assert sampler.drawing.generator.traced == [(16, False)]
     sampler.sample(5, seed=0, latent_steps=2)
-    assert set(sampler._generator.traced) == {(16, False)}
+    assert set(sampler.drawing.generator.traced) == {(16, False)}
 
 
 def test_new_weights_are_seen():
     sampler = make_sampler()
     before = sampler.sample(3, seed=0, labels=np.zeros(3, int)).images
-    sampler._generator.matrix.assign(2 * MATRIX)
+    sampler.drawing.generator.matrix.assign(2 * MATRIX)
     after = sampler.sample(3, seed=0, labels=np.zeros(3, int)).images
     np.testing.assert_allclose(after, 2 * before, rtol=1e-6)
 
@@ -221,29 +221,48 @@ def test_standing_statistics_are_those_of_the_samples(truncation):
     np.testing.assert_allclose(samples.images.mean(0), 0, atol=0.1)
     np.testing.assert_allclose(samples.images.var(0), 1, atol=0.1)
     # U(-1, 1) A has the variance |A|^2 / 3 a column.
-    standing = sampler._generator.normalize.standing_variance.numpy()
+    standing = sampler.drawing.generator.normalize.standing_variance.numpy()
     expected = truncation**2 * (MATRIX**2).sum(axis=0) / 3
     np.testing.assert_allclose(standing, expected, rtol=0.1)
 
 
-def test_standing_latents_are_optimized_and_not_those_of_the_samples(monkeypatch):
-    seen = []
-    collector = lambda generator: lambda batches: seen.extend(batches)  # noqa: E731
-    monkeypatch.setattr(sampling.standing, "Collector", collector)
-    sampler = make_sampler(optimizer=latent.LatentOptimizer(NGD))
-    sampler.collect_standing(3, seed=0, batch_size=10)
-    sampler.collect_standing(3, seed=0, batch_size=10, latent_steps=1)
-    assert [tuple(latents.shape) for latents, _ in seen] == [(10, DIM)] * 6
-    plain, moved = (
-        np.concatenate([z for z, _ in half]) for half in (seen[:3], seen[3:])
+def standing_latents(seed: int, num: int) -> np.ndarray:
+    """Every fourth key from 2 on, in blocks of 64: committed numbers depend on it."""
+    draw = functools.partial(tf.random.stateless_uniform, alg="philox")
+    keys = [[seed, 4 * block + 2] for block in range(-(-num // 64))]
+    blocks = [draw((64, DIM), key, -1, 1) for key in keys]
+    return np.concatenate(blocks)[:num].astype(np.float64)
+
+
+class ResidualGenerator(NormalizedGenerator):
+    """images = z A + batch_norm(z A): the second term's sum over a batch is constant.
+
+    So the latents' gradient is A's row sums with the batch's statistics, and not with
+    standing ones.
+    """
+
+    def call(self, latents, labels=None, training=True):
+        return latents @ self.matrix + super().call(latents, labels, training)
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_standing_latents_are_optimized_and_not_those_of_the_samples(steps):
+    optimizer = latent.LatentOptimizer(NGD, num_steps=5)
+    sampler = make_sampler(ResidualGenerator(), optimizer, num_classes=0)
+    sampler.collect_standing(
+        7, seed=3, batch_size=10, latent_steps=steps, truncation=0.5
     )
-    assert len(np.unique(plain, axis=0)) == 30
+    latents = standing_latents(3, 70)
     gradient = MATRIX.sum(axis=1)
     delta = 0.3 * gradient / (0.1 + gradient @ gradient)
-    np.testing.assert_allclose(moved, np.clip(plain + delta, -1, 1), atol=1e-6)
-    assert not np.intersect1d(plain, sampler.sample(100, seed=0).latents).size
-    # Standing statistics are not there yet: latent steps use the batch's.
-    assert (10, True) in sampler._generator.traced
+    moved = np.split(np.clip(0.5 * latents + steps * delta, -1, 1), 7)
+    squares = np.mean([((z @ MATRIX) ** 2).mean(0) for z in moved], axis=0)
+    means = np.mean([(z @ MATRIX).mean(0) for z in moved], axis=0)
+    layer = sampler.drawing.generator.normalize
+    np.testing.assert_allclose(layer.standing_mean, means, atol=1e-5)
+    np.testing.assert_allclose(layer.standing_variance, squares - means**2, rtol=1e-4)
+    drawn = sampler.sample(100, seed=3).latents
+    assert not np.intersect1d(latents.astype(np.float32), drawn).size
 
 
 def test_the_whole_path_with_sngan():
@@ -275,3 +294,37 @@ def test_quantization_rounds_to_the_nearest_level():
 def test_quantization_refuses_what_is_no_picture(bad):
     with pytest.raises(DivergedError, match="checkpoint"):
         sampling.to_uint8(np.array([0.0, bad]))
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_batches_are_the_samples_bit_for_bit(steps):
+    sampler = make_sampler(ResidualGenerator(), latent.LatentOptimizer(NGD))
+    settings = {"seed": 4, "latent_steps": steps, "labels": np.arange(40) % 3}
+    whole = sampler.sample(40, **settings)
+    parts = list(sampler.batches(40, **settings))
+    assert [len(part.images) for part in parts] == [16, 16, 8]
+    for name, values in zip(whole._fields, whole, strict=True):
+        joined = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_array_equal(values, joined)
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_rows_are_straight_lines_between_samples(steps):
+    sampler = make_sampler(optimizer=latent.LatentOptimizer(NGD))
+    settings = {"seed": 4, "latent_steps": steps, "truncation": 0.5}
+    ends = sampler.sample(14, **settings)
+    lines = sampler.sample(35, interpolate=5, **settings)
+    latents = lines.latents.reshape(7, 5, DIM)
+    np.testing.assert_array_equal(latents[:, 0], ends.latents[::2])
+    np.testing.assert_array_equal(latents[:, -1], ends.latents[1::2])
+    curvature = np.diff(latents, n=2, axis=1)
+    np.testing.assert_allclose(curvature, np.zeros_like(curvature), atol=1e-6)
+    np.testing.assert_array_equal(lines.labels, np.repeat(ends.labels[::2], 5))
+    expected = lines.latents @ MATRIX + lines.labels[:, None]
+    np.testing.assert_allclose(lines.images, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("num", "columns"), [(10, 4), (4, 1), (4, -2), (2, 4)])
+def test_what_is_no_number_of_rows_is_refused(num, columns):
+    with pytest.raises(ConfigurationError, match="rows"):
+        make_sampler().sample(num, seed=0, interpolate=columns)

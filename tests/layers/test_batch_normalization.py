@@ -110,7 +110,7 @@ def test_training_changes_no_state():
 def test_sampling_uses_standing_statistics():
     layer = _layer()
     mean, variance = np.arange(4.0), np.arange(1.0, 5.0)
-    layer.set_standing_moments(Moments(mean, variance + mean**2))
+    layer.set_standing_statistics(Moments(mean, variance + mean**2).statistics())
     standard = (_IMAGES - mean) / np.sqrt(variance + 1e-3)
     y = layer(_IMAGES, training=False)
     np.testing.assert_allclose(y, standard * _SCALE + _OFFSET, 1e-10)
@@ -128,7 +128,7 @@ def test_constant_channel_in_float32_stays_finite():
         gradient = inner.gradient(y, x)
     for values in (y, gradient, outer.gradient(gradient, x)):
         assert np.all(np.isfinite(values))
-    layer.set_standing_moments(layer.moments(x))
+    layer.set_standing_statistics(layer.moments(x).statistics())
     assert np.all(np.array(layer.standing_variance) >= 0)
 
 

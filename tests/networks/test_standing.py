@@ -1,9 +1,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from logan_tf.layers.batch_normalization import BatchNormalization
-from logan_tf.networks import mlp, sngan, standing
+from logan_tf.networks import mlp, sngan
+from logan_tf.networks.standing import StandingStatistics
 
 
 class TwoNorms(keras.Model):
@@ -48,6 +50,21 @@ def _check(generator, batches):
         np.testing.assert_allclose(layer.standing_variance, variance, 1e-9)
 
 
+def _collect(generator, batches):
+    """Collects in a graph, as an export does, and assigns."""
+    standing = StandingStatistics(generator)
+    latents, labels = (
+        tf.constant(np.stack(each)) for each in zip(*batches, strict=True)
+    )
+
+    @tf.function
+    def collect():
+        draw = lambda index: (latents[index], labels[index])  # noqa: E731
+        return standing.collect(len(batches), draw)
+
+    standing.assign(collect())
+
+
 @pytest.fixture
 def generator(float64):
     generator = TwoNorms()
@@ -55,21 +72,49 @@ def generator(float64):
     return generator
 
 
-def test_moments_are_averaged_over_batches(generator):
-    standing.collect(generator, _batches())
-    _check(generator, _batches())
+@pytest.mark.parametrize("count", [1, 3])
+def test_moments_are_averaged_over_batches(generator, count):
+    _collect(generator, _batches(count))
+    _check(generator, _batches(count))
 
 
-def test_collector_starts_anew_and_takes_batches_of_any_size(generator):
-    collector = standing.Collector(generator)
-    collector(_batches(4))
-    collector(iter(_batches(2, batch=5)))
+def test_collecting_starts_anew_with_batches_of_any_size(generator):
+    _collect(generator, _batches(4))
+    _collect(generator, _batches(2, batch=5))
     _check(generator, _batches(2, batch=5))
+
+
+def test_collecting_changes_nothing_and_eager_collecting_agrees(generator):
+    standing, batches = StandingStatistics(generator), _batches()
+    before = [np.array(variable) for variable in generator.variables]
+    eager = standing.collect(3, lambda index: batches[int(index)])
+    for variable, value in zip(generator.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    # In the order of the layers' attributes, not of the calls.
+    standing.assign(eager)
+    _check(generator, batches)
+
+
+def test_statistics_can_be_given_for_a_pass(generator):
+    standing, batches = StandingStatistics(generator), _batches()
+    latents, labels = batches[0]
+    held = np.array(generator(latents, labels, training=False))
+    statistics = standing.collect(3, lambda index: batches[int(index)])
+    with standing.given(statistics):
+        given = np.array(generator(latents, labels, training=False))
+    again = np.array(generator(latents, labels, training=False))
+    standing.assign(statistics)
+    np.testing.assert_array_equal(generator(latents, labels, training=False), given)
+    np.testing.assert_array_equal(again, held)
+    assert np.abs(given - held).max() > 0.1
+    for mine, layers in zip(standing.assigned(), statistics, strict=True):
+        np.testing.assert_array_equal(mine.mean, layers.mean)
+        np.testing.assert_array_equal(mine.variance, layers.variance)
 
 
 def test_one_batch_samples_as_in_training(generator):
     batches = _batches(1)
-    standing.collect(generator, batches)
+    _collect(generator, batches)
     latents, labels = batches[0]
     np.testing.assert_allclose(
         generator(latents, labels, training=False),
@@ -83,7 +128,7 @@ def test_nothing_but_the_standing_statistics_changes():
     latents = np.random.default_rng(0).uniform(-1, 1, (4, 6)).astype(np.float32)
     generator(latents)
     before = {v.path: np.array(v) for v in generator.variables}
-    standing.collect(generator, [(latents, np.zeros(4, np.int32))])
+    _collect(generator, [(latents, np.zeros(4, np.int32))])
     changed = {
         v.path for v in generator.variables if np.any(np.array(v) != before[v.path])
     }
@@ -93,12 +138,14 @@ def test_nothing_but_the_standing_statistics_changes():
 
 def test_no_batches_are_an_error(generator):
     with pytest.raises(ValueError, match="at least one batch"):
-        standing.collect(generator, [])
+        StandingStatistics(generator).collect(0, _not_called)
 
 
 def test_generator_without_batch_norm_draws_no_batches():
     generator = mlp.Generator(4, (5,))
     generator(np.ones((2, 4), np.float32))
-    drawn = iter(_batches())
-    standing.collect(generator, drawn)
-    assert len(list(drawn)) == 3
+    assert StandingStatistics(generator).collect(3, _not_called) == []
+
+
+def _not_called(index):
+    raise AssertionError("no batch is to be drawn")

@@ -1,0 +1,106 @@
+"""bin/export: a run's generator as a SavedModel that needs none of this package."""
+
+import hashlib
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from logan_tf.cli import app, opened
+from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation import saved_assets
+from logan_tf.training.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from logan_tf.cli.runs import Run
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("output", None, "The SavedModel; None: RUN_DIR/saved_model.")
+flags.DEFINE_bool(
+    "discriminator", True, "Include it, for latent steps and scores; a larger model."
+)
+
+_PACKAGES = ("logan_tf", "tensorflow", "keras", "numpy")
+
+
+def main() -> None:
+    """Writes the SavedModel and says what it can do.
+
+    --seed, --latent_steps and --truncation are those of the standing statistics that
+    `serving_default` has; the other functions make their own at each call.
+    """
+    output = _output()
+    run, directory, step = opened.open_run()
+    from logan_tf.evaluation.export import export
+    from logan_tf.evaluation.sampling import require_settings
+    from logan_tf.evaluation.signatures import Signatures
+
+    experiment = run.experiment
+    require_settings(
+        1, FLAGS.latent_steps or 0, FLAGS.truncation, bool(experiment.latent_optimizer)
+    )
+    sampler, settings = run.evaluator.settled(
+        seed=FLAGS.seed, latent_steps=FLAGS.latent_steps, truncation=FLAGS.truncation
+    )
+    signatures = Signatures(
+        sampler.drawing,
+        settings["standing_batches"],
+        settings["standing_batch_size"],
+        FLAGS.discriminator,
+    )
+    export(
+        output,
+        signatures,
+        _origin(directory, step) | settings | signatures.description(),
+        _class_names(run),
+        run.evaluator.points(),
+    )
+    size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
+    print(f"step {step} as a SavedModel of {size / 2**20:.1f} MiB: {output}")
+
+
+def _output() -> Path:
+    """Where to write; a folder that is something else is left alone."""
+    given = FLAGS.output
+    output = Path(given) if given else RunDirectory(FLAGS.run_dir or ".").saved_model
+    if not output.exists() or saved_assets.is_export(output):
+        return output
+    if not output.is_dir() or any(output.iterdir()):
+        raise ConfigurationError(
+            f"{output} is there and no SavedModel of bin/export: remove it, or choose "
+            "another --output"
+        )
+    return output
+
+
+def _origin(directory: RunDirectory, step: int) -> dict[str, Any]:
+    """The part of the receipt that says where the weights come from."""
+    manifest = directory.checkpoint_manifest(step)
+    return {
+        "recipe": directory.recipe(),
+        "checkpoint_step": step,
+        "state_hash": manifest.get("hashes", {}).get(str(step)),
+        "config_hash": hashlib.sha256(directory.config.read_bytes()).hexdigest()[:16],
+        "versions": {name: _version(name) for name in _PACKAGES}
+        | {"python": platform.python_version()},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None  # run from a checkout, or TensorFlow by another name
+
+
+def _class_names(run: "Run") -> list[str]:
+    """The dataset's names of its classes, their numbers where it has none."""
+    dataset = run.experiment.dataset
+    names = getattr(dataset, "class_names", None)
+    return list(names or map(str, range(dataset.num_classes)))
+
+
+if __name__ == "__main__":
+    app.run(main, f"{__doc__}\n\nbin/export --run_dir=DIR")
