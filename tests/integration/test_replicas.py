@@ -21,7 +21,7 @@ TINY = {
     "latent_dim": 8,
     "log_every": 1,
     "checkpoint_every": 2,
-    "sample_every": 4,
+    "sample_every": 2,
     "standing_batches": 1,
 }
 SECONDS = 300
