@@ -133,6 +133,7 @@ def variant(receipt: Receipt, num_samples: int) -> str:
         "latent": receipt.latent_steps,
         "truncation": receipt.truncation if receipt.truncation != 1 else 0,
         "seed": receipt.seed,
+        "seeds": receipt.num_seeds if receipt.num_seeds != 1 else 0,
         "samples": receipt.num_samples if receipt.num_samples != num_samples else 0,
     }
     return "".join(f"-{name}{value}" for name, value in parts.items() if value)
@@ -145,6 +146,7 @@ def evaluate(
     *,
     num_samples: int | None = None,
     seed: int = 0,
+    num_seeds: int = 1,
     latent_steps: int | None = None,
     truncation: float = 1.0,
 ) -> tuple[Path, Receipt, Metrics]:
@@ -154,7 +156,7 @@ def evaluate(
       run: restored.
       directory: of the run.
       step: of the checkpoint.
-      num_samples, seed, latent_steps, truncation: as `Evaluator.evaluate`.
+      num_samples, seed, num_seeds, latent_steps, truncation: as `Evaluator.evaluate`.
 
     Returns:
       The file that was written, the receipt and the metrics.
@@ -162,6 +164,7 @@ def evaluate(
     receipt, metrics = run.evaluator.evaluate(
         num_samples=num_samples,
         seed=seed,
+        num_seeds=num_seeds,
         latent_steps=latent_steps,
         truncation=truncation,
         checkpoint_step=step,
@@ -173,11 +176,6 @@ def evaluate(
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics
-
-
-def row(name: str, metrics: Metrics) -> dict[str, str | int | float]:
-    """A row of the table that the commands print."""
-    return {"": name} | {key: metric["value"] for key, metric in metrics.items()}
 
 
 def _report_changes(directory: RunDirectory, config: str) -> None:
