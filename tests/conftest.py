@@ -89,7 +89,8 @@ def command(shared_dir: Path) -> Callable[..., Result]:
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
             with pytest.raises(SystemExit) as exit_:
-                app.run(module.main, module.__doc__ or "")
+                first = getattr(module, "FIRST", None)
+                app.run(module.main, module.__doc__ or "", first)
         return Result(exit_.value.code, out.getvalue(), err.getvalue())
 
     return run

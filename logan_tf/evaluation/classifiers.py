@@ -97,8 +97,9 @@ class SavedModelClassifier:
         pixels = tf.cast(padded, tf.float32) / 127.5 - 1.0
         if pixels.shape[-1] == 1:
             pixels = tf.image.grayscale_to_rgb(pixels)
+        forward = self._forward
         try:
-            found = self._forward(pixels)
+            found = forward(pixels)
             logits, features = (found[key].numpy() for key in _KEYS)
         except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
             raise ConfigurationError(
