@@ -198,7 +198,7 @@ def _draw(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> Non
     path = directory.sample_path(step)
     path.parent.mkdir(exist_ok=True)
     samples = run.evaluator.sample(_FIXED_LATENTS, seed=run.experiment.seed)
-    if step and np.std(samples, axis=0).max() < _LEAST_DEVIATION:
+    if step and np.std(samples.images, axis=0).max() < _LEAST_DEVIATION:
         raise CollapsedError(
             f"step {step}: the samples do not differ from each other any more: take an "
             "earlier checkpoint, and lower the learning rates"
