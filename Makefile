@@ -5,7 +5,7 @@ PYTHON ?= python3
 RUN = .venv/bin/python -m
 JOBS ?= 2
 
-.PHONY: quickstart baseline test test-slow lint format clean
+.PHONY: quickstart baseline test test-slow parity lint format clean
 
 .venv/made: setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
@@ -29,6 +29,15 @@ test: .venv/made
 test-slow: .venv/made
 	$(RUN) pytest -n $(JOBS)
 
+# Other packages' numbers for the metrics' tests; they bring PyTorch, 4 GB.
+parity: .venv-parity/made
+	.venv-parity/bin/python tests/evaluation/parity/regenerate.py
+
+.venv-parity/made: tests/evaluation/parity/requirements.txt
+	$(PYTHON) -m venv .venv-parity
+	.venv-parity/bin/python -m pip install --quiet -r $<
+	touch $@
+
 lint: .venv/made
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -39,4 +48,4 @@ format: .venv/made
 	$(RUN) ruff format .
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-parity
