@@ -71,19 +71,21 @@ def train(
       ConfigurationError, BadDataError, DivergedError, PreemptedError: as they say.
     """
     interruption = interruption or Interruption()
-    has_protocol = run.evaluator.protocol is not None
+    protocol = run.evaluator.protocol
     with configuration.building():
         trainer = gin.get_configurable(Trainer)(
             run.experiment,
             run.strategy,
             directory,
             sample=partial(_draw, run, directory),
-            evaluate=partial(_judge, run, directory) if has_protocol else None,
+            evaluate=partial(_judge, run, directory) if protocol else None,
         )
     if not restart:
         _report_changes(directory, config)
         trainer.restore()
     trainer.open_data()
+    if protocol is not None and trainer.evaluates:
+        protocol.prepare()
     if restart:
         directory.clear()
     for name in directory.sweep():

@@ -155,4 +155,4 @@ def test_a_classifier_that_cannot_be_had(command, params, tmp_path, monkeypatch)
     assert done.exit_code == 2
     (line,) = done.err.splitlines()
     assert "TFHUB_CACHE_DIR" in line
-    assert not list((tmp_path / "run").glob("samples/*"))
+    assert not (tmp_path / "run").exists()
