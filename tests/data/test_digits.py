@@ -124,8 +124,8 @@ def test_unknown_split_is_refused(stacked):
 def test_ordered_digits_are_the_arrays_in_parts(data_dir, split):
     fresh, read = Digits(16, data_dir), Digits(16, data_dir)
     images, labels = read.arrays(split)
-    for digits in (fresh, read):
-        parts = list(digits.ordered(split))
+    for source in (fresh, read):
+        parts = list(source.ordered(split))
         assert len(parts) > 1
         np.testing.assert_array_equal(np.concatenate([x for x, _ in parts]), images)
         np.testing.assert_array_equal(np.concatenate([y for _, y in parts]), labels)
