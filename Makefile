@@ -5,8 +5,8 @@ PYTHON ?= python3
 RUN = .venv/bin/python -m
 JOBS ?= 2
 
-.PHONY: quickstart baseline benchmark-peers test test-slow tpu-build test-tpu-build
-.PHONY: lint format clean
+.PHONY: quickstart baseline test test-slow tpu-build test-tpu-build benchmark-peers
+.PHONY: parity lint format clean
 
 .venv/made: setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
@@ -47,6 +47,15 @@ test-tpu-build: .venv-tpu/made
 	TPU_LOAD_LIBRARY=0 LOGAN_TF_PYTHON=$(CURDIR)/.venv-tpu/bin/python \
 	  .venv-tpu/bin/python -m pytest -n $(JOBS) -m 'not slow'
 
+# Other packages' numbers for the metrics' tests; they bring PyTorch, 4 GB.
+parity: .venv-parity/made
+	.venv-parity/bin/python tests/evaluation/parity/regenerate.py
+
+.venv-parity/made: tests/evaluation/parity/requirements.txt
+	$(PYTHON) -m venv .venv-parity
+	.venv-parity/bin/python -m pip install --quiet -r $<
+	touch $@
+
 lint: .venv/made
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -57,7 +66,7 @@ format: .venv/made
 	$(RUN) ruff format .
 
 clean:
-	rm -rf .venv .venv-tpu .venv-peers
+	rm -rf .venv .venv-tpu .venv-peers .venv-parity
 
 # Our step beside PyTorch's, and the gradients compared. PyTorch's own environment
 # takes up to 5 GB.

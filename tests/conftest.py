@@ -88,8 +88,9 @@ def command(shared_dir: Path) -> Callable[..., Result]:
             patch.setenv("LOGAN_TF_CACHE", str(shared_dir / "cache"))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
+            first = getattr(module, "FIRST", None)
             with pytest.raises(SystemExit) as exit_:
-                app.run(module.main, module.__doc__ or "")
+                app.run(module.main, module.__doc__ or "", first)
         return Result(exit_.value.code, out.getvalue(), err.getvalue())
 
     return run

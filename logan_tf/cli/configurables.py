@@ -9,7 +9,7 @@ import gin
 import keras
 
 from logan_tf.data import batch, digits, points, stacked_digits, tfds_images
-from logan_tf.evaluation import evaluator, protocols
+from logan_tf.evaluation import classifiers, evaluator, protocols
 from logan_tf.game import game, latent, objectives, updates
 from logan_tf.networks import mlp, sngan
 from logan_tf.training import averaging, experiment, trainer
@@ -60,8 +60,10 @@ for configurable in (
     experiment.Experiment,
     trainer.Trainer,
     evaluator.Evaluator,
-    protocols.StackedDigitsModes,
-    protocols.DigitsModes,
+    classifiers.Inception,
+    classifiers.SavedModelClassifier,
+    protocols.ImageMetrics,
+    protocols.DigitMetrics,
     protocols.PointsModes,
 ):
     gin.external_configurable(configurable)

@@ -22,6 +22,7 @@ flags.DEFINE_multi_string("gin_param", [], "A statement such as 'total_steps = 1
 _RECIPE = "stacked_digits_logan"
 BASELINE = recipe.RECIPES.parent / "docs/receipts/stacked_digits_baseline.json"
 """What `make baseline` measured: the same training without the latent step."""
+_COLUMNS = ("modes", "confident_modes", "confident_share", "reverse_kl", "fid_digits")
 
 
 def main() -> None:
@@ -53,24 +54,27 @@ def _run(
     _name_files(directory, path, step)
 
 
+def _row(name: str, metrics: "Metrics") -> dict[str, str | int | float]:
+    return {"": name} | {column: metrics[column]["value"] for column in _COLUMNS}
+
+
 def _print_table(
     run: "Run", receipt: "Receipt", metrics: "Metrics", untrained: "Metrics"
 ) -> None:
     """The run beside the baseline's receipt, its own start and real data."""
-    from logan_tf.cli import runs
     from logan_tf.evaluation import receipts
 
     baseline = receipts.read_evaluation(BASELINE)
     receipts.require_comparable(receipt, baseline.receipt)
     step = f"step {baseline.receipt.checkpoint_step:,} (receipt)"
     rows = [
-        runs.row(f"LOGAN (NGD), step {receipt.checkpoint_step:,}", metrics),
-        runs.row(f"baseline, {step}", baseline.metrics),
-        runs.row("untrained generator", untrained),
+        _row(f"LOGAN (NGD), step {receipt.checkpoint_step:,}", metrics),
+        _row(f"baseline, {step}", baseline.metrics),
+        _row("untrained generator", untrained),
     ]
     held_out = run.evaluator.evaluate_held_out()
     if held_out is not None:
-        rows.append(runs.row("real held-out digits", held_out[1]))
+        rows.append(_row("real held-out digits", held_out[1]))
     print(
         f"\nModes of 1,000 among {receipt.num_samples:,} samples, read by a digit "
         f"classifier that is right on\n{receipt.classifier_accuracy:.1%} of held-out "

@@ -75,7 +75,7 @@ def train(
       ConfigurationError, BadDataError, DivergedError, PreemptedError: as they say.
     """
     interruption = interruption or Interruption()
-    has_protocol = run.evaluator.protocol is not None
+    protocol = run.evaluator.protocol
     chief = is_chief(run.strategy)
     with configuration.building():
         trainer = gin.get_configurable(Trainer)(
@@ -83,7 +83,7 @@ def train(
             run.strategy,
             directory,
             sample=partial(_draw, run, directory),
-            evaluate=partial(_judge, run, directory) if has_protocol else None,
+            evaluate=partial(_judge, run, directory) if protocol else None,
         )
     if not restart:
         if chief:
@@ -91,6 +91,8 @@ def train(
         trainer.restore()
     trainer.open_data()
     if chief:
+        if protocol is not None and trainer.evaluates:
+            protocol.prepare()
         if restart:
             directory.clear()
         for name in directory.sweep():
@@ -150,6 +152,7 @@ def variant(receipt: Receipt, num_samples: int) -> str:
         "latent": receipt.latent_steps,
         "truncation": receipt.truncation if receipt.truncation != 1 else 0,
         "seed": receipt.seed,
+        "seeds": receipt.num_seeds if receipt.num_seeds != 1 else 0,
         "samples": receipt.num_samples if receipt.num_samples != num_samples else 0,
     }
     return "".join(f"-{name}{value}" for name, value in parts.items() if value)
@@ -162,6 +165,7 @@ def evaluate(
     *,
     num_samples: int | None = None,
     seed: int = 0,
+    num_seeds: int = 1,
     latent_steps: int | None = None,
     truncation: float = 1.0,
 ) -> tuple[Path, Receipt, Metrics]:
@@ -171,7 +175,7 @@ def evaluate(
       run: restored.
       directory: of the run.
       step: of the checkpoint.
-      num_samples, seed, latent_steps, truncation: as `Evaluator.evaluate`.
+      num_samples, seed, num_seeds, latent_steps, truncation: as `Evaluator.evaluate`.
 
     Returns:
       The file that was written, the receipt and the metrics.
@@ -179,6 +183,7 @@ def evaluate(
     receipt, metrics = run.evaluator.evaluate(
         num_samples=num_samples,
         seed=seed,
+        num_seeds=num_seeds,
         latent_steps=latent_steps,
         truncation=truncation,
         checkpoint_step=step,
@@ -190,11 +195,6 @@ def evaluate(
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics
-
-
-def row(name: str, metrics: Metrics) -> dict[str, str | int | float]:
-    """A row of the table that the commands print."""
-    return {"": name} | {key: metric["value"] for key, metric in metrics.items()}
 
 
 def _report_changes(directory: RunDirectory, config: str) -> None:

@@ -1,6 +1,7 @@
 """Any image data set of TFDS by name."""
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,7 +135,8 @@ class TFDSImages:
         if split not in self._splits:
             raise ConfigurationError(f"split must be 'train' or 'test', not {split!r}.")
         if split not in self._arrays:
-            self._arrays[split] = self._read(self._splits[split])
+            images, labels = zip(*self._read(self._splits[split]), strict=True)
+            self._arrays[split] = np.concatenate(images), np.concatenate(labels)
         return self._arrays[split]
 
     def find_damage(self) -> str | None:
@@ -145,6 +147,30 @@ class TFDSImages:
         return tfrecords.find_damage(
             _shards(builder, builder.info.splits[self._splits["train"]])
         )
+
+    def ordered(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The same examples as `arrays`, in parts: a large split is not held whole.
+
+        Raises:
+            ConfigurationError, BadDataError: as `arrays`.
+        """
+        if split not in self._splits:
+            raise ConfigurationError(f"split must be 'train' or 'test', not {split!r}.")
+        if split in self._arrays:
+            images, labels = self._arrays[split]
+            for first in range(0, len(images), _READ_AT_ONCE):
+                part = slice(first, first + _READ_AT_ONCE)
+                yield images[part], labels[part]
+        else:
+            yield from self._read(self._splits[split])
+
+    @property
+    def identity(self) -> str:
+        """Says which pictures these are: data set, version, splits, size, crop."""
+        builder = prepared.find_builder(self._name, self._data_dir)
+        splits = " and ".join(self._splits.values())
+        size = "x".join(map(str, self.shape))
+        return f"{builder.info.full_name} {splits} {size} central square, area"
 
     def _builder(self, split: str) -> "tfds.core.DatasetBuilder":
         """The builder, its data on disk, after a look at the split and the features."""
@@ -177,19 +203,17 @@ class TFDSImages:
                 f"{wanted}: {remedy}."
             )
 
-    def _read(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         builder = self._builder(split)
         examples = builder.as_dataset(split=split, decoders=_decoding(builder))
         examples = examples.map(self._picture, tf.data.AUTOTUNE, deterministic=True)
         try:
-            parts = list(examples.batch(_READ_AT_ONCE).as_numpy_iterator())
+            yield from examples.batch(_READ_AT_ONCE).as_numpy_iterator()
         except tf.errors.OpError as error:
             raise BadDataError(
                 f"{self._name} in {builder.data_dir} cannot be read "
                 f"({type(error).__name__}): delete that directory to prepare it again."
             ) from error
-        images, labels = zip(*parts, strict=True)
-        return np.concatenate(images), np.concatenate(labels)
 
     def _picture(self, example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """A TFDS example as (uint8 [size, size, channels], int32 label)."""

@@ -80,13 +80,14 @@ class DigitClassifier:
         Raises:
             ConfigurationError: another shape.
         """
-        return self._outputs(images)[0]
+        return self.outputs(images)[0]
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """The penultimate layer, float32 [n, 64], of images as `logits` takes them."""
-        return self._outputs(images)[1]
+        return self.outputs(images)[1]
 
-    def _outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits and features of images as `logits` takes them."""
         images = np.asarray(images)
         expected = (self.size, self.size, 1)
         if images.shape[1:] != expected or len(images) == 0:
@@ -110,33 +111,6 @@ class DigitClassifier:
             images = tf.cast(images, tf.float32) / 127.5 - 1.0
         logits, features = self._model(tf.cast(images, tf.float32), training=False)
         return logits, features
-
-
-def classify_stacked(
-    classifier: DigitClassifier, images: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Reads three digits from the channels of each image.
-
-    Args:
-        images: [n, size, size, 3], uint8 in 0..255 or floats in [-1, 1].
-
-    Returns:
-        labels int32 [n] = 100 r + 10 g + b, and confidences float32 [n]: the least of
-        the three digits' largest softmax probabilities.
-
-    Raises:
-        ConfigurationError: another shape.
-    """
-    images = np.asarray(images)
-    if images.ndim != 4 or images.shape[-1] != 3:
-        raise ConfigurationError(
-            f"images have the shape {images.shape}: stacked digits are "
-            "[n, size, size, 3]"
-        )
-    singles = np.moveaxis(images, -1, 1).reshape(-1, *images.shape[1:3], 1)
-    digits, confidences = classify(classifier, singles)
-    places = np.array([100, 10, 1], np.int32)
-    return digits.reshape(-1, 3) @ places, confidences.reshape(-1, 3).min(axis=1)
 
 
 def classify(

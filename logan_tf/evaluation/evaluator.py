@@ -9,7 +9,7 @@ import numpy as np
 
 from logan_tf.data.points import Grid, Ring
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import pictures
+from logan_tf.evaluation import pictures, repetition
 from logan_tf.evaluation.protocols import Protocol
 from logan_tf.evaluation.receipts import Metrics, Receipt
 from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
@@ -96,6 +96,7 @@ class Evaluator:
         *,
         num_samples: int | None = None,
         seed: int = 0,
+        num_seeds: int = 1,
         latent_steps: int | None = None,
         truncation: float = 1.0,
         **subject: Any,
@@ -105,6 +106,8 @@ class Evaluator:
         Args:
           num_samples: None: as many as the protocol asks for.
           seed: of the samples and the standing statistics.
+          num_seeds: how many evaluations, of the seeds from `seed` on; from two on each
+            metric is their mean with its interval (`repetition.combine`).
           latent_steps: None: those of the recipe.
           truncation: s in (0, 1].
           **subject: what the receipt shall say of what is judged.
@@ -116,20 +119,28 @@ class Evaluator:
           ConfigurationError: if the recipe names no protocol.
         """
         protocol = self._require_protocol()
-        settings = self._settings(seed, latent_steps, truncation)
-        self._collect_standing(settings)
+        protocol.prepare()
         num_samples = protocol.num_samples if num_samples is None else num_samples
-        found = protocol.evaluate(self._sampler, num_samples=num_samples, **settings)
+        settings = self._settings(seed, latent_steps, truncation)
+        found, hashes = [], []
+        for repetition_seed in range(seed, seed + num_seeds):
+            repeated = settings | {"seed": repetition_seed}
+            self._collect_standing(repeated)
+            hashes.append(self._hash())
+            found.append(
+                protocol.evaluate(self._sampler, num_samples=num_samples, **repeated)
+            )
         receipt = self._receipt(
             num_samples=num_samples,
+            num_seeds=num_seeds,
             standing_batches=self.standing_batches,
             standing_batch_size=self._experiment.batch_size,
             standing_seed=seed,
-            checkpoint_hash=self._hash(),
+            checkpoint_hash=hashes[0],
             **settings,
             **subject,
         )
-        return receipt, found
+        return receipt, found[0] if num_seeds == 1 else repetition.combine(found)
 
     def evaluate_held_out(
         self, *, num_samples: int | None = None, seed: int = 0
@@ -137,11 +148,12 @@ class Evaluator:
         """Judges real held-out data by the same protocol; None where there are none."""
         protocol = self._require_protocol()
         num_samples = protocol.num_samples if num_samples is None else num_samples
-        found = protocol.held_out(num_samples=num_samples, seed=seed)
-        if found is None:
+        judged = protocol.held_out(num_samples=num_samples, seed=seed)
+        if judged is None:
             return None
+        num_judged, found = judged
         receipt = self._receipt(
-            num_samples=num_samples, seed=seed, subject="held-out data"
+            num_samples=num_judged, seed=seed, subject="held-out data"
         )
         return receipt, found
 
@@ -208,14 +220,7 @@ class Evaluator:
 
     def _receipt(self, **fields: Any) -> Receipt:
         protocol = self._require_protocol()
-        classifier = protocol.classifier()
-        if classifier is not None:
-            fields |= {
-                "classifier": classifier.recipe_hash,
-                "classifier_weights": classifier.weights_hash,
-                "classifier_accuracy": classifier.accuracy,
-            }
-        return Receipt(protocol=protocol.name, **fields)
+        return Receipt(protocol=protocol.name, **protocol.yardstick(), **fields)
 
     def _hash(self) -> str:
         """Of the weights that sample, standing statistics included."""

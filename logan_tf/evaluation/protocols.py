@@ -1,19 +1,21 @@
-"""What is measured on which data: a recipe names its protocol.
-
-A protocol judges a sampler and, by the same procedure, real held-out data: the number
-that a perfect generator would get.
-"""
+"""How a recipe's samples are judged: `Evaluator.protocol` names one of these."""
 
 from typing import Any
 from typing import Protocol as Interface
 
+import numpy as np
+
 from logan_tf.data.digits import Digits
 from logan_tf.data.points import Grid, Ring
 from logan_tf.data.stacked_digits import StackedDigits
-from logan_tf.evaluation import mode_evaluation
-from logan_tf.evaluation.digit_classifier import DigitClassifier, load_or_train
+from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation import image_evaluation, point_evaluation, reference
+from logan_tf.evaluation.classifiers import Classifier
+from logan_tf.evaluation.digit_reader import DigitReader
+from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.receipts import Metrics
-from logan_tf.evaluation.sampling import Sampler
+from logan_tf.evaluation.reference import RealImages, Reference
+from logan_tf.evaluation.sampling import Sampler, to_uint8
 
 
 class Protocol(Interface):
@@ -27,78 +29,174 @@ class Protocol(Interface):
     name: str
     num_samples: int
 
-    def classifier(self) -> DigitClassifier | None:
-        """What reads the samples, trained or from its cache; None where nothing
-        does.
+    def prepare(self) -> None:
+        """Gets classifier and reference: what can go wrong goes wrong before sampling.
+
+        Raises:
+          ConfigurationError, BadDataError: they cannot be had.
         """
+
+    def yardstick(self) -> dict[str, Any]:
+        """The fields of a receipt that say what the samples are measured with."""
 
     def evaluate(self, sampler: Sampler, **settings: Any) -> Metrics:
         """Judges samples; settings: num_samples, seed, latent_steps, truncation."""
 
-    def held_out(self, *, num_samples: int, seed: int) -> Metrics | None:
-        """Judges real held-out examples, None where there are none."""
+    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
+        """Judges real held-out examples, None where there are none.
+
+        Returns:
+          How many were judged, at most `num_samples`, and the metrics.
+        """
 
 
-class _DigitModes:
-    """Modes among digits, read by the embedded classifier."""
-
-    channels: int
-
-    def __init__(self, digits: Digits) -> None:
-        self._digits = digits
-        self._classifier: DigitClassifier | None = None
-
-    def classifier(self) -> DigitClassifier:
-        if self._classifier is None:
-            self._classifier = load_or_train(self._digits)
-        return self._classifier
-
-    def held_out(self, *, num_samples: int, seed: int) -> Metrics:
-        return mode_evaluation.held_out_reference(
-            self.classifier(),
-            self._digits,
-            channels=self.channels,
-            num_samples=num_samples,
-            seed=seed,
-        )
-
-
-class StackedDigitsModes(_DigitModes):
-    """Modes of 1,000 among 26,000 samples (Metz et al. 2016).
+class ImageMetrics:
+    """FID, IS, KID, precision, recall, density and coverage of pictures.
 
     Args:
       dataset: what the generator was trained on.
+      classifier: `Inception`, or a `SavedModelClassifier`.
+      num_samples: how many samples to judge where nobody says.
+      num_reference: compare with the first so many training images; None: all.
+      statistics: an .npz with mu and sigma to compare with instead; what needs the
+        features of real images is left out.
+      kept: of so many images, features are kept for KID and the neighbors.
+      nearest: k of precision, recall, density and coverage.
+      per_class: whether to measure an FID for each class.
+      num_modes: count the classifier's classes, so many, as modes; 0: do not.
+
+    Raises:
+      ConfigurationError: a number out of its range.
     """
 
-    name = mode_evaluation.STACKED_DIGITS_PROTOCOL
-    num_samples = 26_000
-    channels = 3
-
-    def __init__(self, dataset: StackedDigits) -> None:
-        super().__init__(dataset.digits)
-
-    def evaluate(self, sampler: Sampler, **settings: Any) -> Metrics:
-        return mode_evaluation.evaluate_stacked_digits(
-            sampler, self.classifier(), **settings
+    def __init__(
+        self,
+        dataset: RealImages,
+        classifier: Classifier,
+        num_samples: int = 10_000,
+        num_reference: int | None = None,
+        statistics: str | None = None,
+        kept: int = 10_000,
+        nearest: int = 5,
+        per_class: bool = False,
+        num_modes: int = 0,
+    ) -> None:
+        for what, number in (("num_samples", num_samples), ("kept", kept)):
+            if number < 2:
+                raise ConfigurationError(f"{what} must be 2 or more, not {number}")
+        if nearest < 1 or (num_reference is not None and num_reference < 2):
+            raise ConfigurationError(
+                f"nearest is {nearest} and num_reference {num_reference}: give 1 or "
+                "more, and 2 or more"
+            )
+        self.num_samples = num_samples
+        self._dataset = dataset
+        self._classifier = classifier
+        self._num_reference = num_reference
+        self._statistics = statistics
+        self._measures = Measures(
+            kept, nearest, per_class=per_class, num_modes=num_modes
         )
+        self._reference: Reference | None = None
+
+    @property
+    def name(self) -> str:
+        """With all that changes a number and is no other field of the receipt."""
+        kind = "images_and_modes/1" if self._measures.num_modes else "images/1"
+        return f"{kind} kept={self._measures.kept} k={self._measures.nearest}"
+
+    def prepare(self) -> None:
+        if self._reference is not None:
+            return
+        if self._statistics is None:
+            self._reference = reference.from_images(
+                self._dataset,
+                self._classifier,
+                num=self._num_reference,
+                kept=self._measures.kept,
+            )
+        else:
+            blank: np.ndarray = np.zeros((1, *self._dataset.shape), np.uint8)
+            dim = self._classifier.outputs(blank).features.shape[1]
+            self._reference = reference.from_file(
+                self._statistics, self._classifier, dim
+            )
+
+    def yardstick(self) -> dict[str, Any]:
+        found = self._prepared()
+        return self._classifier.fields() | {
+            "reference": found.identity,
+            "reference_hash": found.statistics.hash(),
+        }
+
+    def evaluate(
+        self, sampler: Sampler, *, num_samples: int, seed: int, **settings: Any
+    ) -> Metrics:
+        if num_samples <= self._measures.nearest:
+            raise ConfigurationError(
+                f"{num_samples} samples have no {self._measures.nearest} nearest "
+                "neighbors, nor a covariance worth the name: draw more"
+            )
+        self.prepare()
+        parts = (
+            (to_uint8(samples.images), samples.labels)
+            for samples in sampler.batches(num_samples, seed=seed, **settings)
+        )
+        return self._judge(self._read(parts), seed)
+
+    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
+        """None: reading as many real images again would double the cost."""
+        return None
+
+    def _read(self, parts: image_evaluation.Parts) -> Readings:
+        return image_evaluation.read(parts, self._classifier, self._measures.kept)
+
+    def _judge(self, readings: Readings, seed: int) -> Metrics:
+        statistics = self._prepared().statistics
+        found = image_evaluation.judge(readings, statistics, self._measures, seed)
+        modes = ("modes", "confident_modes", "confident_share", "reverse_kl")
+        suffix = self._classifier.suffix
+        return {
+            name if name in modes else f"{name}{suffix}": metric
+            for name, metric in found.items()
+        }
+
+    def _prepared(self) -> Reference:
+        self.prepare()
+        assert self._reference is not None  # as prepare has made sure
+        return self._reference
 
 
-class DigitsModes(_DigitModes):
-    """Modes of ten among 10,000 samples.
+class DigitMetrics(ImageMetrics):
+    """The same of digits or stacked digits by the embedded classifier, and modes.
+
+    Modes of 1,000 among 26,000 samples for stacked digits (Metz et al. 2016), of ten
+    among 10,000 for plain ones. The metrics' names end in _digits.
 
     Args:
       dataset: what the generator was trained on.
+      kept, nearest: as `ImageMetrics`.
     """
 
-    name = mode_evaluation.DIGITS_PROTOCOL
-    num_samples = 10_000
-    channels = 1
+    def __init__(
+        self, dataset: Digits | StackedDigits, kept: int = 5_000, nearest: int = 5
+    ) -> None:
+        is_stacked = isinstance(dataset, StackedDigits)
+        digits = dataset.digits if isinstance(dataset, StackedDigits) else dataset
+        channels = dataset.shape[-1]
+        super().__init__(
+            dataset,
+            DigitReader(digits, channels),
+            num_samples=26_000 if is_stacked else 10_000,
+            kept=kept,
+            nearest=nearest,
+            num_modes=10**channels,
+        )
 
-    def __init__(self, dataset: Digits) -> None:
-        super().__init__(dataset)
-
-    def evaluate(self, sampler: Sampler, **settings: Any) -> Metrics:
-        return mode_evaluation.evaluate_digits(sampler, self.classifier(), **settings)
+    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics]:
+        parts = image_evaluation.first(num_samples, self._dataset.ordered("test"))
+        readings = self._read(parts)
+        return len(readings.logits), self._judge(readings, seed)
 
 
 class PointsModes:
@@ -108,17 +206,20 @@ class PointsModes:
       dataset: what the generator was trained on.
     """
 
-    name = mode_evaluation.POINTS_PROTOCOL
+    name = point_evaluation.PROTOCOL
     num_samples = 2_500
 
     def __init__(self, dataset: Ring | Grid) -> None:
         self._mixture = dataset
 
-    def classifier(self) -> None:
-        return None
+    def prepare(self) -> None:
+        """There is nothing to prepare."""
+
+    def yardstick(self) -> dict[str, Any]:
+        return {}
 
     def evaluate(self, sampler: Sampler, **settings: Any) -> Metrics:
-        return mode_evaluation.evaluate_points(sampler, self._mixture, **settings)
+        return point_evaluation.evaluate_points(sampler, self._mixture, **settings)
 
     def held_out(self, *, num_samples: int, seed: int) -> None:
         return None

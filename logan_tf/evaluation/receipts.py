@@ -21,7 +21,8 @@ class Receipt:
     Attributes:
         protocol: names the procedure and its version, such as "stacked_digits_modes/1".
         num_samples: how many samples were judged.
-        seed: of the samples.
+        seed: of the samples; the first of several.
+        num_seeds: how many seeds, from `seed` on, the numbers are the mean of.
         subject: what was judged: "checkpoint", "untrained generator", "held-out data".
         recipe: the recipe that trained it.
         checkpoint_step: the number of generator updates.
@@ -31,14 +32,17 @@ class Receipt:
         standing_batches: how many batches set the standing statistics.
         standing_batch_size: their size.
         standing_seed: their seed.
-        classifier: hash of the classifier's data and constants.
+        classifier: hash of the classifier's data and constants, or of its files.
         classifier_weights: hash of its weights, which differ between processors.
         classifier_accuracy: on held-out data, in [0, 1].
+        reference: which real images the samples were compared with.
+        reference_hash: of their statistics, which round like the classifier's weights.
     """
 
     protocol: str
     num_samples: int
     seed: int
+    num_seeds: int = 1
     subject: str = "checkpoint"
     recipe: str | None = None
     checkpoint_step: int | None = None
@@ -51,6 +55,8 @@ class Receipt:
     classifier: str | None = None
     classifier_weights: str | None = None
     classifier_accuracy: float | None = None
+    reference: str | None = None
+    reference_hash: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,18 +110,40 @@ def require_comparable(first: Receipt, second: Receipt) -> None:
 
     The settings of an experiment (recipe, step, latent steps, truncation, seeds) may
     differ; the yardstick may not. The classifier's weights round differently on
-    different processors, so its data and constants are compared.
+    different processors, so its data and constants are compared, and which images the
+    reference is of.
 
     Raises:
-        ConfigurationError: another protocol, number of samples or classifier.
+        ConfigurationError: another protocol, number of samples, classifier or
+            reference; the message names all that differ.
     """
-    for name in ("protocol", "num_samples", "classifier"):
-        left, right = getattr(first, name), getattr(second, name)
-        if left != right:
-            raise ConfigurationError(
-                f"these evaluations cannot be compared: {name} is {left} in one and "
-                f"{right} in the other; evaluate both alike"
-            )
+    differences = [
+        f"{name} is {getattr(first, name)} in one and {getattr(second, name)} in the "
+        "other"
+        for name in ("protocol", "num_samples", "classifier", "reference")
+        if getattr(first, name) != getattr(second, name)
+    ]
+    if differences:
+        raise ConfigurationError(
+            f"these evaluations cannot be compared: {', '.join(differences)}; evaluate "
+            "both alike"
+        )
+
+
+def rows(columns: Mapping[str, Metrics]) -> list[dict[str, object]]:
+    """A row of a table for each metric, with the intervals where there are any."""
+    names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
+    table = []
+    for name in names:
+        row: dict[str, object] = {"": name}
+        for column, metrics in columns.items():
+            metric = metrics.get(name, {})
+            row[column] = metric.get("value")
+            if "interval" in metric:
+                low, high = metric["interval"]
+                row["95 % interval"] = f"[{low:.4g}, {high:.4g}]"
+        table.append(row)
+    return table
 
 
 def format_table(rows: Sequence[Mapping[str, object]]) -> str:

@@ -105,6 +105,7 @@ class Trainer:
             for every, hook in ((sample_every, sample), (evaluate_every, evaluate))
             if every and hook
         ]
+        self.evaluates = bool(evaluate_every and evaluate)
         self._checkpoint_every = checkpoint_every
         self._batches: Iterator[Batch] | None = None
 

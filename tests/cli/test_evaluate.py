@@ -60,7 +60,10 @@ def test_modes_of_digits_beside_those_of_held_out_data(evaluate, digits_run):
     assert (receipt["standing_batches"], receipt["standing_batch_size"]) == (1, 4)
     assert 0 <= metrics["modes"]["value"] <= 10
     rows = {line.split("  ")[0] for line in out.splitlines()}
-    assert {"step 4", "real held-out data"} <= rows
+    assert "fid_digits" in rows
+    assert "50 held out" in out
+    assert metrics["fid_digits"]["value"] > 0
+    assert len(receipt["reference_hash"]) == 16
 
 
 def test_training_resumed_or_not_evaluates_and_draws_as_the_commands_do(
@@ -90,3 +93,66 @@ def test_training_resumed_or_not_evaluates_and_draws_as_the_commands_do(
     grid = tmp_path / "grid.png"
     command("sample", f"--run_dir={run}", f"--output={grid}")
     assert grid.read_bytes() == (run / "samples" / "step-00000004.png").read_bytes()
+
+
+def test_several_seeds_give_intervals_and_can_be_compared(
+    command, evaluate, ring_run, tmp_path
+):
+    flags = ["--num_samples=20", "--seeds=5", "--seed=2"]
+    path, written, out = evaluate(ring_run, *flags)
+    assert path.endswith("step-00000004-seed2-seeds5-samples20.json")
+    assert "seed 2 to 6" in out
+    assert (written["receipt"]["seed"], written["receipt"]["num_seeds"]) == (2, 5)
+    metric = written["metrics"]["high_quality"]
+    single = evaluate(ring_run, "--num_samples=20", "--seed=4")
+    assert metric["values"][2] == single[1]["metrics"]["high_quality"]["value"]
+    low, high = metric["interval"]
+    assert low <= metric["value"] <= high
+
+    done = command("evaluate", "--compare", path, path)
+    assert (done.exit_code, done.err) == (0, "")
+    (row,) = (line for line in done.out.splitlines() if "high_quality" in line)
+    assert row.endswith("no")
+    better = tmp_path / "better.json"
+    metric["values"] = [value + 1000 + i for i, value in enumerate(metric["values"])]
+    better.write_text(json.dumps(written))
+    done = command("evaluate", f"--compare={path}", f"--with={better}")
+    (row,) = (line for line in done.out.splitlines() if "high_quality" in line)
+    assert row.endswith("yes")
+
+
+def test_unlike_evaluations_are_not_compared(command, evaluate, ring_run):
+    first = evaluate(ring_run, "--num_samples=20", "--seeds=2")[0]
+    second = evaluate(ring_run, "--num_samples=30")[0]
+    for other, cause in (
+        ([second], "num_samples is 20 in one and 30 in the other"),
+        ([first], "--seeds=5"),
+        ([], "two evaluations"),
+        (["none.json"], "no evaluation at none.json"),
+    ):
+        done = command("evaluate", "--compare", first, *other)
+        assert done.exit_code == 2
+        (line,) = done.err.splitlines()
+        assert cause in line
+    done = command("evaluate", first)  # a file alone is no run
+    assert done.exit_code == 2
+
+
+def test_a_classifier_that_cannot_be_had(command, params, tmp_path, monkeypatch):
+    """No network for Inception: one line, before anything is sampled or trained."""
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "hub"))
+    flags = [
+        "--gin_file=digits_logan",
+        "--gin_param=total_steps = 2",
+        "--gin_param=Evaluator.protocol = @ImageMetrics",
+        "--gin_param=ImageMetrics.classifier = @Inception()",
+        "--gin_param=Inception.path = 'http://127.0.0.1:9/inception/1'",
+        "--gin_param=evaluate_every = 1",
+        f"--run_dir={tmp_path / 'run'}",
+        "--noprogress",
+    ]
+    done = command("train", *flags)
+    assert done.exit_code == 2
+    (line,) = done.err.splitlines()
+    assert "TFHUB_CACHE_DIR" in line
+    assert not (tmp_path / "run").exists()

@@ -119,3 +119,32 @@ def test_size_zero_is_refused(make):
 def test_unknown_split_is_refused(stacked):
     with pytest.raises(ConfigurationError, match="'train' or 'test', not 'valid'"):
         stacked.digits.arrays("valid")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_ordered_digits_are_the_arrays_in_parts(data_dir, split):
+    fresh, read = Digits(16, data_dir), Digits(16, data_dir)
+    images, labels = read.arrays(split)
+    for source in (fresh, read):
+        parts = list(source.ordered(split))
+        assert len(parts) > 1
+        np.testing.assert_array_equal(np.concatenate([x for x, _ in parts]), images)
+        np.testing.assert_array_equal(np.concatenate([y for _, y in parts]), labels)
+    assert read.identity == Digits(16, data_dir).identity
+    assert read.identity != Digits(8, data_dir).identity
+    with pytest.raises(ConfigurationError, match="'train' or 'test'"):
+        next(read.ordered("validation"))
+
+
+def test_ordered_triples_are_always_the_same_and_show_their_modes(data_dir):
+    stacked = StackedDigits(16, data_dir)
+    parts, again = (list(stacked.ordered("test")) for _ in range(2))
+    assert sum(len(images) for images, _ in parts) == 26_000
+    images, labels = parts[0]
+    np.testing.assert_array_equal(again[0][0], images)
+    assert (images.dtype, labels.dtype) == (np.uint8, np.int32)
+    held_out, digits = stacked.digits.arrays("test")
+    by_pixels = {x.tobytes(): y for x, y in zip(held_out, digits, strict=True)}
+    for image, mode in zip(images[:50], labels, strict=False):
+        read = [by_pixels[image[..., c : c + 1].tobytes()] for c in range(3)]
+        assert mode == read[0] * 100 + read[1] * 10 + read[2]

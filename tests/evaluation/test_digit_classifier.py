@@ -117,22 +117,6 @@ def test_logits_are_one_dense_layer_on_the_features(classifier, digits):
     )
 
 
-def test_stacked_digits_are_read_in_order_with_the_least_confidence(classifier, digits):
-    images, labels = digits.arrays("test")
-    triples = np.random.default_rng(0).integers(len(images), size=(50, 3))
-    stacked = np.stack([images[triples[:, c], :, :, 0] for c in range(3)], axis=-1)
-    logits = classifier.logits(images).astype(np.float64)
-    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    read = softmax.argmax(axis=1)
-    found, confidence = digit_classifier.classify_stacked(classifier, stacked)
-    expected = [100 * read[r] + 10 * read[g] + read[b] for r, g, b in triples]
-    np.testing.assert_array_equal(found, expected)
-    least = [min(softmax[i].max() for i in triple) for triple in triples]
-    np.testing.assert_allclose(confidence, least, rtol=1e-4)
-    true = labels[triples] @ [100, 10, 1]
-    assert np.mean(found == true) > 0.9
-
-
 def test_the_cache_is_used(digits, quick, tmp_path, monkeypatch):
     first = digit_classifier.load_or_train(digits, cache_dir=tmp_path, recipe=quick)
     monkeypatch.setattr(digit_network, "train", _must_not_run)
@@ -234,6 +218,3 @@ def test_sizes_that_cannot_be_read_are_refused(shape, tmp_path):
 def test_images_of_another_shape_are_refused(shape, classifier):
     with pytest.raises(ConfigurationError, match="16, 16, 1"):
         classifier.logits(np.zeros(shape, np.uint8))
-    if shape[-1] != 3:
-        with pytest.raises(ConfigurationError, match="stacked"):
-            digit_classifier.classify_stacked(classifier, np.zeros(shape, np.uint8))

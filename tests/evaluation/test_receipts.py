@@ -25,6 +25,8 @@ RECEIPT = Receipt(
     classifier="c1",
     classifier_weights="c2",
     classifier_accuracy=0.9887,
+    reference="r1",
+    reference_hash="r2",
 )
 METRICS = {
     "modes": {"value": 995, "of": 1000},
@@ -104,7 +106,12 @@ def test_a_missing_file_names_the_command(tmp_path):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("protocol", "digits_modes/1"), ("num_samples", 2_500), ("classifier", "c9")],
+    [
+        ("protocol", "digits_modes/1"),
+        ("num_samples", 2_500),
+        ("classifier", "c9"),
+        ("reference", "r9"),
+    ],
 )
 def test_numbers_measured_otherwise_are_not_compared(field, value):
     other = dataclasses.replace(RECEIPT, **{field: value})
@@ -112,9 +119,23 @@ def test_numbers_measured_otherwise_are_not_compared(field, value):
         receipts.require_comparable(RECEIPT, other)
 
 
+def test_all_that_differs_is_named():
+    other = dataclasses.replace(RECEIPT, num_samples=9, classifier="c9", seed=1)
+    with pytest.raises(
+        ConfigurationError, match=r"num_samples is .*classifier is "
+    ) as e:
+        receipts.require_comparable(RECEIPT, other)
+    assert "seed" not in str(e.value)
+
+
 def test_the_settings_of_the_experiment_may_differ():
     other = dataclasses.replace(
-        RECEIPT, recipe="other", seed=1, latent_steps=0, classifier_weights="another"
+        RECEIPT,
+        recipe="other",
+        seed=1,
+        latent_steps=0,
+        classifier_weights="another",
+        reference_hash="another",
     )
     receipts.require_comparable(RECEIPT, other)
 
@@ -132,3 +153,12 @@ def test_tables_align_and_name_what_is_missing():
             "held-out data  1,000           -       True",
         ]
     )
+
+
+def test_a_table_of_metrics_has_a_row_for_each():
+    metrics = {"modes": {"value": 9}, "fid": {"value": 2.5, "interval": [2.25, 2.75]}}
+    table = receipts.rows({"step 4": metrics, "real": {"modes": {"value": 10}}})
+    assert table == [
+        {"": "modes", "step 4": 9, "real": 10},
+        {"": "fid", "step 4": 2.5, "95 % interval": "[2.25, 2.75]", "real": None},
+    ]

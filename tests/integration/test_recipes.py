@@ -63,12 +63,12 @@ def _stepped(step: TrainStep, batch) -> tuple[list[str], np.ndarray]:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("digits_logan", ("DigitsModes", 0.9, 0.1, 0.8, 1, 0.1)),
-        ("stacked_digits_logan", ("StackedDigitsModes", 0.9, 0.1, 0.8, 1, 0.1)),
-        ("stacked_digits_csgan", ("StackedDigitsModes", 0.01, None, 1.0, 3, 3.0)),
+        ("digits_logan", ("DigitMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
+        ("stacked_digits_logan", ("DigitMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
+        ("stacked_digits_csgan", ("DigitMetrics", 0.01, None, 1.0, 3, 3.0)),
         ("ring_logan", ("PointsModes", 0.9, 0.1, 0.8, 1, 0.1)),
-        ("logan_cifar10", (None, 0.9, 0.1, 0.8, 1, 0.1)),
-        ("csgan_cifar10", (None, 0.01, None, 1.0, 3, 3.0)),
+        ("logan_cifar10", ("ImageMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
+        ("csgan_cifar10", ("ImageMetrics", 0.01, None, 1.0, 3, 3.0)),
     ],
 )
 def test_the_papers_figures(name, expected):

@@ -1,0 +1,202 @@
+"""One pass over images, and all that their classifier's outputs tell.
+
+Images go through part by part; what stays in memory are sums, logits, and the features
+of the first few thousand.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.evaluation import manifolds, metrics
+from logan_tf.evaluation.classifiers import Classifier
+from logan_tf.evaluation.moments import MomentsAccumulator
+from logan_tf.evaluation.receipts import Metrics
+from logan_tf.evaluation.statistics_files import Statistics
+
+CONFIDENCE = 0.9
+
+Parts = Iterable[tuple[np.ndarray, np.ndarray]]
+"""(images uint8 [n, height, width, channels], labels int32 [n]) part by part."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """What is measured beside FID and IS.
+
+    Attributes:
+        kept: of so many images, at most, features are kept for KID, precision, recall,
+            density, coverage and the FID of classes; 2 or more.
+        nearest: k of the nearest neighbors.
+        block_size: of KID.
+        per_class: whether to measure an FID for each class.
+        num_modes: 0: modes are not counted.
+    """
+
+    kept: int = 10_000
+    nearest: int = 5
+    block_size: int = 1000
+    per_class: bool = False
+    num_modes: int = 0
+
+
+class Readings(NamedTuple):
+    """What a classifier said of images."""
+
+    statistics: Statistics
+    logits: np.ndarray
+    """float32 [n, classes]."""
+    confidences: np.ndarray
+    """float32 [n]."""
+
+
+def read(parts: Parts, classifier: Classifier, kept: int) -> Readings:
+    """Has all images read.
+
+    Args:
+        parts: the images.
+        classifier: reads them.
+        kept: how many images' features to keep.
+
+    Raises:
+        BadDataError: there are fewer than two images.
+        ConfigurationError: the classifier does not fit them; NaN among its features.
+    """
+    accumulator = MomentsAccumulator()
+    logits, confidences, features, labels = [], [], [], []
+    for images, classes in parts:
+        outputs = classifier.outputs(images)
+        missing = max(kept - accumulator.count, 0)
+        accumulator.add(outputs.features)
+        logits.append(outputs.logits)
+        confidences.append(outputs.confidences)
+        features.append(outputs.features[:missing])
+        labels.append(classes[:missing])
+    if accumulator.count < 2:
+        raise BadDataError(
+            f"{accumulator.count} images have no statistics: 2 are needed at least"
+        )
+    statistics = Statistics(
+        accumulator.moments(), np.concatenate(features), np.concatenate(labels)
+    )
+    return Readings(statistics, np.concatenate(logits), np.concatenate(confidences))
+
+
+def first(num: int | None, parts: Parts) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The parts, cut after `num` images; None: whole."""
+    for images, labels in parts:
+        if num is not None and num <= 0:
+            return
+        yield images[:num], labels[:num]
+        num = None if num is None else num - len(images)
+
+
+def judge(
+    readings: Readings, reference: Statistics, measures: Measures, seed: int
+) -> Metrics:
+    """Compares what was read with the reference.
+
+    Args:
+        readings: of samples.
+        reference: of real images, by the same classifier; without features only what
+            needs none is measured.
+        measures: which ones.
+        seed: of the shuffles.
+
+    Returns:
+        `fid`, `is`, `is_splits` (ten, shuffled; from 20 samples on) and, by features,
+        `kid`, `precision`, `recall`, `density`, `coverage`, `fid_per_class` (the mean
+        and each class's); by modes, what `count_modes` returns.
+
+    Raises:
+        ConfigurationError: see `logan_tf.evaluation.metrics`.
+    """
+    found: Metrics = {
+        "fid": {
+            "value": metrics.frechet_distance(
+                readings.statistics.moments, reference.moments
+            )
+        },
+        "is": {"value": metrics.inception_score(readings.logits), "splits": 1},
+    }
+    if len(readings.logits) >= 20:
+        splits = metrics.inception_score_splits(readings.logits, seed=seed)
+        found["is_splits"] = {
+            "value": splits.mean,
+            "deviation": splits.deviation,
+            "splits": 10,
+        }
+    if reference.features is not None:
+        found |= _by_features(readings.statistics, reference, measures, seed)
+    if measures.num_modes:
+        labels = readings.logits.argmax(axis=1)
+        found |= count_modes(labels, readings.confidences, measures.num_modes)
+    return found
+
+
+def count_modes(labels: np.ndarray, confidences: np.ndarray, num_modes: int) -> Metrics:
+    """Modes as Metz et al. 2016 and PacGAN, by the classifier's arg-max.
+
+    An arg-max reads a digit into any blur, so the modes that a sample shows with
+    confidence stand beside them.
+
+    Returns:
+        `modes`; `confident_modes`, counting only samples of which the classifier is
+        sure (.9 or more); `confident_share`, of the samples; `reverse_kl` in nats.
+    """
+    coverage = metrics.mode_coverage(labels, num_modes)
+    sure = confidences >= CONFIDENCE
+    return {
+        "modes": {"value": coverage.modes, "of": num_modes},
+        "confident_modes": {
+            "value": int(np.unique(labels[sure]).size),
+            "of": num_modes,
+            "confidence": CONFIDENCE,
+        },
+        "confident_share": {"value": float(sure.mean()), "confidence": CONFIDENCE},
+        "reverse_kl": {"value": coverage.reverse_kl, "unit": "nats"},
+    }
+
+
+def _by_features(
+    samples: Statistics, reference: Statistics, measures: Measures, seed: int
+) -> Metrics:
+    real, generated = reference.features, samples.features
+    assert real is not None  # as the caller has made sure
+    assert generated is not None  # as `read` has
+    numbers = {"num_samples": len(generated), "num_real": len(real)}
+    kernel = metrics.kernel_distance(
+        real, generated, block_size=measures.block_size, seed=seed
+    )
+    found: Metrics = {
+        "kid": {
+            "value": kernel.value,
+            "standard_error": kernel.standard_error,
+            "block_size": measures.block_size,
+            **numbers,
+        }
+    }
+    if measures.nearest >= min(len(generated), len(real)):
+        raise ConfigurationError(
+            f"the {measures.nearest} nearest neighbors of {len(generated)} samples and "
+            f"{len(real)} real images: draw more samples, or lower nearest"
+        )
+    shares = manifolds.manifold_metrics(real, generated, nearest=measures.nearest)
+    found |= {
+        name: {"value": value, "nearest": measures.nearest, **numbers}
+        for name, value in shares._asdict().items()
+    }
+    if measures.per_class and reference.labels is not None:
+        assert samples.labels is not None
+        distances = metrics.per_class_frechet_distance(
+            real, reference.labels, generated, samples.labels
+        )
+        found["fid_per_class"] = {
+            "value": float(np.mean(list(distances.values()))),
+            "classes": {str(label): value for label, value in distances.items()},
+            **numbers,
+        }
+    return found

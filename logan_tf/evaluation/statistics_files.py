@@ -1,0 +1,178 @@
+"""Files of reference statistics: `mu` and `sigma`, as pytorch-fid, TTUR, BigGAN-PyTorch
+and StudioGAN keep them in .npz. What else is in a file of ours they do not read.
+"""
+
+import hashlib
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from logan_tf import atomic_file
+from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation.moments import Moments
+
+PROTOCOL = "logan_tf statistics/1"
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class Statistics(NamedTuple):
+    """What is known of real images through a classifier."""
+
+    moments: Moments
+    features: np.ndarray | None = None
+    """float32 [m, d] of some of them, for what moments cannot tell."""
+    labels: np.ndarray | None = None
+    """int32 [m], their classes."""
+
+    def hash(self) -> str:
+        """16 hexadecimal digits of the moments."""
+        digest = hashlib.sha256()
+        for array in self.moments:
+            digest.update(np.ascontiguousarray(array, "<f8").tobytes())
+        return digest.hexdigest()[:16]
+
+
+def write(
+    path: str | os.PathLike[str], statistics: Statistics, **notes: str | int
+) -> None:
+    """Writes statistics as .npz, whole or not at all.
+
+    Args:
+        path: of the file.
+        statistics: mu, sigma and, where there are any, features and labels.
+        **notes: kept as 0-d strings beside them, such as classifier="…".
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    contents: dict[str, np.ndarray] = {
+        "mu": np.asarray(statistics.moments.mean, np.float64),
+        "sigma": np.asarray(statistics.moments.covariance, np.float64),
+    }
+    if statistics.features is not None:
+        contents["features"] = statistics.features
+    if statistics.labels is not None:
+        contents["labels"] = statistics.labels
+    notes = {"protocol": PROTOCOL, **notes}
+    contents |= {name: np.array(str(note)) for name, note in notes.items()}
+    with atomic_file.replacing(path) as file:
+        np.savez(file, **contents)  # type: ignore[arg-type]
+
+
+def read(
+    path: str | os.PathLike[str], dim: int | None = None, **notes: str | int
+) -> Statistics:
+    """Reads a file of ours or of the other programs.
+
+    Nothing in it is executed: arrays of objects are refused.
+
+    Args:
+        path: of the file.
+        dim: how many features the classifier has; None: any number.
+        **notes: what the file must say where it says anything of that name.
+
+    Raises:
+        ConfigurationError: no such file; other keys, shapes or notes; objects; NaN.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            contents = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"there are no statistics at {path}: correct the path, or leave it out and "
+            "they are computed"
+        ) from None
+    except (*_UNREADABLE, AttributeError, TypeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ConfigurationError(
+            f"the statistics {path} cannot be read ({reason}): they must be an .npz of "
+            "numbers, mu [d] and sigma [d, d]"
+        ) from error
+    _check_notes(path, contents, {"protocol": PROTOCOL, **notes})
+    moments = _checked_moments(path, contents, dim)
+    return Statistics(moments, *_checked_features(path, contents, len(moments.mean)))
+
+
+def _check_notes(
+    path: Path, contents: dict[str, np.ndarray], notes: dict[str, str | int]
+) -> None:
+    for name, expected in notes.items():
+        if name in contents and str(contents[name]) != str(expected):
+            raise ConfigurationError(
+                f"the statistics {path} are of {name} {str(contents[name])!r}, and "
+                f"{str(expected)!r} is asked for: use those of the same {name}"
+            )
+
+
+def _checked_moments(
+    path: Path, contents: dict[str, np.ndarray], dim: int | None
+) -> Moments:
+    if not {"mu", "sigma"} <= contents.keys():
+        found = ", ".join(contents) or "nothing"
+        raise ConfigurationError(
+            f"the statistics {path} hold {found}: they must hold mu and sigma"
+        )
+    mean, covariance = contents["mu"], contents["sigma"]
+    if not all(np.issubdtype(x.dtype, np.floating) for x in (mean, covariance)):
+        raise ConfigurationError(
+            f"the statistics {path} are {mean.dtype} and {covariance.dtype}: mu and "
+            "sigma must be floats"
+        )
+    if mean.ndim != 1 or covariance.shape != 2 * mean.shape or len(mean) == 0:
+        raise ConfigurationError(
+            f"the statistics {path} have mu {mean.shape} and sigma "
+            f"{covariance.shape}: they must be [d] and [d, d]"
+        )
+    if dim is not None and len(mean) != dim:
+        raise ConfigurationError(
+            f"the statistics {path} are of {len(mean)} features, and the classifier "
+            f"has {dim}: use those of the same classifier"
+        )
+    mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise ConfigurationError(
+            f"the statistics {path} hold NaN or Inf: compute them again"
+        )
+    asymmetry = np.abs(covariance - covariance.T).max()
+    if asymmetry > 1e-4 * np.abs(covariance).max() or covariance.diagonal().min() < 0:
+        raise ConfigurationError(
+            f"the sigma of {path} is no covariance (it is not symmetric, or has "
+            "negative variances): compute it again"
+        )
+    return Moments(mean, covariance)
+
+
+def _checked_features(
+    path: Path, contents: dict[str, np.ndarray], dim: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    if contents.get("protocol") is None:  # Another program's keys mean other things.
+        return None, None
+    features, labels = contents.get("features"), contents.get("labels")
+    if features is None:
+        return None, None
+    if (
+        features.ndim != 2
+        or features.shape[1] != dim
+        or not np.issubdtype(features.dtype, np.floating)
+        or not np.isfinite(features).all()
+        or (labels is not None and labels.shape != features.shape[:1])
+    ):
+        raise ConfigurationError(
+            f"the features in {path} do not fit its moments: compute them again"
+        )
+    return features, labels
