@@ -36,7 +36,7 @@ test-slow: .venv/made
 .venv-tpu/made: setup.cfg requirements-tpu.txt
 	$(PYTHON) -m venv .venv-tpu
 	.venv-tpu/bin/python -m pip install --quiet --disable-pip-version-check \
-	  -r requirements-tpu.txt
+	  --no-deps -r requirements-tpu.txt
 	.venv-tpu/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps -e .
 	touch $@

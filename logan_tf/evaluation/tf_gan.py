@@ -4,7 +4,8 @@
 The module with the metrics needs neither, so its packages are registered empty, with
 the path where their modules lie, and it is imported alone. It names TensorFlow
 Probability for covariances that nothing here asks it for; an empty module stands in,
-because the real one wants `distutils` too and brings a second Keras.
+because the real one wants `distutils` too and brings a second Keras. TensorFlow itself
+is imported with the first number, for pictures are drawn without it.
 """
 
 import functools
@@ -15,7 +16,6 @@ import types
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
 
@@ -33,6 +33,8 @@ def trace_sqrt_product(first: np.ndarray, second: np.ndarray) -> float:
         first: float64 [d, d], symmetric, positive semi-definite.
         second: the same.
     """
+    import tensorflow as tf
+
     with tf.device("CPU:0"):  # The same bits with an accelerator and without.
         return float(
             _classifier_metrics().trace_sqrt_product(
@@ -43,6 +45,8 @@ def trace_sqrt_product(first: np.ndarray, second: np.ndarray) -> float:
 
 def classifier_score(logits: np.ndarray) -> float:
     """exp of the mean KL(p(y|x) || p(y)) of logits [n, classes], in float64."""
+    import tensorflow as tf
+
     with tf.device("CPU:0"):
         return float(
             _classifier_metrics().classifier_score_from_logits(
@@ -64,6 +68,8 @@ def kernel_distance(
     Returns:
         The distance and its standard error, NaN if there is one block.
     """
+    import tensorflow as tf
+
     with tf.device("CPU:0"):
         function = (
             _classifier_metrics().kernel_classifier_distance_and_std_from_activations

@@ -11,8 +11,6 @@ from logan_tf.training.checkpoint_files import CheckpointFiles
 from logan_tf.training.experiment import Experiment
 
 _HASH_DIGITS = 16
-# Else each host of a TPU writes a shard to a disk of its own.
-_AT_THIS_HOST = tf.train.CheckpointOptions(experimental_io_device="/job:localhost")
 
 
 class Checkpoints:
@@ -24,6 +22,7 @@ class Checkpoints:
       step: int64 variable, the number of steps done.
       attempt: int64 variable, the number of rollbacks; None where nobody counts.
       max_to_keep: the newest ones that are kept.
+      io_device: what reads and writes the files; None: each device its own.
 
     Attributes:
       files: the checkpoints as files.
@@ -39,11 +38,13 @@ class Checkpoints:
         step: tf.Variable,
         attempt: tf.Variable | None = None,
         max_to_keep: int = 3,
+        io_device: str | None = None,
     ) -> None:
         self.files = CheckpointFiles(directory)
         self.hashes: dict[int, str] = {}
         self.hooks_pending = False
         self._max_to_keep = max_to_keep
+        self._options = tf.train.CheckpointOptions(experimental_io_device=io_device)
         self._step = step
         self._attempt = tf.Variable(0, dtype=tf.int64) if attempt is None else attempt
         # By position: Keras's own tracking misses layers that a network keeps in lists.
@@ -85,7 +86,7 @@ class Checkpoints:
         }
         try:
             with self.files.saving(step, manifest) as path:
-                self._checkpoint.write(path, options=_AT_THIS_HOST)
+                self._checkpoint.write(path, options=self._options)
             self.files.keep(self._max_to_keep)
         except (tf.errors.OpError, OSError) as error:
             raise BadDataError(
@@ -156,7 +157,7 @@ class Checkpoints:
         """Reads a checkpoint into the variables; returns what is damaged, if it is."""
         path = str(self.files.path(step))
         try:
-            self._checkpoint.read(path, options=_AT_THIS_HOST).assert_consumed()
+            self._checkpoint.read(path, options=self._options).assert_consumed()
         except (ValueError, AssertionError) as error:
             raise ConfigurationError(
                 f"{path} holds other networks or optimizers than this configuration "

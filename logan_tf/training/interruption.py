@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 from logan_tf.errors import PreemptedError
 
@@ -30,10 +30,10 @@ class Interruption:
     def __init__(self) -> None:
         self.requested = False
         self._finishing = False
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is not threading.main_thread():
-            self._before = {}
             return self
         # The screen, whatever becomes of the standard error while libraries load.
         self._screen = os.dup(2)
@@ -42,7 +42,7 @@ class Interruption:
         self._wakeup = signal.set_wakeup_fd(
             self._writer.fileno(), warn_on_full_buffer=False
         )
-        self._before = {each: signal.signal(each, _ignore) for each in _SIGNALS}
+        self._before = self._take_signals()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
@@ -64,12 +64,21 @@ class Interruption:
 
     @contextlib.contextmanager
     def finishing(self) -> Iterator[None]:
-        """For the block, `requested` turns true at the first signal."""
+        """For the block, `requested` turns true at the first signal.
+
+        Takes the signals again: TensorFlow's workers install a handler as they meet.
+        """
+        if self._before:
+            self._take_signals()
         self._finishing = True
         try:
             yield
         finally:
             self._finishing = False
+
+    def _take_signals(self) -> dict[signal.Signals, Any]:
+        """Handlers of Python's that do nothing; the ones before, by signal."""
+        return {each: signal.signal(each, _ignore) for each in _SIGNALS}
 
     def _watch(self) -> None:
         while number := self._reader.recv(1):

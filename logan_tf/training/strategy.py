@@ -64,6 +64,12 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return bool(strategy.extended.should_checkpoint)
 
 
+def io_device(strategy: tf.distribute.Strategy) -> str | None:
+    """What reads and writes files: else each host of a TPU would use its own disk."""
+    is_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+    return "/job:localhost" if is_tpu else None
+
+
 def require_divisible(batch_size: int, replicas: int) -> None:
     """Raises ConfigurationError unless so many replicas divide the global batch."""
     if batch_size % replicas == 0:

@@ -24,6 +24,7 @@ from logan_tf.training.step import TrainStep
 from logan_tf.training.strategy import (
     agree,
     distributed,
+    io_device,
     is_chief,
     require_divisible,
     require_same_step,
@@ -97,7 +98,11 @@ class Trainer:
         with strategy.scope():
             self._attempt = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.checkpoints = Checkpoints(
-            directory.checkpoints, experiment, self._train_step.step, self._attempt
+            directory.checkpoints,
+            experiment,
+            self._train_step.step,
+            self._attempt,
+            io_device=io_device(strategy),
         )
         self._recorder = FlightRecorder(experiment.seed)
         self._hooks = [

@@ -66,7 +66,11 @@ def param(statement: str) -> str:
             ["evaluation_latent_steps is 3", "latent_optimizer"],
         ),
         (
-            ["--gin_file=logan_cifar10", param("evaluate_every = 5")],
+            [
+                "--gin_file=logan_cifar10",
+                param("evaluate_every = 5"),
+                param("Evaluator.protocol = None"),
+            ],
             ["evaluate_every is 5", "no protocol", "set it to 0"],
         ),
         ([RING, param("LatentOptimizer.fraction = 1.5")], ["fraction is a portion"]),
@@ -245,7 +249,7 @@ def test_latent_steps_without_a_latent_optimizer(command, params, tmp_path):
     [
         (["--num=0"], ["0 samples", "at least 1"]),
         (["--num=many"], ["num", "--help"]),
-        (["--output=grid.jpg"], [".png or .npz", "'grid.jpg'"]),
+        (["--output=grid.jpg"], [".png, .npz or .gif", "'grid.jpg'"]),
         (["--output=grid"], ["--output=grid.png"]),
         (["--output=none/grid.png"], ["no folder none", "make it first"]),
         (["--output=folder.png"], ["folder.png is a folder"]),
@@ -277,7 +281,7 @@ def test_fewer_than_one_sample_to_judge(command, ring_run):
         ("train", ["--gin_file=ring_logan", param("totl_steps = 1")], ["total_steps"]),
         ("train", ["--gin_file=ring_logan", param("import evil")], ["--module=evil"]),
         ("train", ["--gin_file=ring_logan", "--run_dir=/proc/run"], ["--run_dir"]),
-        ("sample", ["--run_dir=.", "--output=grid.jpg"], [".png or .npz"]),
+        ("sample", ["--run_dir=.", "--output=grid.jpg"], [".png, .npz or .gif"]),
         ("evaluate", ["--run_dir=."], ["not a run directory"]),
     ],
 )

@@ -116,6 +116,14 @@ def test_held_out_digits_are_judged_as_samples_are(stacked, digits, played_sampl
     assert stacked.protocol.held_out(num_samples=2000, seed=0) == (num, held_out)
 
 
+def test_as_many_held_out_digits_as_samples_show_nearly_all_modes(stacked):
+    num, held_out = stacked.protocol.held_out(num_samples=26_000, seed=0)
+    assert num == 26_000
+    assert held_out["modes"]["value"] >= 999
+    # The bias of 26,000 even samples; the split's classes differ by a digit or two.
+    assert 999 / 52_000 * 0.8 < held_out["reverse_kl"]["value"] < 0.05
+
+
 def test_a_diverged_generator_is_named_so(stacked, played_sampler):
     images = np.full((10, 16, 16, 3), np.nan, np.float32)
     with pytest.raises(DivergedError, match="checkpoint"):
