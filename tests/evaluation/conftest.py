@@ -51,8 +51,7 @@ def played_sampler() -> type[PlayedSampler]:
     return PlayedSampler
 
 
-@pytest.fixture(scope="session")
-def stand_in(tmp_path_factory) -> Path:
+def _stand_in(path: Path, width: int, num_classes: int) -> Path:
     """A SavedModel of Inception's signature that is a mean of pixels and a projection.
 
     pool_3 is a fixed random projection of the 4x4 means, logits another one of these.
@@ -60,8 +59,8 @@ def stand_in(tmp_path_factory) -> Path:
     import tensorflow as tf
 
     generator = np.random.default_rng(0)
-    first = generator.normal(size=(48, 2048)).astype(np.float32)
-    second = generator.normal(size=(2048, 1008)).astype(np.float32) / 100
+    first = generator.normal(size=(48, width)).astype(np.float32)
+    second = generator.normal(size=(width, num_classes)).astype(np.float32) / 100
 
     class StandIn(tf.Module):
         def __init__(self):
@@ -74,7 +73,18 @@ def stand_in(tmp_path_factory) -> Path:
             return {"logits": features @ self.second, "pool_3": features}
 
     model = StandIn()
-    path = tmp_path_factory.mktemp("stand-in")
     tf.saved_model.save(model, str(path), signatures=model.__call__)
     np.savez(path.parent / f"{path.name}.npz", first=first, second=second)
     return path
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory) -> Path:
+    """Of Inception's shapes."""
+    return _stand_in(tmp_path_factory.mktemp("stand-in"), 2048, 1008)
+
+
+@pytest.fixture(scope="session")
+def narrow_stand_in(tmp_path_factory) -> Path:
+    """Whose Fréchet distance takes milliseconds instead of ten seconds."""
+    return _stand_in(tmp_path_factory.mktemp("narrow"), 100, 50)

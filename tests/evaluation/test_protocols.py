@@ -157,13 +157,13 @@ class Pictures:
             yield self.images[part], self.labels[part]
 
 
-def test_plain_fid_is_of_inception_alone(stand_in, played_sampler):
+def test_plain_fid_is_of_inception_alone(narrow_stand_in, played_sampler):
     pictures = Pictures()
     samples = played_sampler(pictures.images[20:] / 127.5 - 1, pictures.labels[20:])
     found = {}
     for classifier in (
-        Inception(str(stand_in)),
-        SavedModelClassifier(str(stand_in), "mine"),
+        Inception(str(narrow_stand_in)),
+        SavedModelClassifier(str(narrow_stand_in), "mine"),
     ):
         protocol = protocols.ImageMetrics(
             pictures, classifier, num_reference=100, kept=60, per_class=True
@@ -178,12 +178,12 @@ def test_plain_fid_is_of_inception_alone(stand_in, played_sampler):
     assert protocol.held_out(num_samples=10, seed=0) is None
 
 
-def test_the_numbers_are_those_of_the_features(stand_in, played_sampler):
+def test_the_numbers_are_those_of_the_features(narrow_stand_in, played_sampler):
     """The whole way, from float pixels to FID, in NumPy."""
-    weights = np.load(stand_in.parent / f"{stand_in.name}.npz")["first"]
+    weights = np.load(narrow_stand_in.parent / f"{narrow_stand_in.name}.npz")["first"]
     pictures = Pictures()
     pixels = np.random.default_rng(3).uniform(-1.01, 1.01, (90, 8, 8, 3))
-    protocol = protocols.ImageMetrics(pictures, Inception(str(stand_in)))
+    protocol = protocols.ImageMetrics(pictures, Inception(str(narrow_stand_in)))
     found = protocol.evaluate(played_sampler(pixels), num_samples=90, seed=0)
 
     def features(quantized):
@@ -200,13 +200,15 @@ def test_the_numbers_are_those_of_the_features(stand_in, played_sampler):
     assert found["fid"]["value"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_reference_is_computed_once(stand_in, played_sampler, tmp_path, cache):
+def test_the_reference_is_computed_once(
+    narrow_stand_in, played_sampler, tmp_path, cache
+):
     samples = played_sampler(Pictures().images / 127.5 - 1)
     pictures = Pictures(110)
 
     def evaluate(**settings):
         protocol = protocols.ImageMetrics(
-            pictures, Inception(str(stand_in)), **settings
+            pictures, Inception(str(narrow_stand_in)), **settings
         )
         return protocol, protocol.evaluate(samples, num_samples=110, seed=0)
 
@@ -219,23 +221,23 @@ def test_the_reference_is_computed_once(stand_in, played_sampler, tmp_path, cach
     assert third.yardstick()["reference"] != first.yardstick()["reference"]
 
 
-def test_a_broken_cache_is_made_again(stand_in, monkeypatch, tmp_path):
+def test_a_broken_cache_is_made_again(narrow_stand_in, monkeypatch, tmp_path):
     monkeypatch.setenv("LOGAN_TF_CACHE", str(tmp_path))
     pictures = Pictures(64)
-    protocols.ImageMetrics(pictures, Inception(str(stand_in))).prepare()
+    protocols.ImageMetrics(pictures, Inception(str(narrow_stand_in))).prepare()
     (path,) = tmp_path.glob("statistics_*.npz")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    again = protocols.ImageMetrics(pictures, Inception(str(stand_in)))
+    again = protocols.ImageMetrics(pictures, Inception(str(narrow_stand_in)))
     again.prepare()
     assert pictures.read == ["train", "train"]
     assert statistics_files.read(path).hash() == again.yardstick()["reference_hash"]
 
 
-def test_statistics_of_a_file(stand_in, played_sampler, tmp_path):
+def test_statistics_of_a_file(narrow_stand_in, played_sampler, tmp_path):
     """As another program writes them: moments, hence FID and IS and no more."""
     pictures = Pictures()
-    classifier = Inception(str(stand_in))
+    classifier = Inception(str(narrow_stand_in))
     features = classifier.outputs(pictures.images).features
     path = tmp_path / "theirs.npz"
     np.savez(path, mu=features.mean(0), sigma=np.cov(features, rowvar=False))
@@ -263,14 +265,14 @@ def test_statistics_of_another_classifier(dim, stand_in, played_sampler, tmp_pat
     assert sampler.asked == []
 
 
-def test_an_empty_dataset_is_refused(stand_in):
+def test_an_empty_dataset_is_refused(narrow_stand_in):
     with pytest.raises(BadDataError, match="0 images"):
-        protocols.ImageMetrics(Pictures(0), Inception(str(stand_in))).prepare()
+        protocols.ImageMetrics(Pictures(0), Inception(str(narrow_stand_in))).prepare()
 
 
 @pytest.mark.parametrize(
     "bad", [{"num_samples": 1}, {"kept": 1}, {"nearest": 0}, {"num_reference": 1}]
 )
-def test_numbers_out_of_range(bad, stand_in):
+def test_numbers_out_of_range(bad, narrow_stand_in):
     with pytest.raises(ConfigurationError, match=next(iter(bad))):
-        protocols.ImageMetrics(Pictures(), Inception(str(stand_in)), **bad)
+        protocols.ImageMetrics(Pictures(), Inception(str(narrow_stand_in)), **bad)
