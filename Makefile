@@ -25,10 +25,10 @@ baseline: .venv/made
 	  docs/receipts/stacked_digits_baseline.json
 
 test: .venv/made
-	$(RUN) pytest -n $(JOBS) -m 'not slow'
+	$(RUN) pytest -n $(JOBS) --dist loadgroup -m 'not slow'
 
 test-slow: .venv/made
-	$(RUN) pytest -n $(JOBS)
+	$(RUN) pytest -n $(JOBS) --dist loadgroup
 
 # The same tests under the last TensorFlow builds for TPUs, on the CPU of any machine.
 # TPU_LOAD_LIBRARY=0: libtpu would ask Google Cloud's metadata server, for minutes, which
@@ -45,7 +45,7 @@ tpu-build: .venv-tpu/made
 
 test-tpu-build: .venv-tpu/made
 	TPU_LOAD_LIBRARY=0 LOGAN_TF_PYTHON=$(CURDIR)/.venv-tpu/bin/python \
-	  .venv-tpu/bin/python -m pytest -n $(JOBS) -m 'not slow'
+	  .venv-tpu/bin/python -m pytest -n $(JOBS) --dist loadgroup -m 'not slow'
 
 # Other packages' numbers for the metrics' tests; they bring PyTorch, 4 GB.
 parity: .venv-parity/made

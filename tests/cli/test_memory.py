@@ -25,6 +25,7 @@ gin.external_configurable(Generator, module="greedy")
 """
 
 
+@pytest.mark.slow  # TensorFlow waits ten seconds for memory before each refusal.
 def test_a_step_that_does_not_fit(command, params, tmp_path, monkeypatch):
     (tmp_path / "greedy.py").write_text(GREEDY)
     monkeypatch.syspath_prepend(tmp_path)
