@@ -128,7 +128,7 @@ def test_a_rollback_draws_other_randomness_and_is_remembered(
     assert rolled[:3] == calm[:3]
     for one, other in zip(rolled[3:], calm[3:], strict=True):
         assert one["discriminator_loss"] != other["discriminator_loss"]
-    again = {"sample_every": "sample": kill}
+    again = {"sample_every": 7, "sample": kill}
     killed = trainer(
         toy(dataset=once_broken_ring()), tmp_path / "b", **settings, **again
     )
