@@ -84,9 +84,11 @@ def measure(
         )
         trainer.open_data()
         trainer.train(text="", progress=False)
-    loop = Loop(
-        **{name: Timing.of(times[_WARM:]).per(steps) for name, times in seconds.items()}
-    )
+    timings = {n: Timing.of(times[_WARM:]).per(steps) for n, times in seconds.items()}
+    return _summary(Loop(**timings), steps, experiment)
+
+
+def _summary(loop: Loop, steps: int, experiment: Experiment) -> dict[str, Any]:
     images = experiment.batch_size * experiment.schedule.images_per_step
     return {
         **{name: timing._asdict() for name, timing in loop._asdict().items()},

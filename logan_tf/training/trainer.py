@@ -105,11 +105,8 @@ class Trainer:
             io_device=io_device(strategy),
         )
         self._recorder = FlightRecorder(experiment.seed)
-        self._hooks = [
-            (every, hook)
-            for every, hook in ((sample_every, sample), (evaluate_every, evaluate))
-            if every and hook
-        ]
+        hooks = ((sample_every, sample), (evaluate_every, evaluate))
+        self._hooks = [(every, hook) for every, hook in hooks if every and hook]
         self.evaluates = bool(evaluate_every and evaluate)
         self._checkpoint_every = checkpoint_every
         self._batches: Iterator[Batch] | None = None
@@ -215,8 +212,8 @@ class Trainer:
             self._call_hooks(monitor)
 
     def _loop(self, monitor: Monitor, stop: Stop) -> None:
-        num_steps = 1  # The first call traces; its time says nothing about a step's.
-        traced = False
+        # The first call traces; its time says nothing about a step's.
+        num_steps, traced = 1, False
         while self.step < self._total_steps:
             assert self._batches is not None  # opened while there were steps to do
             num_steps = min(num_steps, self._steps_until_due())
