@@ -13,6 +13,11 @@ import pytest
 from absl import flags
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: at the end one process would wait for the other's."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.fixture
 def float64() -> Iterator[None]:
     """Layers that are built meanwhile compute in float64."""

@@ -71,6 +71,7 @@ def run(tmp_path) -> Iterator[Run]:
     started.stop()
 
 
+@pytest.mark.xdist_group("kills")
 def test_a_run_killed_three_times_is_the_uninterrupted_one(tmp_path):
     done = subprocess.run(
         arguments(

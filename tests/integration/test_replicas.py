@@ -87,6 +87,7 @@ def metrics(run: Path) -> list[dict]:
     return [{k: v for k, v in x.items() if k != "images_per_second"} for x in lines]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_replicas(start, ended, tmp_path):
     """Two steps on two devices of one process, two in two processes."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"

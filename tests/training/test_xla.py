@@ -30,7 +30,7 @@ CASES = {
     "baseline_simultaneous": (None, Simultaneous()),
     "logan_alternating": (NATURAL, Alternating(2)),
 }
-SLOW = ("logan_alternating",)
+SLOW = ("logan_alternating", "csgan_alternating")
 
 
 def adam():
