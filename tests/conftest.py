@@ -55,6 +55,17 @@ def central_difference() -> Callable:
     return slope
 
 
+@pytest.fixture(scope="session")
+def xla() -> None:
+    """Skips the test where this build of TensorFlow compiles for TPUs alone."""
+    import tensorflow as tf
+
+    try:
+        tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros([]))
+    except tf.errors.NotFoundError:
+        pytest.skip("this build of TensorFlow has XLA for the TPU alone")
+
+
 class Result(NamedTuple):
     """How a command ended, and what it printed."""
 

@@ -44,6 +44,7 @@ def _execute(text, inputs, outputs):
     return call(*inputs)
 
 
+@pytest.mark.usefixtures("xla")
 @pytest.mark.parametrize(
     "name", ["baseline", pytest.param("ngd", marks=pytest.mark.slow)]
 )
@@ -78,6 +79,7 @@ def test_the_program_takes_our_step(name, small_sngan, tmp_path):
     assert changed > 30
 
 
+@pytest.mark.usefixtures("xla")
 def test_manifest(small_sngan):
     experiment = small_sngan()
     text, entry = stablehlo.lower(variants.of(experiment, "baseline"), STRATEGY)

@@ -78,15 +78,6 @@ def traced(experiment, *, compiled: bool):
     return function.get_concrete_function(experiment.batches().element_spec)
 
 
-def runs_xla() -> bool:
-    """Whether this build of TensorFlow compiles for the CPU."""
-    try:
-        tf.function(lambda x: x + 1, jit_compile=True)(tf.zeros([]))
-    except tf.errors.NotFoundError:
-        return False
-    return True
-
-
 def test_every_shape_is_known_and_the_host_is_not_asked(experiment):
     built = experiment()
     for spec in built.batches().element_spec:
@@ -106,9 +97,8 @@ def test_every_shape_is_known_and_the_host_is_not_asked(experiment):
         assert not [name for name in used if part in name]
 
 
+@pytest.mark.usefixtures("xla")
 def test_the_compiled_step_has_the_same_weights_and_metrics(experiment, state):
-    if not runs_xla():
-        pytest.skip("this build of TensorFlow has XLA for the TPU alone")
     found = []
     for compiled in (False, True):
         built = experiment()
