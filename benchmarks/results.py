@@ -32,7 +32,8 @@ def identity(recipe: str, parameters: Sequence[str], date: str) -> dict[str, Any
         "commit": _commit(),
         "versions": {
             "python": platform.python_version(),
-            **{name: metadata.version(name) for name in ("tensorflow", "keras")},
+            "tensorflow": tf.__version__,  # The TPU build has another package's name.
+            "keras": metadata.version("keras"),
         },
         "devices": [found.get("device_name", "GPU") for found in details] or [_cpu()],
         "cores": len(os.sched_getaffinity(0))

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,8 @@ def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None  # run from a checkout, or TensorFlow by another name
+        # Run from a checkout, or TensorFlow by another name: the TPU build.
+        return getattr(sys.modules.get(package), "__version__", None)
 
 
 def _class_names(run: "Run") -> list[str]:
