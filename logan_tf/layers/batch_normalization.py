@@ -93,6 +93,9 @@ class BatchNormalization(keras.layers.Layer):
     *standing statistics* `standing_mean` and `standing_variance` [channels], which
     somebody sets (`networks.standing`): the layer keeps no moving averages.
 
+    In mixed precision the layer computes in the dtype of its variables, and rounds what
+    comes out: E[x²] − E[x]² of bfloat16 numbers would be mostly rounding.
+
     Args:
       epsilon: added to the variance.
     """
@@ -102,18 +105,23 @@ class BatchNormalization(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        shape = (input_shape[-1],)
-        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
-        self.offset = self.add_weight(name="offset", shape=shape, initializer="zeros")
-        self.standing_mean = self.add_weight(
-            name="standing_mean", shape=shape, initializer="zeros", trainable=False
-        )
-        self.standing_variance = self.add_weight(
-            name="standing_variance", shape=shape, initializer="ones", trainable=False
-        )
+        def channels(name: str, initializer: str, trainable: bool) -> keras.Variable:
+            return self.add_weight(
+                name=name,
+                shape=(input_shape[-1],),
+                initializer=initializer,
+                trainable=trainable,
+                autocast=False,
+            )
+
+        self.scale = channels("scale", "ones", True)
+        self.offset = channels("offset", "zeros", True)
+        self.standing_mean = channels("standing_mean", "zeros", False)
+        self.standing_variance = channels("standing_variance", "ones", False)
 
     def call(self, x: tf.Tensor, training: bool = True) -> tf.Tensor:
-        """[batch, …, channels] → the same shape."""
+        """[batch, …, channels] → the same shape, in the dtype that layers compute in."""
+        x = tf.cast(x, self.variable_dtype)
         if training:
             moments = self.moments(x)
             if (collected := getattr(_thread, "collected", None)) is not None:
@@ -123,7 +131,8 @@ class BatchNormalization(keras.layers.Layer):
             given = getattr(_thread, "given", {})
             mean, variance = given.get(id(self)) or self.standing_statistics()
         gain = self.scale * tf.math.rsqrt(variance + self.epsilon)
-        return x * gain + (self.offset - mean * gain)
+        y = x * gain + (self.offset - mean * gain)
+        return tf.cast(y, self.compute_dtype)
 
     def moments(self, x: tf.Tensor) -> Moments:
         """E[x] and E[x²] of each channel of x [batch, …, channels] over all replicas.

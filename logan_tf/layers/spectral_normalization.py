@@ -32,7 +32,7 @@ class SpectralNorm(keras.layers.Layer):
 
     Args:
       epsilon: added to a vector's norm as it is normalized, and to σ.
-      dtype: of v and σ; that of the layer's variables.
+      dtype: of W, v and σ; that of the layer's variables.
     """
 
     def __init__(self, epsilon: float, dtype: str) -> None:
@@ -45,6 +45,7 @@ class SpectralNorm(keras.layers.Layer):
             shape=(kernel_shape[-1],),
             initializer=_UnitNormal(),
             trainable=False,
+            autocast=False,
         )
         self.built = True
 
@@ -52,10 +53,10 @@ class SpectralNorm(keras.layers.Layer):
         """W / σ(W): the kernel's shape and dtype."""
         kernel = tf.convert_to_tensor(kernel)
         # The derivative of a quotient passes over the kernel three times more.
-        return kernel * tf.cast(1 / self.sigma(kernel), kernel.dtype)
+        return kernel * (1 / self.sigma(kernel))
 
     def sigma(self, kernel: tf.Tensor) -> tf.Tensor:
-        """σ = ‖W v‖ at v as it stands: a scalar of v's dtype, at most the true norm."""
+        """σ = ‖W v‖ at v as it stands: a scalar, at most the true norm."""
         product = tf.linalg.matvec(self._matrix(kernel), self.vector.value)
         return tf.norm(product) + self.epsilon
 
@@ -67,7 +68,6 @@ class SpectralNorm(keras.layers.Layer):
         self.vector.assign(self._unit(right))
 
     def _matrix(self, kernel: tf.Tensor) -> tf.Tensor:
-        kernel = tf.cast(kernel, self.vector.dtype)
         *inputs, outputs = kernel.shape
         return tf.reshape(kernel, (math.prod(inputs), outputs))
 
@@ -75,34 +75,41 @@ class SpectralNorm(keras.layers.Layer):
         return vector / (tf.norm(vector) + self.epsilon)
 
 
-class SpectralConv2D(keras.layers.Conv2D):
+class _SpectrallyNormalized(keras.layers.Layer):
+    """What a Keras layer with a `kernel` needs to compute with W / σ(W) instead."""
+
+    def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.spectral_norm = SpectralNorm(epsilon, self.variable_dtype)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        super().build(input_shape)
+        self.spectral_norm.build(tuple(self.kernel.shape))
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> keras.Variable:
+        # In mixed precision the kernel is normalized as it is stored, and then rounded.
+        if kwargs.get("name") == "kernel":
+            kwargs["autocast"] = False
+        return super().add_weight(*args, **kwargs)
+
+    def normalized_kernel(self) -> tf.Tensor:
+        """W / σ(W), in the dtype that the layer computes in."""
+        normalized = self.spectral_norm.normalize(self.kernel)
+        return tf.cast(normalized, self.compute_dtype)
+
+
+class SpectralConv2D(_SpectrallyNormalized, keras.layers.Conv2D):
     """`keras.layers.Conv2D` whose kernel is divided by its spectral norm."""
 
-    def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.spectral_norm = SpectralNorm(epsilon, self.variable_dtype)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        super().build(input_shape)
-        self.spectral_norm.build(tuple(self.kernel.shape))
-
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        return super().convolution_op(inputs, self.spectral_norm.normalize(kernel))
+        return super().convolution_op(inputs, self.normalized_kernel())
 
 
-class SpectralDense(keras.layers.Dense):
+class SpectralDense(_SpectrallyNormalized, keras.layers.Dense):
     """`keras.layers.Dense` whose kernel is divided by its spectral norm."""
 
-    def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.spectral_norm = SpectralNorm(epsilon, self.variable_dtype)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        super().build(input_shape)
-        self.spectral_norm.build(tuple(self.kernel.shape))
-
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        outputs = tf.matmul(inputs, self.spectral_norm.normalize(self.kernel))
+        outputs = tf.matmul(inputs, self.normalized_kernel())
         if self.use_bias:
             outputs = outputs + self.bias
         return self.activation(outputs)

@@ -2,7 +2,8 @@
 
 Unrolled GAN's ring of Gaussians: 256 latents, two hidden layers of 128 in the
 generator, one in the discriminator, which first divides its input by 4; ReLU;
-orthogonal kernels of gain .8.
+orthogonal kernels of gain .8. In mixed precision the first and the last layer compute in
+the dtype of the variables: two coordinates have no digits to spare.
 """
 
 from collections.abc import Sequence
@@ -29,10 +30,9 @@ class Generator(keras.Model):
         hidden: Sequence[int] = (128, 128),
         outputs: int = 2,
     ) -> None:
-        super().__init__()
+        super().__init__(autocast=False)
         self.latent_dim = latent_dim
-        self._hidden = [_dense(keras.layers.Dense, width) for width in hidden]
-        self._output = _dense(keras.layers.Dense, outputs)
+        self._hidden, self._output = _layers(self, keras.layers.Dense, hidden, outputs)
 
     def call(
         self,
@@ -64,12 +64,11 @@ class Discriminator(keras.Model):
         input_scale: float = 0.25,
         spectral_normalization: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(autocast=False)
         self.image_shape = (inputs,)
         self.input_scale = input_scale
         dense = SpectralDense if spectral_normalization else keras.layers.Dense
-        self._hidden = [_dense(dense, width) for width in hidden]
-        self._score = _dense(dense, 1)
+        self._hidden, self._score = _layers(self, dense, hidden, 1)
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Labels are ignored."""
@@ -79,6 +78,19 @@ class Discriminator(keras.Model):
         return tf.squeeze(self._score(x), -1)
 
 
-def _dense(layer: type[keras.layers.Dense], units: int) -> keras.layers.Dense:
-    initializer = keras.initializers.Orthogonal(gain=0.8)
-    return layer(units, kernel_initializer=initializer)
+def _layers(
+    network: keras.Model,
+    dense: type[keras.layers.Dense],
+    hidden: Sequence[int],
+    outputs: int,
+) -> tuple[list[keras.layers.Dense], keras.layers.Dense]:
+    """The hidden layers and the last one."""
+    exact = network.variable_dtype
+    dtypes = [exact, *[network.dtype_policy] * (len(hidden) - 1), exact]
+    layers = [
+        dense(
+            units, kernel_initializer=keras.initializers.Orthogonal(0.8), dtype=dtype
+        )
+        for units, dtype in zip([*hidden, outputs], dtypes, strict=False)
+    ]
+    return layers[:-1], layers[-1]

@@ -10,6 +10,10 @@ Differences from the table:
 - the score is one logit, where CS-GAN's public code has two;
 - kernels start from a truncated normal of σ = 1/√fan_in (before truncation) as in
   CS-GAN.
+
+In mixed precision what meets latents and scores, the first and the last dense layer,
+computes in the dtype of the variables, and so does the tanh: a step Δz that bfloat16
+would round away is seen, and images and scores have that dtype.
 """
 
 import math
@@ -40,14 +44,16 @@ class Generator(keras.Model):
         width: int = 64,
         latent_dim: int = 128,
     ) -> None:
-        super().__init__()
+        super().__init__(autocast=False)
         self.latent_dim = latent_dim
         widths = _widths(image_size, width)
         size = image_size >> len(widths)
         channels_in = 2 * widths[-1]
         start = (size, size, channels_in)
         self._project = keras.layers.Dense(
-            math.prod(start), kernel_initializer=_initializer(latent_dim)
+            math.prod(start),
+            kernel_initializer=_initializer(latent_dim),
+            dtype=self.variable_dtype,
         )
         self._reshape = keras.layers.Reshape(start)
         self._upsample, self._normalize = [], []
@@ -78,7 +84,7 @@ class Generator(keras.Model):
         x = self._reshape(self._project(latents))
         for upsample, normalize in zip(self._upsample, self._normalize, strict=True):
             x = relu(normalize(upsample(x), training=training))
-        return tf.tanh(self._to_image(x))
+        return tf.tanh(tf.cast(self._to_image(x), self.variable_dtype))
 
 
 class Discriminator(keras.Model):
@@ -116,7 +122,9 @@ class Discriminator(keras.Model):
         )
         self._flatten = keras.layers.Flatten()
         features = (image_size >> len(widths)) ** 2 * channels_out
-        self._score = SpectralDense(1, kernel_initializer=_initializer(features))
+        self._score = SpectralDense(
+            1, kernel_initializer=_initializer(features), dtype=self.variable_dtype
+        )
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Labels are ignored: the network is not class-conditional."""
