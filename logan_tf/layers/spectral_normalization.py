@@ -45,6 +45,7 @@ class SpectralNorm(keras.layers.Layer):
             shape=(kernel_shape[-1],),
             initializer=_UnitNormal(),
             trainable=False,
+            autocast=False,
         )
         self.built = True
 
@@ -75,8 +76,17 @@ class SpectralNorm(keras.layers.Layer):
         return vector / (tf.norm(vector) + self.epsilon)
 
 
-class SpectralConv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` whose kernel is divided by its spectral norm."""
+class SpectrallyNormalized(keras.layers.Layer):
+    """A mixin for layers that hold a `kernel` and compute with it divided by σ.
+
+    It comes before the layer's class, whose computation has to use
+    `self.spectral_norm.normalize(kernel)`.
+
+    Args:
+      epsilon: added to σ and to the norms of the power iteration.
+    """
+
+    kernel: keras.Variable
 
     def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,21 +95,17 @@ class SpectralConv2D(keras.layers.Conv2D):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
         self.spectral_norm.build(tuple(self.kernel.shape))
+
+
+class SpectralConv2D(SpectrallyNormalized, keras.layers.Conv2D):
+    """`keras.layers.Conv2D` whose kernel is divided by its spectral norm."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return super().convolution_op(inputs, self.spectral_norm.normalize(kernel))
 
 
-class SpectralDense(keras.layers.Dense):
+class SpectralDense(SpectrallyNormalized, keras.layers.Dense):
     """`keras.layers.Dense` whose kernel is divided by its spectral norm."""
-
-    def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.spectral_norm = SpectralNorm(epsilon, self.variable_dtype)
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        super().build(input_shape)
-        self.spectral_norm.build(tuple(self.kernel.shape))
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         outputs = tf.matmul(inputs, self.spectral_norm.normalize(self.kernel))
