@@ -75,8 +75,17 @@ class SpectralNorm(keras.layers.Layer):
         return vector / (tf.norm(vector) + self.epsilon)
 
 
-class _SpectrallyNormalized(keras.layers.Layer):
-    """What a Keras layer with a `kernel` needs to compute with W / σ(W) instead."""
+class SpectrallyNormalized(keras.layers.Layer):
+    """A mixin for layers that hold a `kernel` and compute with it divided by σ.
+
+    It comes before the layer's class, whose computation has to use
+    `normalized_kernel()`.
+
+    Args:
+      epsilon: added to σ and to the norms of the power iteration.
+    """
+
+    kernel: keras.Variable
 
     def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,14 +107,14 @@ class _SpectrallyNormalized(keras.layers.Layer):
         return tf.cast(normalized, self.compute_dtype)
 
 
-class SpectralConv2D(_SpectrallyNormalized, keras.layers.Conv2D):
+class SpectralConv2D(SpectrallyNormalized, keras.layers.Conv2D):
     """`keras.layers.Conv2D` whose kernel is divided by its spectral norm."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return super().convolution_op(inputs, self.normalized_kernel())
 
 
-class SpectralDense(_SpectrallyNormalized, keras.layers.Dense):
+class SpectralDense(SpectrallyNormalized, keras.layers.Dense):
     """`keras.layers.Dense` whose kernel is divided by its spectral norm."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

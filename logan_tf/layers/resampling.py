@@ -1,0 +1,56 @@
+"""Halving and doubling of feature maps, differentiable any number of times.
+
+Doubling by nearest neighbors and averaging are each other's adjoint, up to the factor
+4, and each is written as the other's gradient: a derivative of any order is again one
+of these two kernels. (The gradient of a reshape and a mean, which says the same, takes
+fifty times as long on a CPU.)
+
+AutoGraph is kept away: it would look through `tf.custom_gradient`, which it does to no
+function that Keras calls but does to one that a user's `tf.function` calls.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+@tf.autograph.experimental.do_not_convert
+@tf.custom_gradient
+def upsample(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """Each pixel four times: [batch, h, w, channels] → [batch, 2 h, 2 w, channels].
+
+    Nearest neighbors, and nothing inserted: zeros in between would make it another
+    network.
+    """
+    height, width, channels = x.shape[1:]
+    twice = tf.tile(x[:, :, None, :, None, :], [1, 1, 2, 1, 2, 1])
+    y = tf.reshape(twice, [-1, 2 * height, 2 * width, channels])
+    return y, lambda cotangent: 4 * average_pool(cotangent)
+
+
+@tf.autograph.experimental.do_not_convert
+@tf.custom_gradient
+def average_pool(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """Means of 2×2 pixels: [batch, h, w, channels] → [batch, h / 2, w / 2, channels].
+
+    h and w are even.
+    """
+    y = tf.nn.avg_pool2d(x, 2, 2, "VALID")
+    return y, lambda cotangent: upsample(cotangent) / 4
+
+
+def max_pool(x: tf.Tensor) -> tf.Tensor:
+    """Maxima of 2×2 pixels: [batch, h, w, channels] → [batch, h / 2, w / 2, channels].
+
+    It is computed as a sum of the pixels with constant weights, 1 for the largest of
+    the four (pixels that are equally large share it), so that no derivative has a path
+    through the choice. TensorFlow's second derivative of `max_pool2d` is right too, but
+    XLA compiles it for float32 alone.
+
+    h and w are even.
+    """
+    constant = tf.stop_gradient(x)
+    largest = upsample(tf.nn.max_pool2d(constant, 2, 2, "VALID"))
+    chosen = tf.cast(constant == largest, x.dtype)
+    weights = tf.stop_gradient(chosen / upsample(4 * average_pool(chosen)))
+    return 4 * average_pool(x * weights)
