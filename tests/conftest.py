@@ -56,6 +56,21 @@ def central_difference() -> Callable:
 
 
 @pytest.fixture(scope="session")
+def divided() -> Callable:
+    """Layer → its kernel in NumPy, divided by σ where it is spectrally normalized."""
+
+    def divide(layer) -> np.ndarray:
+        kernel = np.array(layer.kernel)
+        if not hasattr(layer, "spectral_norm"):
+            return kernel
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        sigma = np.linalg.norm(matrix @ np.array(layer.spectral_norm.vector))
+        return kernel / (sigma + layer.spectral_norm.epsilon)
+
+    return divide
+
+
+@pytest.fixture(scope="session")
 def xla() -> None:
     """Skips the test where this build of TensorFlow compiles for TPUs alone."""
     import tensorflow as tf

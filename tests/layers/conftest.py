@@ -65,16 +65,3 @@ def check_derivatives(central_difference: Callable) -> Callable:
                 )
 
     return check
-
-
-@pytest.fixture(scope="session")
-def divided() -> Callable:
-    """Layer → its kernel divided by σ, in NumPy."""
-
-    def divide(layer: keras.layers.Layer) -> np.ndarray:
-        kernel = np.array(layer.kernel)
-        matrix = kernel.reshape(-1, kernel.shape[-1])
-        sigma = np.linalg.norm(matrix @ np.array(layer.spectral_norm.vector))
-        return kernel / (sigma + layer.spectral_norm.epsilon)
-
-    return divide

@@ -1,5 +1,8 @@
-"""Convolutions in NumPy, as nested loops over positions."""
+"""Networks in NumPy: convolutions as nested loops over positions, and what is made of
+them.
+"""
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -55,3 +58,115 @@ def convolve() -> Callable:
 def upsample() -> Callable:
     """(x [b, n, n, c], kernel [k, k, d, c], size) → [b, size, size, d]."""
     return _upsample
+
+
+class Oracle:
+    """Forward passes of blocks and networks.
+
+    Args:
+      convolve: (x, kernel, stride) → "same" convolution.
+      divided: layer → kernel, divided by σ where the layer is spectrally normalized.
+    """
+
+    def __init__(self, convolve, divided):
+        self._convolve = convolve
+        self._divided = divided
+
+    def convolution(self, layer, x):
+        y = self._convolve(x, self._divided(layer))
+        return y + np.array(layer.bias) if layer.use_bias else y
+
+    def dense(self, layer, x):
+        return x @ self._divided(layer) + np.array(layer.bias)
+
+    def conditional(self, layer, x, condition):
+        gain = 1 + condition @ self._divided(layer.gain)
+        bias = condition @ self._divided(layer.bias)
+        return self.standard(layer, x) * gain[:, None, None] + bias[:, None, None]
+
+    def standard(self, layer, x):
+        axes = (0, 1, 2)
+        return (x - x.mean(axes)) / np.sqrt(x.var(axes) + layer.epsilon)
+
+    def attention(self, layer, x):
+        batch, height, width, channels = x.shape
+
+        def project(convolution, x):
+            return x @ self._divided(convolution)[0, 0]
+
+        def pooled(x):
+            x = x.reshape(batch, height // 2, 2, width // 2, 2, -1)
+            return x.max((2, 4)).reshape(batch, height * width // 4, -1)
+
+        query = project(layer.theta, x).reshape(batch, height * width, -1)
+        keys = pooled(project(layer.phi, x))
+        weights = np.exp(query @ keys.transpose(0, 2, 1))
+        weights /= weights.sum(-1, keepdims=True)
+        attended = weights @ pooled(project(layer.g, x))
+        attended = attended.reshape(batch, height, width, channels // 2)
+        return x + np.array(layer.gamma) * project(layer.o, attended)
+
+    def score(self, layer, x, labels):
+        features = x.sum((1, 2))
+        score = self.dense(layer.score, features)[:, 0]
+        if layer.num_classes:
+            table = self._divided(layer.embedding)
+            score += (table[labels] * features).sum(-1)
+        return score
+
+    @staticmethod
+    def leaky(x, slope):
+        return np.where(x > 0, x, slope * x)
+
+    @staticmethod
+    def doubled(x):
+        return x.repeat(2, 1).repeat(2, 2)
+
+    @staticmethod
+    def halved(x):
+        batch, height, width, channels = x.shape
+        x = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+        return x.mean((2, 4))
+
+
+@pytest.fixture(scope="session")
+def oracle(convolve: Callable, divided: Callable) -> Oracle:
+    """Forward passes of layers, from what they hold."""
+    return Oracle(convolve, divided)
+
+
+@pytest.fixture(scope="session")
+def count() -> Callable:
+    """(network, *input shapes; the last one's labels) → number of trained parameters.
+
+    Built on symbols, with zeros for kernels: the counts of large networks cost neither
+    a forward pass nor factorizations.
+    """
+
+    def trained(network: keras.Model, shape: tuple[int, ...]) -> int:
+        kind = keras.initializers
+        with pytest.MonkeyPatch.context() as patch:
+            for initializer in (kind.Orthogonal, kind.VarianceScaling):
+                patch.setattr(initializer, "__call__", _zeros)
+            labels = keras.KerasTensor((2,), dtype="int32")
+            network(keras.KerasTensor((2, *shape)), labels)
+        return sum(math.prod(v.shape) for v in network.trainable_variables)
+
+    return trained
+
+
+def _zeros(initializer, shape, dtype=None):
+    return keras.ops.zeros(shape, dtype)
+
+
+@pytest.fixture(scope="session")
+def randomize() -> Callable:
+    """Gives a built network biases, gains and offsets that are not neutral."""
+
+    def shift(network: keras.Model) -> None:
+        rng = np.random.default_rng(0)
+        for variable in network.trainable_variables:
+            if len(variable.shape) < 2 or variable.name == "gamma":
+                variable.assign_add(0.3 * rng.normal(size=variable.shape))
+
+    return shift

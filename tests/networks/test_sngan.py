@@ -119,12 +119,12 @@ def test_generator_is_table_3(size, sizes, float64, upsample, convolve):
 @pytest.mark.parametrize(
     ("size", "widths"), [(28, [2, 2, 4, 4, 8]), (32, [2, 2, 4, 4, 8, 8, 16])]
 )
-def test_discriminator_is_table_3(size, widths, float64, convolve):
+def test_discriminator_is_table_3(size, widths, float64, convolve, divided):
     _, discriminator, _ = _pair(size)
     images = np.random.default_rng(2).uniform(-1, 1, (3, size, size, 2))
     x = images
     for index, layer in enumerate(discriminator._convolutions):
-        x = convolve(x, _divided(layer), 1 + index % 2) + np.array(layer.bias)
+        x = convolve(x, divided(layer), 1 + index % 2) + np.array(layer.bias)
         x = np.where(x > 0, x, 0.1 * x)
     convolutions = discriminator._convolutions
     assert [layer.kernel.shape[-1] for layer in convolutions] == widths
@@ -135,15 +135,8 @@ def test_discriminator_is_table_3(size, widths, float64, convolve):
         len(widths) // 2
     )
     score = discriminator._score
-    expected = x.reshape(3, -1) @ _divided(score) + np.array(score.bias)
+    expected = x.reshape(3, -1) @ divided(score) + np.array(score.bias)
     np.testing.assert_allclose(discriminator(images), expected[:, 0], rtol=1e-7)
-
-
-def _divided(layer):
-    kernel = np.array(layer.kernel)
-    matrix = kernel.reshape(-1, kernel.shape[-1])
-    sigma = np.linalg.norm(matrix @ np.array(layer.spectral_norm.vector)) + 1e-6
-    return kernel / sigma
 
 
 def test_gradients_through_both_networks(float64, central_difference):

@@ -1,0 +1,37 @@
+"""How the kernels of a residual network are made."""
+
+from typing import NamedTuple
+
+import keras
+
+from logan_tf.layers.spectral_normalization import SpectralConv2D, SpectralDense
+
+Shape = tuple[int, ...]
+
+
+class Kernels(NamedTuple):
+    """How a network's kernels start, and what σ they are divided by.
+
+    The initializer is a name, for then every kernel has one of its own: two kernels of
+    one `keras.initializers.Initializer` would start equal.
+    """
+
+    initializer: str = "orthogonal"
+    spectral_epsilon: float | None = 1e-4  # None: no spectral norms.
+
+    def convolution(self, channels: int, kernel_size: int) -> keras.layers.Conv2D:
+        """A convolution that keeps the size of the feature map."""
+        settings = {"padding": "same", "kernel_initializer": self.initializer}
+        if self.spectral_epsilon is None:
+            return keras.layers.Conv2D(channels, kernel_size, **settings)
+        return SpectralConv2D(
+            channels, kernel_size, epsilon=self.spectral_epsilon, **settings
+        )
+
+    def dense(self, units: int) -> keras.layers.Dense:
+        """A dense layer."""
+        if self.spectral_epsilon is None:
+            return keras.layers.Dense(units, kernel_initializer=self.initializer)
+        return SpectralDense(
+            units, kernel_initializer=self.initializer, epsilon=self.spectral_epsilon
+        )

@@ -1,0 +1,157 @@
+"""What the residual networks share: BigGAN-deep, BigGAN, SAGAN and SN-GAN's ResNet.
+
+A generator is a dense layer to 4×4 positions, blocks that see a vector of conditions,
+and a normalized convolution to the image; a discriminator is blocks and a score that
+projects the label on the last features. Either may attend to one of its feature maps.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.layers.activations import leaky_relu
+from logan_tf.layers.batch_normalization import BatchNormalization
+from logan_tf.layers.projection import ProjectionScore
+from logan_tf.layers.self_attention import SelfAttention
+from logan_tf.networks.kernels import Kernels
+
+FIRST_SIZE = 4
+
+
+class ResidualGenerator(keras.Model):
+    """Latents [batch, latent_dim], labels int [batch] → images [batch, h, w, channels]
+    in [−1, 1], of the variables' dtype.
+
+    A subclass says what the dense layer and the blocks see, in `conditions`.
+
+    Args:
+      latent_dim: length of a latent vector.
+      channels: of the images.
+      first: channels of the first feature map.
+      blocks: each called as `block(x, condition, training=training)`.
+      attention: that follows one block, or None.
+      attended: the number of that block.
+      kernels: of all that is no block.
+      slope: of the leaky ReLU's negative part.
+      epsilon: of the last batch normalization, which sees no condition.
+      conditional: whether labels matter.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int,
+        channels: int,
+        first: int,
+        blocks: Sequence[keras.layers.Layer],
+        attention: SelfAttention | None,
+        attended: int | None,
+        kernels: Kernels,
+        slope: float,
+        epsilon: float,
+        conditional: bool,
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.conditional = conditional
+        self.slope = slope
+        self._project = kernels.dense(FIRST_SIZE**2 * first)
+        self._reshape = keras.layers.Reshape((FIRST_SIZE, FIRST_SIZE, first))
+        self._blocks = list(blocks)
+        self._attended = attended
+        self._attention = attention
+        self._normalize = BatchNormalization(epsilon)
+        self._to_image = kernels.convolution(channels, 3)
+
+    def conditions(
+        self, latents: tf.Tensor, labels: tf.Tensor | None
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """What the dense layer sees, [batch, …], and what each block does."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        latents: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        """Labels may be None where they do not matter."""
+        first, conditions = self.conditions(latents, labels)
+        x = self._reshape(self._project(first))
+        for index, block in enumerate(self._blocks):
+            x = block(x, conditions[index], training=training)
+            if self._attention is not None and index == self._attended:
+                x = self._attention(x)
+        x = leaky_relu(self._normalize(x, training=training), self.slope)
+        return tf.tanh(tf.cast(self._to_image(x), self.variable_dtype))
+
+
+class ResidualDiscriminator(keras.Model):
+    """Images [batch, *image_shape] in [−1, 1], labels int [batch] → scores [batch], any
+    real number, of the variables' dtype.
+
+    Args:
+      image_shape: (size, size, channels).
+      layers: what the image passes, one after the other.
+      num_classes: 0 for a score that does not depend on labels.
+      spectral_epsilon: of the score's spectral norms.
+      initializer: of the score's kernels.
+      slope: of the last leaky ReLU's negative part.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_shape: tuple[int, int, int],
+        layers: Sequence[keras.layers.Layer],
+        num_classes: int,
+        spectral_epsilon: float,
+        initializer: str,
+        slope: float,
+    ) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.slope = slope
+        self._blocks = list(layers)
+        self._score = ProjectionScore(
+            num_classes, spectral_epsilon, initializer, dtype=self.variable_dtype
+        )
+
+    def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Labels may be None where they do not matter."""
+        x = images
+        for block in self._blocks:
+            x = block(x)
+        return self._score(leaky_relu(x, self.slope), labels)
+
+
+def look_up(
+    table: Mapping[int, Sequence[int]], image_size: int, width: int, network: str
+) -> list[int]:
+    """Channels before the first stage and after each, for images of a size.
+
+    Raises:
+      ConfigurationError: for sizes that are not in the table.
+    """
+    if image_size not in table:
+        *sizes, last = map(str, table)
+        raise ConfigurationError(
+            f"{network} takes image sizes of {', '.join(sizes)} and {last}, not "
+            f"{image_size}: choose another image_size"
+        )
+    return [width * multiple for multiple in table[image_size]]
+
+
+def check_attention(size: int | None, sizes: Sequence[int]) -> None:
+    """
+    Raises:
+      ConfigurationError: if no feature map has the size.
+    """
+    if size is not None and size not in sizes:
+        known = ", ".join(map(str, sorted(set(sizes))))
+        raise ConfigurationError(
+            f"attention_size is that of a feature map: one of {known}, or None, not "
+            f"{size}"
+        )
