@@ -11,7 +11,7 @@ import keras
 from logan_tf.data import batch, digits, points, stacked_digits, tfds_images
 from logan_tf.evaluation import classifiers, evaluator, protocols
 from logan_tf.game import game, latent, objectives, updates
-from logan_tf.networks import mlp, sngan
+from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
 from logan_tf.training import averaging, experiment, trainer
 
 _KERAS_OPTIMIZERS = ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "SGD")
@@ -27,7 +27,7 @@ for schedule in ("ExponentialDecay", "PolynomialDecay", "CosineDecay"):
         module="keras.optimizers.schedules",
     )
 
-for module in (sngan, mlp):
+for module in (sngan, mlp, biggan_deep, biggan, sagan, sngan_resnet):
     for network in ("Generator", "Discriminator"):
         gin.external_configurable(
             getattr(module, network), module=module.__name__.rsplit(".", 1)[-1]

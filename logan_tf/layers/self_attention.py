@@ -58,6 +58,9 @@ class SelfAttention(keras.layers.Layer):
         self.o.build((*input_shape[:-1], channels // 2))
         self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros")
 
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return input_shape
+
     def call(self, x: tf.Tensor) -> tf.Tensor:
         height, width, channels = x.shape[1:]
         theta = _positions(self.theta(x))

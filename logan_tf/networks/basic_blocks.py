@@ -4,7 +4,7 @@ Activations come before convolutions, a generator's conditional batch normalizat
 before these.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -14,7 +14,9 @@ from logan_tf.layers.conditional_batch_normalization import (
     ConditionalBatchNormalization,
 )
 from logan_tf.layers.resampling import average_pool, upsample
+from logan_tf.layers.self_attention import SelfAttention
 from logan_tf.networks.kernels import Kernels, Shape
+from logan_tf.networks.residual import check_attention
 
 
 class GeneratorBlock(keras.layers.Layer):
@@ -87,12 +89,14 @@ class DiscriminatorBlock(keras.layers.Layer):
         inputs: int,
         channels: int,
         hidden: int,
+        *,
         halving: bool,
         activate: bool,
         kernels: Kernels,
         slope: float,
     ) -> None:
         super().__init__()
+        self.channels = channels
         self.halving = halving
         self.activate = activate
         self.slope = slope
@@ -110,6 +114,12 @@ class DiscriminatorBlock(keras.layers.Layer):
         if self._shortcut is not None:
             self._shortcut.build(input_shape)
 
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        batch, *size, _ = input_shape
+        if self.halving:
+            size = [pixels // 2 for pixels in size]
+        return (batch, *size, self.channels)
+
     def call(self, x: tf.Tensor) -> tf.Tensor:
         first, second = self._convolutions
         y = first(leaky_relu(x, self.slope) if self.activate else x)
@@ -117,3 +127,50 @@ class DiscriminatorBlock(keras.layers.Layer):
         if self.halving:
             x, y = average_pool(x), average_pool(y)
         return y + (x if self._shortcut is None else self._shortcut(x))
+
+
+def discriminator_layers(
+    image_shape: tuple[int, int, int],
+    channels: Sequence[int],
+    kernels: Kernels,
+    slope: float,
+    attention: tuple[int, SelfAttention] | None = None,
+    wide: bool = True,
+) -> list[keras.layers.Layer]:
+    """A discriminator's blocks, which halve the image down to 4×4 positions, or to 8×8
+    from 32×32 on downwards; blocks that are left then keep the size.
+
+    Args:
+      image_shape: (size, size, channels).
+      channels: that come out of each block.
+      kernels: of the convolutions.
+      slope: of the leaky ReLUs' negative part.
+      attention: the size of the feature map that attends to itself, and how.
+      wide: whether a block's first convolution makes all its channels; otherwise it
+        keeps their number, except for the image's.
+
+    Raises:
+      ConfigurationError: if no feature map has the size that is to attend to itself.
+    """
+    size, _, inputs = image_shape
+    last_size = 8 if size <= 32 else 4
+    sizes = [max(size >> (i + 1), last_size) for i in range(len(channels))]
+    check_attention(attention[0] if attention else None, sizes)
+    layers: list[keras.layers.Layer] = []
+    for outputs, next_size in zip(channels, sizes, strict=True):
+        image = not layers
+        halving = next_size < size
+        block = DiscriminatorBlock(
+            inputs,
+            outputs,
+            outputs if wide or image else inputs,
+            halving=halving,
+            activate=not image,
+            kernels=kernels,
+            slope=slope,
+        )
+        layers.append(block)
+        if attention is not None and halving and next_size == attention[0]:
+            layers.append(attention[1])
+        inputs, size = outputs, next_size
+    return layers

@@ -38,15 +38,16 @@ from logan_tf.networks.residual import (
     look_up,
 )
 
-# Channels, in units of `width`, before the first stage and after each.
-_GENERATOR = {
+# Channels, in units of `width`, before the first stage and after each. BigGAN has the
+# same ones.
+GENERATOR = {
     16: (4, 4, 4),
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
     128: (16, 16, 8, 4, 2, 1),
     256: (16, 16, 8, 8, 4, 2, 1),
 }
-_DISCRIMINATOR = {
+DISCRIMINATOR = {
     16: (4, 4, 4),
     32: (4, 4, 4, 4),
     64: (1, 2, 4, 8, 16),
@@ -92,7 +93,7 @@ class Generator(ResidualGenerator):
     ) -> None:
         _check(width, blocks_per_stage)
         kernels = Kernels("orthogonal", spectral_epsilon)
-        first, *stages = look_up(_GENERATOR, image_size, width, "biggan_deep")
+        first, *stages = look_up(GENERATOR, image_size, width, "biggan_deep")
         blocks: list[keras.layers.Layer] = []
         sizes, inputs = [], first
         for stage, outputs in enumerate(stages):
@@ -110,6 +111,7 @@ class Generator(ResidualGenerator):
                 sizes.append(FIRST_SIZE << (stage + last))
             inputs = outputs
         check_attention(attention_size, sizes)
+        condition = latent_dim + (embedding_dim if num_classes else 0)
         super().__init__(
             latent_dim=latent_dim,
             channels=channels,
@@ -117,12 +119,13 @@ class Generator(ResidualGenerator):
             blocks=blocks,
             attention=SelfAttention(spectral_epsilon) if attention_size else None,
             attended=sizes.index(attention_size) if attention_size else None,
+            embedding=Embedding(num_classes, embedding_dim) if num_classes else None,
+            features=(condition, condition),
             kernels=kernels,
             slope=slope,
             epsilon=epsilon,
             conditional=num_classes > 0,
         )
-        self._embedding = Embedding(num_classes, embedding_dim) if num_classes else None
 
     def conditions(
         self, latents: tf.Tensor, labels: tf.Tensor | None
@@ -166,7 +169,7 @@ class Discriminator(ResidualDiscriminator):
     ) -> None:
         _check(width, blocks_per_stage)
         kernels = Kernels("orthogonal", spectral_epsilon)
-        inputs, *stages = look_up(_DISCRIMINATOR, image_size, width, "biggan_deep")
+        inputs, *stages = look_up(DISCRIMINATOR, image_size, width, "biggan_deep")
         last_size = 8 if image_size <= 32 else 4
         sizes = [max(image_size >> (i + 1), last_size) for i in range(len(stages))]
         check_attention(attention_size, sizes)

@@ -94,6 +94,7 @@ class DiscriminatorBlock(keras.layers.Layer):
         slope: float,
     ) -> None:
         super().__init__()
+        self.channels = channels
         self.halving = halving
         self.slope = slope
         self._convolutions = _convolutions(channels // BOTTLENECK, channels, kernels)
@@ -104,6 +105,12 @@ class DiscriminatorBlock(keras.layers.Layer):
         _build(self._convolutions, input_shape)
         if self._added is not None:
             self._added.build(input_shape)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        batch, *size, _ = input_shape
+        if self.halving:
+            size = [pixels // 2 for pixels in size]
+        return (batch, *size, self.channels)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         *first, last = self._convolutions

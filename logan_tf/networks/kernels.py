@@ -6,7 +6,8 @@ import keras
 
 from logan_tf.layers.spectral_normalization import SpectralConv2D, SpectralDense
 
-Shape = tuple[int, ...]
+# Where a size is not known it is None, which no layer here asks about.
+Shape = tuple
 
 
 class Kernels(NamedTuple):

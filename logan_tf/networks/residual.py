@@ -13,9 +13,10 @@ import tensorflow as tf
 from logan_tf.errors import ConfigurationError
 from logan_tf.layers.activations import leaky_relu
 from logan_tf.layers.batch_normalization import BatchNormalization
+from logan_tf.layers.embedding import Embedding
 from logan_tf.layers.projection import ProjectionScore
 from logan_tf.layers.self_attention import SelfAttention
-from logan_tf.networks.kernels import Kernels
+from logan_tf.networks.kernels import Kernels, Shape
 
 FIRST_SIZE = 4
 
@@ -33,6 +34,8 @@ class ResidualGenerator(keras.Model):
       blocks: each called as `block(x, condition, training=training)`.
       attention: that follows one block, or None.
       attended: the number of that block.
+      embedding: of the labels, or None.
+      features: how many the dense layer sees, and how many a block's normalizations.
       kernels: of all that is no block.
       slope: of the leaky ReLU's negative part.
       epsilon: of the last batch normalization, which sees no condition.
@@ -48,6 +51,8 @@ class ResidualGenerator(keras.Model):
         blocks: Sequence[keras.layers.Layer],
         attention: SelfAttention | None,
         attended: int | None,
+        embedding: Embedding | None,
+        features: tuple[int, int],
         kernels: Kernels,
         slope: float,
         epsilon: float,
@@ -57,6 +62,9 @@ class ResidualGenerator(keras.Model):
         self.latent_dim = latent_dim
         self.conditional = conditional
         self.slope = slope
+        self._first = first
+        self._features = features
+        self._embedding = embedding
         self._project = kernels.dense(FIRST_SIZE**2 * first)
         self._reshape = keras.layers.Reshape((FIRST_SIZE, FIRST_SIZE, first))
         self._blocks = list(blocks)
@@ -64,6 +72,21 @@ class ResidualGenerator(keras.Model):
         self._attention = attention
         self._normalize = BatchNormalization(epsilon)
         self._to_image = kernels.convolution(channels, 3)
+
+    def build(self, latents_shape: Shape, labels_shape: Shape | None = None) -> None:
+        """Makes all variables; Keras would trace the network to find them."""
+        first, condition = ((None, features) for features in self._features)
+        if self._embedding is not None:
+            self._embedding.build((None,))
+        self._project.build(first)
+        channels = self._first
+        for index, block in enumerate(self._blocks):
+            block.build(_map_of(channels), condition)
+            channels = block.channels
+            if self._attention is not None and index == self._attended:
+                self._attention.build(_map_of(channels))
+        for layer in (self._normalize, self._to_image):
+            layer.build(_map_of(channels))
 
     def conditions(
         self, latents: tf.Tensor, labels: tf.Tensor | None
@@ -119,6 +142,14 @@ class ResidualDiscriminator(keras.Model):
             num_classes, spectral_epsilon, initializer, dtype=self.variable_dtype
         )
 
+    def build(self, images_shape: Shape, labels_shape: Shape | None = None) -> None:
+        """Makes all variables; Keras would trace the network to find them."""
+        shape = images_shape
+        for layer in self._blocks:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self._score.build(shape)
+
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Labels may be None where they do not matter."""
         x = images
@@ -155,3 +186,8 @@ def check_attention(size: int | None, sizes: Sequence[int]) -> None:
             f"attention_size is that of a feature map: one of {known}, or None, not "
             f"{size}"
         )
+
+
+def _map_of(channels: int) -> Shape:
+    """The shape of a feature map of any size: layers are built for channels."""
+    return (None, None, None, channels)

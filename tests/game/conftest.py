@@ -17,7 +17,7 @@ from logan_tf.game.latent import (
 )
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.spectral_normalization import SpectralDense
-from logan_tf.networks import sngan
+from logan_tf.networks import biggan_deep, sngan
 
 LATENT_DIM = 6
 
@@ -99,7 +99,12 @@ class PlainGame:
         self.settings = settings
 
     def play(self, round_: Round) -> Played:
-        settings, score = self.settings, self._score
+        settings = self.settings
+
+        def score(latents):
+            images = self.pair["generator"](latents, round_.fake_labels)
+            return self.pair["discriminator"](images, round_.fake_labels)
+
         dim = round_.latents.shape[-1]
         mask = np.arange(dim) < round(settings.fraction * dim)
         latents, delta = round_.latents, tf.zeros_like(round_.latents)
@@ -118,7 +123,7 @@ class PlainGame:
         regularizer = settings.regularizer_weight * tf.reduce_mean(
             tf.reduce_sum(delta**2, -1)
         )
-        real = self.pair["discriminator"](round_.images)
+        real = self.pair["discriminator"](round_.images, round_.labels)
         losses = {}
         for player in ("discriminator", "generator"):
             seen, paid = latents, regularizer
@@ -145,9 +150,6 @@ class PlainGame:
             ]
             for player in played.losses
         }
-
-    def _score(self, latents):
-        return self.pair["discriminator"](self.pair["generator"](latents))
 
     def _loss(self, player, real, fake):
         if self.settings.objective == "hinge":
@@ -178,13 +180,14 @@ def _built(pair, shape: tuple[int, ...], batch: int):
     rng = np.random.default_rng(0)
     round_ = Round(
         tf.constant(rng.normal(0, 1, (batch, *shape))),
-        tf.zeros(batch, tf.int32),
+        tf.range(batch) % 3,
         tf.constant(rng.uniform(-1, 1, (batch, LATENT_DIM))),
-        tf.zeros(batch, tf.int32),
+        (tf.range(batch) + 1) % 3,
     )
-    pair[1](pair[0](round_.latents))
+    labels = round_.fake_labels
+    pair[1](pair[0](round_.latents, labels), labels)
     for variable in (v for network in pair for v in network.trainable_variables):
-        if len(variable.shape) == 1:
+        if len(variable.shape) < 2:
             variable.assign_add(0.3 * rng.normal(size=variable.shape))
     return pair, round_
 
@@ -203,6 +206,20 @@ def small_sngan(float64):
     networks = (
         sngan.Generator(16, 1, 2, LATENT_DIM),
         sngan.Discriminator(16, 1, 2),
+    )
+    return _built(networks, (16, 16, 1), 4)
+
+
+@pytest.fixture
+def small_biggan(float64):
+    """((generator, discriminator), round) of a conditional BigGAN-deep at 16×16."""
+    keras.utils.set_random_seed(0)
+    settings = {"num_classes": 3, "slope": 0.2, "attention_size": 8}
+    networks = (
+        biggan_deep.Generator(
+            16, 1, 4, LATENT_DIM, embedding_dim=2, blocks_per_stage=1, **settings
+        ),
+        biggan_deep.Discriminator(16, 1, 4, blocks_per_stage=1, **settings),
     )
     return _built(networks, (16, 16, 1), 4)
 

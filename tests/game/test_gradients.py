@@ -82,6 +82,21 @@ def test_sngan(small_sngan, settings, plain_game, central_difference):
     )
 
 
+def test_biggan_deep(small_biggan, settings, plain_game, central_difference):
+    """Conditional batch norm, attention and projection, twice differentiated."""
+    pair, round_ = small_biggan
+    settings = settings(alpha=20.0, regularizer_weight=0.1)
+    _check_against_finite_differences(
+        pair,
+        round_,
+        settings.game(pair),
+        settings,
+        plain_game,
+        central_difference,
+        1e-6,
+    )
+
+
 @pytest.mark.parametrize("nothing", [{"alpha": 0.0}, {"fraction": 0.0}])
 @pytest.mark.parametrize("natural", [True, False])
 def test_no_step_is_the_baseline_bit_for_bit(nothing, natural, smooth, settings):

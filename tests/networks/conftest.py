@@ -137,10 +137,9 @@ def oracle(convolve: Callable, divided: Callable) -> Oracle:
 
 @pytest.fixture(scope="session")
 def count() -> Callable:
-    """(network, *input shapes; the last one's labels) → number of trained parameters.
+    """(network, shape of its input without the batch) → number of trained parameters.
 
-    Built on symbols, with zeros for kernels: the counts of large networks cost neither
-    a forward pass nor factorizations.
+    With zeros for kernels: the counts of large networks cost no factorizations.
     """
 
     def trained(network: keras.Model, shape: tuple[int, ...]) -> int:
@@ -148,8 +147,7 @@ def count() -> Callable:
         with pytest.MonkeyPatch.context() as patch:
             for initializer in (kind.Orthogonal, kind.VarianceScaling):
                 patch.setattr(initializer, "__call__", _zeros)
-            labels = keras.KerasTensor((2,), dtype="int32")
-            network(keras.KerasTensor((2, *shape)), labels)
+            network.build((None, *shape))
         return sum(math.prod(v.shape) for v in network.trainable_variables)
 
     return trained
@@ -170,3 +168,33 @@ def randomize() -> Callable:
                 variable.assign_add(0.3 * rng.normal(size=variable.shape))
 
     return shift
+
+
+@pytest.fixture(scope="session")
+def stages() -> Callable:
+    """(network, input shape) → (layer's class, size, channels) after each of them.
+
+    Of the blocks and the self-attention, in the order in which they are called.
+    """
+
+    def record(network: keras.Model, shape: tuple[int, ...]) -> list[tuple]:
+        seen = []
+
+        def watch(layer: keras.layers.Layer) -> None:
+            call = layer.call
+
+            def watched(x, *args, **kwargs):
+                y = call(x, *args, **kwargs)
+                seen.append((type(layer).__name__, y.shape[1], y.shape[-1]))
+                return y
+
+            layer.call = watched
+
+        attention = getattr(network, "_attention", None)
+        for layer in network._blocks + ([attention] if attention else []):
+            watch(layer)
+        labels = keras.KerasTensor((2,), dtype="int32")
+        network(keras.KerasTensor((2, *shape)), labels)
+        return seen
+
+    return record
