@@ -120,7 +120,7 @@ class BatchNormalization(keras.layers.Layer):
         self.standing_variance = channels("standing_variance", "ones", False)
 
     def call(self, x: tf.Tensor, training: bool = True) -> tf.Tensor:
-        """[batch, …, channels] → the same shape, in the dtype that layers compute in."""
+        """[batch, …, channels] → the same shape, in the policy's compute dtype."""
         x = tf.cast(x, self.variable_dtype)
         if training:
             moments = self.moments(x)

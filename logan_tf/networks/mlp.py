@@ -2,8 +2,8 @@
 
 Unrolled GAN's ring of Gaussians: 256 latents, two hidden layers of 128 in the
 generator, one in the discriminator, which first divides its input by 4; ReLU;
-orthogonal kernels of gain .8. In mixed precision the first and the last layer compute in
-the dtype of the variables: two coordinates have no digits to spare.
+orthogonal kernels of gain .8. In mixed precision the first and the last layer compute
+in the dtype of the variables: two coordinates have no digits to spare.
 """
 
 from collections.abc import Sequence
@@ -88,9 +88,7 @@ def _layers(
     exact = network.variable_dtype
     dtypes = [exact, *[network.dtype_policy] * (len(hidden) - 1), exact]
     layers = [
-        dense(
-            units, kernel_initializer=keras.initializers.Orthogonal(0.8), dtype=dtype
-        )
+        dense(units, kernel_initializer=keras.initializers.Orthogonal(0.8), dtype=dtype)
         for units, dtype in zip([*hidden, outputs], dtypes, strict=False)
     ]
     return layers[:-1], layers[-1]
