@@ -24,12 +24,25 @@ def float64() -> Iterator[None]:
     # Imported here, the process that only hands out tests starts without TensorFlow.
     import keras
 
-    before = keras.config.floatx(), keras.config.dtype_policy()
+    before = keras.config.floatx()
     keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
+    yield from _policy("float64")
+    keras.config.set_floatx(before)
+
+
+@pytest.fixture
+def mixed_bfloat16() -> Iterator[None]:
+    """Layers that are built meanwhile compute in bfloat16, on float32 variables."""
+    yield from _policy("mixed_bfloat16")
+
+
+def _policy(name: str) -> Iterator[None]:
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
     yield
-    keras.config.set_floatx(before[0])
-    keras.config.set_dtype_policy(before[1])
+    keras.config.set_dtype_policy(before)
 
 
 @pytest.fixture(scope="session")

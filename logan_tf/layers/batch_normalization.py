@@ -122,7 +122,7 @@ class Normalization(keras.layers.Layer):
           training: whether by the batch's moments or by the standing statistics.
 
         Returns:
-          Tensor of x's shape, in the dtype that the layer computes in.
+          Tensor of x's shape, in the policy's compute dtype.
         """
         x = tf.cast(x, self.variable_dtype)
         if training:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from logan_tf.data.batch import Batch
 from logan_tf.layers.spectral_normalization import largest_sigma
+from logan_tf.training import compilation
 from logan_tf.training.experiment import Experiment
 
 
@@ -17,10 +18,14 @@ class TrainStep:
     Args:
       experiment: created in the strategy's scope.
       strategy: any `tf.distribute` strategy; each replica gets its part of every batch.
+      jit_compile: whether XLA compiles the steps of `run`; "auto": where it pays.
     """
 
     def __init__(
-        self, experiment: Experiment, strategy: tf.distribute.Strategy
+        self,
+        experiment: Experiment,
+        strategy: tf.distribute.Strategy,
+        jit_compile: bool | str = compilation.AUTO,
     ) -> None:
         self._experiment = experiment
         self._strategy = strategy
@@ -29,6 +34,7 @@ class TrainStep:
         for optimizer in experiment.optimizers.values():
             _leave_gradients_as_they_are(optimizer)
         self.metric_names: list[str] = []
+        self._step = compilation.compiled(self.one_step, strategy, jit_compile)
         self._run = tf.function(self._many_steps, reduce_retracing=True)
 
     def run(self, batches: Iterator[Batch], num_steps: int) -> dict[str, np.ndarray]:
@@ -47,7 +53,7 @@ class TrainStep:
     def _many_steps(self, batches: Iterator[Batch], num_steps: tf.Tensor) -> tf.Tensor:
         rows = tf.TensorArray(tf.float32, size=num_steps)
         for index in tf.range(num_steps):
-            rows = rows.write(index, self.one_step(next(batches)))
+            rows = rows.write(index, self._step(next(batches)))
         return rows.stack()
 
     def one_step(self, batch: Batch) -> tf.Tensor:

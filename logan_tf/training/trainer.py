@@ -54,6 +54,7 @@ class Trainer:
       evaluate_every: steps between two calls of `evaluate`; 0: never.
       sample: draws the averaged generator's samples.
       evaluate: evaluates the averaged generator; None needs `evaluate_every` 0.
+      jit_compile: whether XLA compiles the steps; "auto": where it pays.
 
     Raises:
       ConfigurationError: for numbers out of these ranges.
@@ -72,6 +73,7 @@ class Trainer:
         evaluate_every: int = 0,
         sample: Hook | None = None,
         evaluate: Hook | None = None,
+        jit_compile: bool | str = "auto",
     ) -> None:
         for name, value, least in (
             ("total_steps", total_steps, 1),
@@ -94,7 +96,7 @@ class Trainer:
         self._directory = directory
         self._total_steps = total_steps
         self._log_every = log_every
-        self._train_step = TrainStep(experiment, strategy)
+        self._train_step = TrainStep(experiment, strategy, jit_compile)
         with strategy.scope():
             self._attempt = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.checkpoints = Checkpoints(

@@ -26,6 +26,19 @@ def test_relu_and_the_default_slope():
     )
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+def test_bfloat16(slope):
+    x = tf.cast(_X, tf.bfloat16)
+    exact = np.array(tf.cast(x, tf.float64))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = leaky_relu(x, slope)
+    assert y.dtype == tf.bfloat16
+    found = [tf.cast(z, tf.float64) for z in (y, tape.gradient(y, x))]
+    np.testing.assert_allclose(found[0], np.maximum(exact, slope * exact), 2**-8)
+    np.testing.assert_allclose(found[1], np.where(exact > 0, 1.0, slope), 2**-8)
+
+
 def _second_derivative(activation):
     """Of an activation whose cotangent does not depend on x; None: no path."""
     x, cotangent = tf.constant(_X), tf.constant(_X + 1)

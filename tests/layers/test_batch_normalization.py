@@ -132,6 +132,32 @@ def test_constant_channel_in_float32_stays_finite():
     assert np.all(np.array(layer.standing_variance) >= 0)
 
 
+@pytest.mark.usefixtures("mixed_bfloat16")
+def test_bfloat16_is_normalized_in_float32():
+    """A mean of 5 deviations: in bfloat16 E[x²] − E[x]² would be mostly rounding."""
+    layer = BatchNormalization()
+    x = tf.cast(np.random.default_rng(4).normal(5, 1, (64, 4, 4, 3)), tf.bfloat16)
+    with collected_moments() as collected:
+        y = layer(x)
+    assert y.dtype == tf.bfloat16
+    assert {variable.dtype for variable in layer.variables} == {"float32"}
+    exact = np.array(tf.cast(x, tf.float64))
+    mean, variance = exact.mean((0, 1, 2)), exact.var((0, 1, 2))
+    statistics = collected[0][1].statistics()
+    assert statistics.mean.dtype == statistics.variance.dtype == tf.float32
+    np.testing.assert_allclose(statistics.mean, mean, 1e-6)
+    np.testing.assert_allclose(statistics.variance, variance, 1e-3)
+    expected = (exact - mean) / np.sqrt(variance + 1e-3)
+    np.testing.assert_allclose(tf.cast(y, tf.float64), expected, rtol=2**-8, atol=2e-3)
+    layer.set_standing_statistics(statistics)
+    np.testing.assert_allclose(
+        tf.cast(layer(x, training=False), tf.float64),
+        tf.cast(y, tf.float64),
+        rtol=2**-7,
+        atol=2e-3,
+    )
+
+
 def test_moments_are_collected_inside_the_context_only():
     first, second = _layer(), _layer()
     with collected_moments() as collected:

@@ -123,6 +123,30 @@ def test_second_derivative_flows_through_sigma(make, central_difference):
     np.testing.assert_allclose(np.sum(gradient * along), expected, 1e-7)
 
 
+@pytest.mark.usefixtures("mixed_bfloat16")
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [(lambda: SpectralConv2D(6, 3), (5, 3, 3, 4)), (lambda: SpectralDense(6), (5, 36))],
+)
+def test_bfloat16_computes_with_the_rounded_normalized_kernel(make, shape):
+    layer, x = make(), tf.random.stateless_normal(shape, (0, 0))
+    with tf.GradientTape() as tape:
+        y = layer(x)
+        loss = tf.reduce_sum(tf.cast(y, tf.float32))
+    assert y.dtype == tf.bfloat16
+    assert tape.gradient(loss, layer.kernel.value).dtype == tf.float32
+    assert {variable.dtype for variable in layer.variables} == {"float32"}
+    matrix = np.array(layer.kernel, np.float64).reshape(36, 6)
+    sigma = np.linalg.norm(matrix @ np.array(layer.spectral_norm.vector)) + 1e-6
+    np.testing.assert_allclose(layer.spectral_norm.sigma(layer.kernel), sigma, 1e-6)
+    # Rounded once, to eight binary digits.
+    kernel = np.array(tf.cast(layer.normalized_kernel(), tf.float64)).reshape(36, 6)
+    np.testing.assert_allclose(kernel, matrix / sigma, rtol=2**-8)
+    exact = np.array(tf.cast(tf.cast(x, tf.bfloat16), tf.float64)).reshape(5, 36)
+    found = np.array(tf.cast(y, tf.float64)).reshape(5, 6)
+    np.testing.assert_allclose(found, exact @ kernel, rtol=2**-8, atol=1e-4)
+
+
 def test_vectors_start_in_different_directions():
     vectors = []
     for _ in range(2):
