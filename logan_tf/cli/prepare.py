@@ -113,7 +113,8 @@ def _start() -> None:
     """The accelerators are a training's, which may be running."""
     import tensorflow as tf
 
-    tf.config.set_visible_devices([], "GPU")
+    with contextlib.suppress(RuntimeError):  # Another command has started them.
+        tf.config.set_visible_devices([], "GPU")
 
 
 @contextlib.contextmanager
@@ -156,7 +157,8 @@ def _run(prepared: "Preparation") -> manifest.Manifest:
     with tqdm(total=total, unit=" pictures", disable=None) as bar:
 
         def progress(num: int, is_new: bool) -> None:
-            if not is_new:  # Else it would count as this process's speed.
+            # What was there before would count as this process's speed.
+            if not is_new and not bar.disable:
                 bar.initial += num
             bar.update(num)
 
@@ -164,9 +166,9 @@ def _run(prepared: "Preparation") -> manifest.Manifest:
 
 
 def _found(listing: image_files.Listing) -> str:
-    text = f"{len(listing.names):,} pictures"
+    text = _counted(len(listing.names), "picture")
     if listing.class_names:
-        text += f" in {len(listing.class_names):,} classes"
+        text += f" in {_counted(len(listing.class_names), 'class')}"
     return text + _ignored(listing.ignored)
 
 
@@ -175,7 +177,12 @@ def _ignored(ignored: Counter[str]) -> str:
         return ""
     kinds = ", ".join(f"{n:,} {name}" for name, n in ignored.most_common(5))
     rest = ", ..." if len(ignored) > 5 else ""
-    return f"; {sum(ignored.values()):,} other files are ignored ({kinds}{rest})"
+    return f"; ignored: {_counted(sum(ignored.values()), 'other file')} ({kinds}{rest})"
+
+
+def _counted(number: int, noun: str) -> str:
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
 def _report(output: Path, found: manifest.Manifest) -> None:
@@ -183,19 +190,20 @@ def _report(output: Path, found: manifest.Manifest) -> None:
     files = [*train.files, *test.files]
     size = sum(file.bytes for file in files) / 2**20
     print(
-        f"{output}: {train.examples:,} pictures of {found.size}x{found.size} to train "
-        f"on, {test.examples:,} held out; {size:,.1f} MiB in {len(files):,} files"
+        f"{output}: {_counted(train.examples, 'picture')} of {found.size}x{found.size} "
+        f"to train on, {test.examples:,} held out; {size:,.1f} MiB in "
+        f"{_counted(len(files), 'file')}"
     )
     if found.skipped:
         print(
-            f"{found.skipped:,} pictures cannot be used and are set aside: "
+            f"{_counted(found.skipped, 'picture')} set aside, unusable: "
             f"{output / 'skipped.txt'} says why"
         )
     if found.enlarged:
-        print(f"{found.enlarged:,} pictures were smaller and are enlarged")
+        print(f"{_counted(found.enlarged, 'picture')} enlarged, for being smaller")
     counts = zip(found.class_names, train.class_counts, strict=False)
     if empty := [name for name, num in counts if num == 0]:
-        print(f"{len(empty)} classes have no picture to train on, such as {empty[0]}")
+        print(f"{_counted(len(empty), 'class')} without a picture, first {empty[0]}")
 
 
 if __name__ == "__main__":

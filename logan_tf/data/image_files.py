@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from logan_tf.errors import ConfigurationError
 
-MAX_PIXELS = 2**27
+MAX_PIXELS = 2**26  # 8192x8192
 # None that runs a program (EPS), and none of more than pixels (PSD).
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 # Files that somebody takes for pictures; some of their formats can only be reported.

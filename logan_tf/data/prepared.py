@@ -76,7 +76,7 @@ def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilde
         fresh = find_builder(name, data_dir)
         if fresh.info.splits:
             return fresh
-        if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and isinstance(error, AssertionError):
+        if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and _is_missing(error):
             raise ConfigurationError(_put_archives(name, builder)) from error
         place = builder.data_dir_root if data_dir is None else data_dir
         raise BadDataError(
@@ -114,6 +114,14 @@ def _put_archives(name: str, builder: "tfds.core.DatasetBuilder") -> str:
         )
     instructions = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
     return f"{name} must be downloaded by hand into {place}: {instructions}"
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether TFDS says by this that an archive is not where it should be."""
+    import tensorflow as tf
+
+    missing = (AssertionError, FileNotFoundError, tf.errors.NotFoundError)
+    return isinstance(error, missing)
 
 
 def _manual_dir(builder: "tfds.core.DatasetBuilder") -> str:

@@ -176,4 +176,5 @@ def _hash(name: str) -> bytes:
 
 
 def _num_threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4
+    """As many as there are cores; each holds a picture as large as `max_pixels`."""
+    return min(os.cpu_count() or 1, 16)
