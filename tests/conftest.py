@@ -149,3 +149,24 @@ def _forget_flags() -> None:
             if sys.modules.pop(owner, None):
                 package, _, module = owner.rpartition(".")
                 delattr(sys.modules[package], module)
+
+
+@pytest.fixture(scope="session")
+def make_pictures() -> Callable[..., Path]:
+    """(folder, num, classes) → the folder, with pictures in the classes in turns.
+
+    Each is of 10x8 pixels of one color of its own: (number, 255 - number, 100).
+    """
+    from PIL import Image
+
+    def make(
+        folder: Path, num: int = 12, classes: Sequence[str] = ("cat", "dog")
+    ) -> Path:
+        for number in range(num):
+            parent = folder / classes[number % len(classes)] if classes else folder
+            parent.mkdir(parents=True, exist_ok=True)
+            color = (number, 255 - number, 100)
+            Image.new("RGB", (10, 8), color).save(parent / f"{number:03}.png")
+        return folder
+
+    return make

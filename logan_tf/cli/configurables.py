@@ -8,7 +8,14 @@ classes join the list from a module named with --module, by the same call.
 import gin
 import keras
 
-from logan_tf.data import batch, digits, points, stacked_digits, tfds_images
+from logan_tf.data import (
+    batch,
+    digits,
+    image_records,
+    points,
+    stacked_digits,
+    tfds_images,
+)
 from logan_tf.evaluation import classifiers, evaluator, protocols
 from logan_tf.game import game, latent, objectives, updates
 from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
@@ -57,6 +64,7 @@ for configurable in (
     points.Ring,
     points.Grid,
     tfds_images.TFDSImages,
+    image_records.ImageRecords,
     experiment.Experiment,
     trainer.Trainer,
     evaluator.Evaluator,

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import os
 import random
 import textwrap
 from collections.abc import Iterator
@@ -61,7 +62,8 @@ def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilde
     then use what the first has made.
 
     Raises:
-        ConfigurationError: as `find_builder`.
+        ConfigurationError: as `find_builder`; archives that only the user can download
+            are missing.
         BadDataError: the data is not there and cannot be prepared.
     """
     builder = find_builder(name, data_dir)
@@ -74,6 +76,8 @@ def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilde
         fresh = find_builder(name, data_dir)
         if fresh.info.splits:
             return fresh
+        if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and _is_missing(error):
+            raise ConfigurationError(_put_archives(name, builder)) from error
         place = builder.data_dir_root if data_dir is None else data_dir
         raise BadDataError(
             f"{name} is not in {place} and cannot be prepared ({_first_line(error)}): "
@@ -88,6 +92,41 @@ def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilde
             f"{builder.data_dir} is incomplete: delete it to prepare {name} again."
         )
     return builder
+
+
+def manual_remedy(builder: "tfds.core.DatasetBuilder") -> str:
+    """What helps where a split's archive was missing as the data was prepared."""
+    if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        return ""
+    return (
+        f"; or put the archive of the missing one into {_manual_dir(builder)} and "
+        f"delete {builder.data_dir}, to prepare all of it again"
+    )
+
+
+def _put_archives(name: str, builder: "tfds.core.DatasetBuilder") -> str:
+    place = _manual_dir(builder)
+    if builder.name == "imagenet2012":
+        return (
+            f"{name} must be downloaded by hand from https://image-net.org (you "
+            "register there): put ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar "
+            f"into {place} and give the same command again"
+        )
+    instructions = " ".join(builder.MANUAL_DOWNLOAD_INSTRUCTIONS.split())
+    return f"{name} must be downloaded by hand into {place}: {instructions}"
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether TFDS says by this that an archive is not where it should be."""
+    import tensorflow as tf
+
+    missing = (AssertionError, FileNotFoundError, tf.errors.NotFoundError)
+    return isinstance(error, missing)
+
+
+def _manual_dir(builder: "tfds.core.DatasetBuilder") -> str:
+    """Where TFDS looks for archives of which it does not know the address."""
+    return os.path.join(builder.data_dir_root, "downloads", "manual")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """Data that the tests of this directory share."""
 
+from pathlib import Path
+
 import pytest
 
 
@@ -7,3 +9,40 @@ import pytest
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A directory of prepared data; the first test that needs the digits makes them."""
     return str(tmp_path_factory.mktemp("tensorflow_datasets"))
+
+
+class Prepared:
+    """Folders of pictures on their way to a data set."""
+
+    @staticmethod
+    def preparation(images: Path, output: Path, size=4, shards=3, **settings):
+        """Of a folder; the output is there."""
+        from logan_tf.data import image_files, preparation, sources
+
+        output.mkdir(exist_ok=True)
+        listing = image_files.find(images)
+        source = sources.FolderSource(images, listing, size, **settings)
+        return preparation.Preparation(source, output, size, shards)
+
+    @classmethod
+    def run(cls, images: Path, output: Path, **settings):
+        """Writes what is missing of the data set and returns its manifest."""
+        from logan_tf.data import image_files
+
+        with image_files.pixel_cap(image_files.MAX_PIXELS):
+            prepared = cls.preparation(images, output, **settings)
+            return prepared.finished() or prepared.run(lambda *_: None)
+
+    @staticmethod
+    def contents(folder: Path) -> dict[str, bytes]:
+        """Of every file, by its path."""
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture(scope="session")
+def prepared() -> type[Prepared]:
+    return Prepared

@@ -1,6 +1,8 @@
+import hypothesis
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import strategies as st
 
 from logan_tf.data import pictures, random_access
 from logan_tf.errors import ConfigurationError
@@ -30,6 +32,33 @@ def test_shrinking_averages_areas():
     image = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
     expected = image.reshape(4, 3, 4, 3, 3).astype(np.float64).mean(axis=(1, 3))
     found = pictures.resize(image, 4).numpy()
+    assert np.abs(found - expected).max() <= 0.5 + 1e-3
+
+
+def _area_weights(side, size):
+    """Each new pixel's share of each old one, by the length of their overlap."""
+    edges = np.arange(size + 1) * side / size
+    low, high = edges[:-1, None], edges[1:, None]
+    pixel = np.arange(side)
+    overlap = np.minimum(high, pixel + 1) - np.maximum(low, pixel)
+    return np.maximum(overlap, 0) * size / side
+
+
+@hypothesis.settings(deadline=None, max_examples=60)
+@hypothesis.given(
+    height=st.integers(1, 40), width=st.integers(1, 40), size=st.integers(1, 40)
+)
+def test_any_picture_becomes_the_areas_of_its_central_square(height, width, size):
+    """Also where the old pixels do not fit evenly into the new ones."""
+    side = min(height, width)
+    size = min(size, side)
+    rng = np.random.default_rng(height * 41 + width)
+    image = rng.integers(0, 256, (height, width, 2), np.uint8)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = image[top : top + side, left : left + side].astype(np.float64)
+    weights = _area_weights(side, size)
+    expected = np.einsum("ih,jw,hwc->ijc", weights, weights, square)
+    found = pictures.resize(image, size).numpy()
     assert np.abs(found - expected).max() <= 0.5 + 1e-3
 
 

@@ -1,0 +1,210 @@
+"""bin/prepare: pictures, once, at their size, as a data set to train on.
+
+bin/prepare --images=DIR --output=DIR --size=N
+    a folder of pictures, or a folder of one folder for each class
+bin/prepare --tfds=imagenet2012 --test_split=validation --output=DIR --size=N
+    a data set of TFDS
+
+The central square of each picture is resized, by the averages of areas where it
+shrinks, and kept as 8-bit RGB. What cannot be read is set aside and listed in
+skipped.txt. After an interruption of any kind the same command goes on.
+"""
+
+import contextlib
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from logan_tf.cli import app
+from logan_tf.data import image_files, manifest
+from logan_tf.errors import ConfigurationError, PreemptedError
+from logan_tf.training import run_lock
+
+if TYPE_CHECKING:
+    from logan_tf.data.preparation import Preparation, Source
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string(
+    "images", None, "Folder of pictures, or of a folder for each class."
+)
+flags.DEFINE_string("output", None, "Folder to make; it becomes a recipe's data_dir.")
+flags.DEFINE_integer("size", None, "Side of the pictures in pixels.")
+flags.DEFINE_float("test_share", 0.0, "Share of the files to hold out, by their names.")
+flags.DEFINE_integer(
+    "shards", None, "Into how many files, about; None: 1,024 pictures a file."
+)
+flags.DEFINE_integer(
+    "max_pixels", image_files.MAX_PIXELS, "Larger pictures are set aside undecoded."
+)
+flags.DEFINE_string("tfds", None, "A data set of TFDS instead of --images.")
+flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
+flags.DEFINE_string("split", "train", "TFDS's split to train on.")
+flags.DEFINE_string("test_split", "test", "TFDS's split to hold out; empty: none.")
+
+_MOST_PIXELS = 4096  # of a side; more is a mistake
+_OF_TFDS = ("data_dir", "split", "test_split")
+_OF_FILES = ("test_share", "max_pixels")
+
+
+def main() -> None:
+    """Makes the data set, or goes on with it."""
+    output = _checked_flags()
+    listing = image_files.find(Path(FLAGS.images)) if FLAGS.images else None
+    if listing:
+        print(f"{FLAGS.images}: {_found(listing)}")
+    app.import_tensorflow(_start)
+    from logan_tf.data import preparation, sources
+
+    source: Source
+    if listing:
+        source = sources.FolderSource(
+            Path(FLAGS.images), listing, FLAGS.size, FLAGS.test_share, FLAGS.max_pixels
+        )
+    else:
+        source = sources.TFDSSource(
+            FLAGS.tfds, FLAGS.size, FLAGS.split, FLAGS.test_split, FLAGS.data_dir
+        )
+    with _writing(output), image_files.pixel_cap(FLAGS.max_pixels), _interruptible():
+        prepared = preparation.Preparation(source, output, FLAGS.size, FLAGS.shards)
+        found = prepared.finished()
+        if found:
+            print(f"{output} is complete, nothing is left to do")
+        else:
+            found = _run(prepared)
+    _report(output, found)
+
+
+def _checked_flags() -> Path:
+    if (FLAGS.images is None) == (FLAGS.tfds is None):
+        raise ConfigurationError(
+            "which pictures? Give --images=DIR, or the name of a data set with --tfds"
+        )
+    for name in _OF_TFDS if FLAGS.images else _OF_FILES:
+        if not FLAGS[name].using_default_value:
+            other = "--tfds" if FLAGS.images else "--images"
+            raise ConfigurationError(f"--{name} is for {other}: leave it out")
+    if not FLAGS.output:
+        raise ConfigurationError("where to? Give a new folder with --output=DIR")
+    if FLAGS.size is None or not 1 <= FLAGS.size <= _MOST_PIXELS:
+        raise ConfigurationError(
+            f"--size is {FLAGS.size}: give the side of the pictures, 1 to "
+            f"{_MOST_PIXELS} pixels, as --size=128"
+        )
+    if not 0 <= FLAGS.test_share < 1:
+        raise ConfigurationError(
+            f"--test_share is {FLAGS.test_share}: give a share from 0 to below 1"
+        )
+    for name in ("shards", "max_pixels"):
+        if FLAGS[name].value is not None and FLAGS[name].value < 1:
+            raise ConfigurationError(f"--{name} must be 1 or more")
+    output = Path(FLAGS.output)
+    if FLAGS.images and output.resolve().is_relative_to(Path(FLAGS.images).resolve()):
+        raise ConfigurationError(
+            f"--output {output} is inside of --images: choose another folder"
+        )
+    return output
+
+
+def _start() -> None:
+    """The accelerators are a training's, which may be running."""
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # Another command has started them.
+        tf.config.set_visible_devices([], "GPU")
+
+
+@contextlib.contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """This process alone writes to the folder, which is made if it is missing."""
+    with contextlib.ExitStack() as stack:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            if user := run_lock.holder(output):
+                raise ConfigurationError(
+                    f"{output} is in use by {user}: wait for it, or choose another "
+                    "--output"
+                )
+            stack.enter_context(run_lock.held(output))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{output} cannot be written to ({error.strerror}): choose another "
+                "--output"
+            ) from error
+        yield
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does: interrupted, to go on later."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise PreemptedError("interrupted: the same command goes on") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(prepared: "Preparation") -> manifest.Manifest:
+    from tqdm import tqdm
+
+    total = sum(file.stop - file.start for file in prepared.files)
+    # No bar where nobody looks at it.
+    with tqdm(total=total, unit=" pictures", disable=None) as bar:
+
+        def progress(num: int, is_new: bool) -> None:
+            # What was there before would count as this process's speed.
+            if not is_new and not bar.disable:
+                bar.initial += num
+            bar.update(num)
+
+        return prepared.run(progress)
+
+
+def _found(listing: image_files.Listing) -> str:
+    text = _counted(len(listing.names), "picture")
+    if listing.class_names:
+        text += f" in {_counted(len(listing.class_names), 'class')}"
+    return text + _ignored(listing.ignored)
+
+
+def _ignored(ignored: Counter[str]) -> str:
+    if not ignored:
+        return ""
+    kinds = ", ".join(f"{n:,} {name}" for name, n in ignored.most_common(5))
+    rest = ", ..." if len(ignored) > 5 else ""
+    return f"; ignored: {_counted(sum(ignored.values()), 'other file')} ({kinds}{rest})"
+
+
+def _counted(number: int, noun: str) -> str:
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
+
+
+def _report(output: Path, found: manifest.Manifest) -> None:
+    train, test = (found.splits[split] for split in manifest.SPLITS)
+    files = [*train.files, *test.files]
+    size = sum(file.bytes for file in files) / 2**20
+    print(
+        f"{output}: {_counted(train.examples, 'picture')} of {found.size}x{found.size} "
+        f"to train on, {test.examples:,} held out; {size:,.1f} MiB in "
+        f"{_counted(len(files), 'file')}"
+    )
+    if found.skipped:
+        print(
+            f"{_counted(found.skipped, 'picture')} set aside, unusable: "
+            f"{output / 'skipped.txt'} says why"
+        )
+    if found.enlarged:
+        print(f"{_counted(found.enlarged, 'picture')} enlarged, for being smaller")
+    counts = zip(found.class_names, train.class_counts, strict=False)
+    if empty := [name for name, num in counts if num == 0]:
+        print(f"{_counted(len(empty), 'class')} without a picture, first {empty[0]}")
+
+
+if __name__ == "__main__":
+    app.run(main, __doc__ or "")

@@ -1,0 +1,198 @@
+"""`dataset.json`, without which a folder is no data set of `bin/prepare`.
+
+It lists the TFRecord files, each with its number of pictures, size and SHA-256, and
+says what the pictures are. Imports no TensorFlow: what cannot work is refused at once.
+"""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from logan_tf.errors import BadDataError, ConfigurationError
+
+FORMAT = "logan_tf_images/1"
+NAME = "dataset.json"
+UNFINISHED = "unfinished"
+CHANNELS = 3
+ENCODING = "png"
+PREPROCESSING = "central square, area"
+SPLITS = ("train", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A TFRecord file.
+
+    Attributes:
+        name: in the data set's folder.
+        examples: records in it.
+        bytes: its size.
+        sha256: of its content, in hexadecimal digits.
+    """
+
+    name: str
+    examples: int
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The pictures to train on, or those held out.
+
+    Attributes:
+        class_counts: pictures of each class; of one class where there are no labels.
+        files: in the order of their pictures.
+    """
+
+    class_counts: tuple[int, ...]
+    files: tuple[File, ...]
+
+    @property
+    def examples(self) -> int:
+        return sum(self.class_counts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a finished folder holds.
+
+    Attributes:
+        identity: says which pictures these are, wherever the folder lies.
+        size: side of the square pictures.
+        class_names: in the order of the labels; empty without labels.
+        settings: what bin/prepare was asked for.
+        splits: 'train' and 'test'.
+        skipped: pictures that were set aside.
+        enlarged: pictures that were smaller than `size`.
+    """
+
+    identity: str
+    size: int
+    class_names: tuple[str, ...]
+    settings: dict[str, Any]
+    splits: dict[str, Split]
+    skipped: int
+    enlarged: int
+
+    def text(self) -> str:
+        """As `dataset.json`."""
+        fields = {
+            "format": FORMAT,
+            "channels": CHANNELS,
+            "encoding": ENCODING,
+            "preprocessing": PREPROCESSING,
+            **dataclasses.asdict(self),
+        }
+        return json.dumps(fields, indent=1, allow_nan=False) + "\n"
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a finished folder, each of whose files has its size.
+
+    Raises:
+        ConfigurationError: no such folder, or none of `bin/prepare`, or unfinished, or
+            of another format; labels without a class.
+        BadDataError: the manifest is garbled; a file is missing or has another size.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise ConfigurationError(_missing(folder))
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        found = fields["format"]
+        if found != FORMAT:
+            raise ConfigurationError(
+                f"{path} is of the format {found!r}, not {FORMAT!r}: prepare the "
+                "pictures again"
+            )
+        manifest = _manifest(fields)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, ConfigurationError):
+            raise
+        raise BadDataError(
+            f"{path} cannot be read ({type(error).__name__}): put an intact copy in "
+            "its place, or prepare the pictures again"
+        ) from error
+    _require_labels(path, manifest)
+    _require_files(folder, manifest)
+    return manifest
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _missing(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"there is no folder {folder}: make it with bin/prepare --output=DIR"
+    if (folder / UNFINISHED).is_dir():
+        return f"{folder} is unfinished: give the same command bin/prepare again"
+    return f"{folder} has no {NAME}: make a data set with bin/prepare --output=DIR"
+
+
+def _manifest(fields: dict[str, Any]) -> Manifest:
+    """The manifest of these fields; whatever is no manifest raises."""
+    splits = {
+        name: Split(
+            tuple(_count(n) for n in fields["splits"][name]["class_counts"]),
+            tuple(_file(file) for file in fields["splits"][name]["files"]),
+        )
+        for name in SPLITS
+    }
+    for split in splits.values():
+        if split.examples != sum(file.examples for file in split.files):
+            raise ValueError
+    return Manifest(
+        identity=str(fields["identity"]),
+        size=_count(fields["size"]),
+        class_names=tuple(map(str, fields["class_names"])),
+        settings=dict(fields["settings"]),
+        splits=splits,
+        skipped=_count(fields["skipped"]),
+        enlarged=_count(fields["enlarged"]),
+    )
+
+
+def _file(fields: dict[str, Any]) -> File:
+    name = fields["name"]
+    if Path(name).name != name:  # Nothing outside of the folder.
+        raise ValueError
+    counts = _count(fields["examples"]), _count(fields["bytes"])
+    return File(name, *counts, str(fields["sha256"]))
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError
+    return value
+
+
+def _require_labels(path: Path, manifest: Manifest) -> None:
+    named = max(len(manifest.class_names), 1)
+    for split in manifest.splits.values():
+        if len(split.class_counts) != named:
+            raise ConfigurationError(
+                f"{path} has labels 0 to {len(split.class_counts) - 1} and "
+                f"{len(manifest.class_names)} class_names: give each class its name"
+            )
+
+
+def _require_files(folder: Path, manifest: Manifest) -> None:
+    for split in manifest.splits.values():
+        for file in split.files:
+            path = folder / file.name
+            try:
+                size = path.stat().st_size
+            except OSError:
+                size = None
+            if size != file.bytes:
+                what = "is missing" if size is None else "is damaged"
+                raise BadDataError(
+                    f"{path} {what}: put an intact copy in its place, or prepare the "
+                    "pictures again in another folder"
+                )

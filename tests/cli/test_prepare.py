@@ -1,0 +1,193 @@
+"""bin/prepare: what it says, and how it exits."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from logan_tf.cli import configuration, recipe, runs
+from logan_tf.data import manifest
+from logan_tf.data.image_records import ImageRecords
+from logan_tf.training import run_lock
+
+
+@pytest.fixture(scope="module")
+def images(make_pictures, tmp_path_factory):
+    folder = make_pictures(tmp_path_factory.mktemp("images"), 20)
+    (folder / "cat" / "broken.png").write_bytes(b"x")
+    (folder / "cat" / "notes.txt").write_text("x")
+    return folder
+
+
+@pytest.fixture
+def prepare(command, images, tmp_path):
+    def run(*flags, **others):
+        settings = {"images": images, "output": tmp_path / "out", "size": 4} | others
+        named = [f"--{k}={v}" for k, v in settings.items() if v is not None]
+        return command("prepare", *named, *flags)
+
+    return run
+
+
+def refused(result, *parts, exit_code=2):
+    assert result.exit_code == exit_code
+    (line,) = result.err.splitlines()
+    assert line.startswith("error: ")
+    for part in parts:
+        assert part in line
+
+
+def test_a_folder_becomes_a_data_set(prepare, images, tmp_path):
+    out = tmp_path / "out"
+    result = prepare("--test_share=0.3", "--shards=2")
+    assert (result.exit_code, result.err) == (0, "")
+    found = manifest.read(out)
+    train, test = (found.splits[split].examples for split in manifest.SPLITS)
+    assert train + test == 20
+    lines = result.out.splitlines()
+    assert lines[0] == (
+        f"{images}: 21 pictures in 2 classes; ignored: 1 other file (1 .txt)"
+    )
+    assert f"{out}: {train} pictures of 4x4 to train on, {test} held out; " in lines[1]
+    assert lines[2] == f"1 picture set aside, unusable: {out / 'skipped.txt'} says why"
+    assert len(lines) == 3
+    assert not (out / "lock").exists()
+    assert ImageRecords(str(out)).arrays("train")[0].shape == (train, 4, 4, 3)
+
+    again = prepare("--test_share=0.3", "--shards=2")
+    assert (again.exit_code, again.err) == (0, "")
+    assert f"{out} is complete, nothing is left to do" in again.out
+    refused(prepare("--shards=2"), "test_share 0.3, not 0.0", "another --output")
+    refused(prepare("--test_share=0.3", "--shards=2", size=8), "size 4, not 8")
+
+
+def test_enlarged_pictures_and_empty_classes_are_said(prepare, make_pictures, tmp_path):
+    images = make_pictures(tmp_path / "images", 2)
+    (images / "dog" / "001.png").write_bytes(b"x")
+    result = prepare(images=images, size=16)
+    assert result.exit_code == 0
+    assert "1 picture enlarged, for being smaller" in result.out
+    assert "1 class without a picture, first dog" in result.out
+
+
+def test_a_tfds_data_set_is_written_once(prepare, data_dir, tmp_path):
+    result = prepare(
+        "--tfds=digits", f"--data_dir={data_dir}", "--shards=3", images=None, size=8
+    )
+    assert (result.exit_code, result.err) == (0, "")
+    assert "1,442 pictures of 8x8 to train on, 355 held out" in result.out
+    dataset = ImageRecords(str(tmp_path / "out"))
+    assert dataset.class_names == list("0123456789")
+    refused(
+        prepare("--tfds=digist", images=None, output=tmp_path / "b"), "did you mean"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "others", "parts"),
+    [
+        ([], {"images": None}, ["--images=DIR", "--tfds"]),
+        (["--tfds=digits"], {}, ["--images=DIR", "--tfds"]),
+        (["--split=test"], {}, ["--split is for --tfds"]),
+        (["--tfds=digits", "--test_share=.1"], {"images": None}, ["is for --images"]),
+        ([], {"output": None}, ["--output=DIR"]),
+        ([], {"size": None}, ["--size is None", "--size=128"]),
+        ([], {"size": 0}, ["--size is 0", "1 to 4096"]),
+        ([], {"size": 5000}, ["--size is 5000"]),
+        ([], {"size": "big"}, ["size", "--help"]),
+        (["--test_share=1"], {}, ["--test_share is 1.0", "below 1"]),
+        (["--test_share=nan"], {}, ["--test_share is nan"]),
+        (["--test_share=.9999999"], {}, ["holds out all 21 pictures"]),
+        (["--shards=0"], {}, ["--shards must be 1 or more"]),
+        (["--max_pixels=0"], {}, ["--max_pixels must be 1 or more"]),
+        ([], {"images": "no/such"}, ["there is no folder no/such", "--images=DIR"]),
+    ],
+)
+def test_mistakes_are_one_line(flags, others, parts, prepare, tmp_path):
+    refused(prepare(*flags, **others), *parts)
+    assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+def test_folders_that_cannot_work_are_one_line(prepare, images, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused(prepare(images=tmp_path / "empty"), "has no image files")
+    mixed = tmp_path / "mixed"
+    (mixed / "cat").mkdir(parents=True)
+    for name in ("a.png", "cat/b.png"):
+        (mixed / name).write_bytes(b"x")
+    refused(prepare(images=mixed), "a.png", "beside folders of pictures (cat)")
+    refused(prepare(output=images / "out"), "is inside of --images")
+    (tmp_path / "file").write_text("")
+    refused(prepare(output=tmp_path / "file" / "out"), "cannot be written to")
+    refused(prepare(output=tmp_path / "file"), "cannot be written to")
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "a.tex").write_text("")
+    refused(prepare(output=tmp_path / "thesis"), "not empty (a.tex)")
+
+
+def test_when_no_picture_is_left_it_is_bad_data(prepare, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"x")
+    refused(prepare(images=tmp_path / "images"), "none of the 1", exit_code=3)
+
+
+def test_damage_of_a_finished_folder_is_bad_data(prepare, tmp_path):
+    prepare()
+    (path,) = (tmp_path / "out").glob("train*")
+    path.write_bytes(b"")
+    refused(prepare(), f"{path} is damaged", exit_code=3)
+
+
+def test_a_second_process_is_refused(prepare, tmp_path):
+    (tmp_path / "out").mkdir()
+    with run_lock.held(tmp_path / "out"):
+        refused(prepare(), f"in use by process {os.getpid()}", "another --output")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_interrupts_and_the_command_goes_on(
+    number, prepare, tmp_path, make_pictures
+):
+    images, out = make_pictures(tmp_path / "images", 250), tmp_path / "out"
+
+    def interrupt():
+        while not list(out.glob("*.tfrecord")):
+            time.sleep(0.001)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    result = prepare("--shards=250", images=images)
+    thread.join()
+    assert result.exit_code == 42
+    assert result.err == "interrupted: the same command goes on\n"
+    assert not (out / "dataset.json").exists()
+    assert prepare("--shards=250", images=images).exit_code == 0
+    assert manifest.read(out).splits["train"].examples == 250
+
+
+def test_a_recipe_names_the_folder(command, prepare, tmp_path):
+    """images.gin beside a network's part, in the place of another data set's."""
+    assert prepare("--test_share=0.1", size=16).exit_code == 0
+    mine = tmp_path / "mine.gin"
+    mine.write_text(
+        "include 'parts/run.gin'\ninclude 'parts/sngan.gin'\n"
+        "include 'parts/images.gin'\nimage_size = 16\nwidth = 2\nlatent_dim = 2\n"
+        "total_steps = 2\nbatch_size = 2\n"
+    )
+    folder = f"data_dir = {str(tmp_path / 'out')!r}"
+    configuration.apply(recipe.read([str(mine)], [folder], []), [])
+    batch = next(iter(runs.build().experiment.batches()))
+    assert batch.images.shape == (2, 1, 16, 16, 3)
+
+    flags = [f"--gin_file={mine}", f"--run_dir={tmp_path / 'run'}"]
+    refused(command("train", *flags), "set data_dir to what bin/prepare")
+
+
+@pytest.mark.parametrize("name", ["imagenet", "images"])
+def test_the_parts_are_read(name):
+    includes = [f"parts/{part}" for part in ("run", "sngan", name)]
+    read = recipe.read(includes, ["total_steps = 1"], [])
+    assert "flip" in read.macros()
