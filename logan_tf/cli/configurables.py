@@ -10,7 +10,7 @@ import keras
 
 from logan_tf.data import batch, digits, points, stacked_digits, tfds_images
 from logan_tf.evaluation import classifiers, evaluator, protocols
-from logan_tf.game import game, latent, objectives, updates
+from logan_tf.game import augmentation, game, latent, objectives, updates
 from logan_tf.networks import mlp, sngan
 from logan_tf.training import averaging, experiment, trainer
 
@@ -46,6 +46,7 @@ for configurable in (
     latent.gradient_step,
     latent.natural_gradient_step,
     latent.LatentOptimizer,
+    augmentation.DiffAugment,
     game.Game,
     updates.Simultaneous,
     updates.Alternating,
