@@ -89,7 +89,8 @@ def lower(
     captured = _captured_variables(
         function.get_concrete_function(batch), _paths(experiment)
     )
-    names = [*batch._fields, *captured]
+    given = [name for name, each in batch._asdict().items() if tf.is_tensor(each)]
+    names = [*given, *captured]
     main = _MAIN.search(text)
     assert main is not None
     inputs, outputs = (_tensors(part) for part in main.groups())

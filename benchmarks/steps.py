@@ -20,7 +20,9 @@ def compiled(
     step = tf.function(
         TrainStep(experiment, strategy).one_step, jit_compile=jit_compile or None
     )
-    require_divisible(experiment.batch_size, strategy.num_replicas_in_sync)
+    require_divisible(
+        experiment.batch_size, strategy.num_replicas_in_sync, experiment.accumulation
+    )
     batch = variants.split(variants.noise(experiment), strategy)
     return lambda: step(batch).numpy()
 

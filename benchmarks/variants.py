@@ -57,7 +57,13 @@ def of(experiment: Experiment, name: str) -> Experiment:
       An experiment that can be trained as any other.
     """
     base = experiment.game
-    game = Game(base.generator, base.discriminator, base.objective)
+    game = Game(
+        base.generator,
+        base.discriminator,
+        base.objective,
+        augmentation=base.augmentation,
+        orthogonality_weight=base.orthogonality_weight,
+    )
     if name != "baseline":
         own = base.latent_optimizer
         game.latent_optimizer = latent.LatentOptimizer(
@@ -79,11 +85,21 @@ def of(experiment: Experiment, name: str) -> Experiment:
 def noise(experiment: Experiment) -> Batch:
     """A batch of the experiment's shapes: uniform noise, labels 0; needs no data."""
     spec = batch_spec(experiment)
+    least = {"images": -1, "latents": -1}  # The rest is uniform in [0, 1), or labels.
     return Batch(
-        images=tf.random.stateless_uniform(spec.images.shape, (0, 0), -1, 1),
-        labels=tf.zeros(spec.labels.shape, tf.int32),
-        latents=tf.random.stateless_uniform(spec.latents.shape, (0, 1), -1, 1),
-        fake_labels=tf.zeros(spec.fake_labels.shape, tf.int32),
+        **{
+            name: tf.nest.map_structure(
+                lambda x, name=name, seed=seed: (
+                    tf.zeros(x.shape, x.dtype)
+                    if x.dtype.is_integer
+                    else tf.random.stateless_uniform(
+                        x.shape, (0, seed), least.get(name, 0), 1
+                    )
+                ),
+                each,
+            )
+            for seed, (name, each) in enumerate(spec._asdict().items())
+        }
     )
 
 
@@ -94,6 +110,11 @@ def split(batch: Batch, strategy: tf.distribute.Strategy) -> Batch:
         return batch
     return strategy.experimental_distribute_values_from_function(
         lambda context: Batch(
-            *(tf.split(x, replicas)[context.replica_id_in_sync_group] for x in batch)
+            *(
+                tf.nest.map_structure(
+                    lambda x: tf.split(x, replicas)[context.replica_id_in_sync_group],
+                    tuple(batch),
+                )
+            )
         )
     )

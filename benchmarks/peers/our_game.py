@@ -59,11 +59,11 @@ class OurGame:
                 if len(variable.shape) == 1:
                     variable.assign_add(0.3 * rng.normal(size=variable.shape))
         dtype = keras.config.floatx()
-        images, _, latents, _ = variants.noise(experiment)
+        noise = variants.noise(experiment)
         self._batch = Batch(
-            tf.cast(images, dtype),
+            tf.cast(noise.images, dtype),
             tf.zeros([batch_size, 1], tf.int32),
-            tf.cast(latents, dtype),
+            tf.cast(noise.latents, dtype),
             tf.zeros([batch_size, 1], tf.int32),
         )
 

@@ -17,7 +17,7 @@ from logan_tf.data import (
     tfds_images,
 )
 from logan_tf.evaluation import classifiers, evaluator, protocols
-from logan_tf.game import game, latent, objectives, updates
+from logan_tf.game import augmentation, game, latent, objectives, updates
 from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
 from logan_tf.training import averaging, experiment, trainer
 
@@ -53,6 +53,7 @@ for configurable in (
     latent.gradient_step,
     latent.natural_gradient_step,
     latent.LatentOptimizer,
+    augmentation.DiffAugment,
     game.Game,
     updates.Simultaneous,
     updates.Alternating,

@@ -9,7 +9,8 @@ import tensorflow as tf
 from logan_tf.data import random_access
 from logan_tf.errors import BadDataError, ConfigurationError
 
-_LATENTS, _FAKE_LABELS = 0, 1  # Streams of a step's seed.
+# Streams of a step's seed.
+_LATENTS, _FAKE_LABELS, _IMAGE_DRAWS, _FAKE_DRAWS = range(4)
 _READING = (
     tf.errors.DataLossError,
     tf.errors.InvalidArgumentError,
@@ -28,12 +29,17 @@ class Batch(NamedTuple):
         labels: int32 [batch, images_per_step], the classes of `images`.
         latents: float32 [batch, latents_per_step, latent_dim], drawn from the prior.
         fake_labels: int32 [batch, latents_per_step], uniform over the classes.
+        image_draws: float32 [batch, images_per_step, num_draws], uniform in [0, 1),
+            for what is random in the use of an image; () where nothing is.
+        fake_draws: the same for latents, [batch, latents_per_step, num_draws].
     """
 
     images: tf.Tensor
     labels: tf.Tensor
     latents: tf.Tensor
     fake_labels: tf.Tensor
+    image_draws: tf.Tensor | tuple[()] = ()
+    fake_draws: tf.Tensor | tuple[()] = ()
 
 
 class Dataset(Protocol):
@@ -114,6 +120,7 @@ def batches(
     prior: Prior = uniform_prior,
     images_per_step: int = 1,
     latents_per_step: int = 1,
+    num_draws: int = 0,
     seed: int,
     attempt: int = 0,
     first_step: int = 0,
@@ -132,6 +139,8 @@ def batches(
         prior: (shape, seed) -> latents.
         images_per_step: batches of real examples a step, one per discriminator update.
         latents_per_step: batches of latents and fake labels a step.
+        num_draws: uniform numbers for each image and each latent; whatever it is, all
+            else in a batch is the same.
         seed: the run's seed, a 64-bit integer.
         attempt: counts the rollbacks after a NaN; another attempt sees other batches.
         first_step: step of the first batch; 0 is the first update.
@@ -151,7 +160,7 @@ def batches(
         images_per_step=images_per_step,
         latents_per_step=latents_per_step,
     )
-    _require_integers(0, attempt=attempt, first_step=first_step)
+    _require_integers(0, num_draws=num_draws, attempt=attempt, first_step=first_step)
     _require_integers(_INT64.start, seed=seed)
     rows = _rows(batch_size, part)
     per_step = batch_size * images_per_step
@@ -161,22 +170,39 @@ def batches(
         count=per_step,
         rows=slice(rows.start * images_per_step, rows.stop * images_per_step),
     )
+    run_seed = tf.constant((seed, attempt), tf.int64)
     fakes = partial(
         _draw_fakes,
-        seed=tf.constant((seed, attempt), tf.int64),
+        seed=run_seed,
         shape=(batch_size, latents_per_step, latent_dim),
         num_classes=dataset.num_classes,
         prior=prior,
         rows=rows,
     )
 
-    def assemble(real: tuple, fake: tuple) -> Batch:
+    draws = partial(
+        _draw_uniform,
+        seed=run_seed,
+        shapes=[
+            (batch_size, number, num_draws)
+            for number in (images_per_step, latents_per_step)
+        ],
+        rows=rows,
+    )
+
+    def assemble(real: tuple, fake: tuple, draws: tuple) -> Batch:
         shape = (rows.stop - rows.start, images_per_step)
         images = tf.reshape(real[0], (*shape, *dataset.shape))
-        return Batch(images, tf.reshape(real[1], shape), *fake)
+        return Batch(images, tf.reshape(real[1], shape), *fake, *draws)
 
-    steps = random_access.chunks(fakes, first=first_step, count=1)
-    pipeline = tf.data.Dataset.zip(real, steps).map(assemble)
+    steps = random_access.chunks(
+        lambda step: (fakes(step), draws(step) if num_draws else ()),
+        first=first_step,
+        count=1,
+    )
+    pipeline = tf.data.Dataset.zip(real, steps).map(
+        lambda real, drawn: assemble(real, *drawn)
+    )
     return _finish(_split(pipeline, part.num_replicas))
 
 
@@ -227,15 +253,27 @@ def _draw_fakes(
     return latents[rows], _uniform_labels(shape[:2], label_seed, num_classes)[rows]
 
 
+def _draw_uniform(
+    step: tf.Tensor, *, seed: tf.Tensor, shapes: list[tuple[int, ...]], rows: slice
+) -> tuple[tf.Tensor, ...]:
+    """Numbers of a step in [0, 1), of images and of latents; as `_draw_fakes`."""
+    return tuple(
+        tf.random.stateless_uniform(
+            shape, random_access.derive_seed(seed, step, stream), alg="philox"
+        )[rows]
+        for shape, stream in zip(shapes, (_IMAGE_DRAWS, _FAKE_DRAWS), strict=True)
+    )
+
+
 def _split(pipeline: tf.data.Dataset, num_replicas: int) -> tf.data.Dataset:
     """Each element as that of the first replica, the second, ..."""
     if num_replicas == 1:
         return pipeline
 
-    def parts(batch: Batch) -> Batch:
-        return Batch(*(tf.reshape(x, (num_replicas, -1, *x.shape[1:])) for x in batch))
+    def part(x: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(x, (num_replicas, -1, *x.shape[1:]))
 
-    return pipeline.map(parts).unbatch()
+    return pipeline.map(lambda batch: tf.nest.map_structure(part, batch)).unbatch()
 
 
 def _finish(pipeline: tf.data.Dataset) -> tf.data.Dataset:

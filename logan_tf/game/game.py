@@ -1,8 +1,8 @@
 """The game: two players, an objective, and the latent's move before theirs.
 
 `Game.play` returns each player's gradient. It keeps the latent step and the losses on
-two
-tapes: `inner` records θ → (z', R_z) and `outer`, which watches z', records θ, z' → L.
+two tapes: `inner` records θ → (z', R_z) and `outer`, which watches z', records θ, z' →
+L.
 By the chain rule, with ∂ partial (z' held) and d total,
 
     dL/dθ = ∂L/∂θ  +  (∂z'/∂θ)ᵀ ∂L/∂z'  +  w_r ∂‖Δz‖²/∂θ          (LOGAN, eq. 5)
@@ -12,22 +12,23 @@ come from the inner tape. So each player can have its own `stop_gradient`, and t
 of the second-order terms comes for free.
 """
 
-import math
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
+from logan_tf.game import penalties
+from logan_tf.game.augmentation import Augmentation, Draws
 from logan_tf.game.latent import LatentOptimizer
+from logan_tf.game.move import Metrics, Move
 from logan_tf.game.objectives import Losses, Objective, hinge
+from logan_tf.game.replicas import all_replicas, per_replica, summed
 from logan_tf.layers import spectral_normalization
 
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 PLAYERS = (DISCRIMINATOR, GENERATOR)
-
-Metrics = dict[str, tf.Tensor]
 
 
 class Round(NamedTuple):
@@ -37,6 +38,8 @@ class Round(NamedTuple):
     labels: tf.Tensor  # int [batch]
     latents: tf.Tensor  # [batch, dim]
     fake_labels: tf.Tensor  # int [batch]
+    image_draws: tf.Tensor | tuple[()] = ()  # [batch, num_draws], for `images`
+    fake_draws: tf.Tensor | tuple[()] = ()  # [batch, num_draws], for those of `latents`
 
 
 class Outcome(NamedTuple):
@@ -46,13 +49,23 @@ class Outcome(NamedTuple):
     metrics: Metrics
 
 
-class _Move(NamedTuple):
-    """The latents' move, and f(z) before it where it was asked for."""
+class Gradient(NamedTuple):
+    """A player's gradient, and the part of it that came through Δz."""
 
-    latents: tf.Tensor
-    delta: tf.Tensor
-    regularizer: tf.Tensor
-    scores: tf.Tensor | None
+    whole: list[tf.Tensor]
+    second_order: list[tf.Tensor]
+    """Empty where Δz is a constant to the player."""
+
+
+class Contribution(NamedTuple):
+    """What one replica, or one micro-batch of it, adds to an `Outcome`.
+
+    The gradients of all replicas add up, those of micro-batches are averaged; metrics
+    are means over samples and averaged over both.
+    """
+
+    gradients: dict[str, Gradient]
+    metrics: Metrics
 
 
 class Game:
@@ -69,6 +82,11 @@ class Game:
       stop_gradient: the players ("discriminator", "generator") to whom Δz is a constant
         in the adversarial term: the ablations of Fig. 5b.
       stop_regularizer: whether Δz is a constant in R_z too, for the same players.
+      augmentation: of all that the discriminator sees, real or generated
+        (`logan_tf.game.augmentation`): (images, draws [batch, num_draws]) → images. A
+        sample's draws are the same in the latent step and after it. None: as it is.
+      orthogonality_weight: β ≥ 0 of the generator's orthogonal regularization
+        (`logan_tf.game.penalties`).
 
     Raises:
       ConfigurationError: for an unknown player or a negative weight.
@@ -83,6 +101,8 @@ class Game:
         regularizer_weight: float = 0.0,
         stop_gradient: Collection[str] = (),
         stop_regularizer: bool = False,
+        augmentation: Augmentation | None = None,
+        orthogonality_weight: float = 0.0,
     ) -> None:
         for player in stop_gradient:
             if player not in PLAYERS:
@@ -91,10 +111,12 @@ class Game:
                     "meant, "
                     f"of {' and '.join(PLAYERS)}"
                 )
-        if regularizer_weight < 0:
-            raise ConfigurationError(
-                f"Game.regularizer_weight must be 0 or more, not {regularizer_weight}"
-            )
+        for name, weight in (
+            ("regularizer_weight", regularizer_weight),
+            ("orthogonality_weight", orthogonality_weight),
+        ):
+            if weight < 0:
+                raise ConfigurationError(f"Game.{name} must be 0 or more, not {weight}")
         self.generator = generator
         self.discriminator = discriminator
         self.objective = objective
@@ -102,15 +124,31 @@ class Game:
         self.regularizer_weight = regularizer_weight
         self.stop_gradient = frozenset(stop_gradient)
         self.stop_regularizer = stop_regularizer
+        self.augmentation = augmentation
+        self.orthogonality_weight = orthogonality_weight
 
     def variables(self, player: str) -> list[keras.Variable]:
         """The trainable variables of "discriminator" or "generator"."""
         return getattr(self, player).trainable_variables
 
-    def score(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """f(z) = D(G(z)), [batch, dim] → [batch]."""
+    @property
+    def num_draws(self) -> int:
+        """How many uniform numbers a round has for each image and each latent."""
+        return 0 if self.augmentation is None else self.augmentation.num_draws
+
+    def score(
+        self, latents: tf.Tensor, labels: tf.Tensor, draws: Draws = ()
+    ) -> tf.Tensor:
+        """f(z) = D(G(z)), [batch, dim] → [batch]; what is random in it is `draws`."""
         images = self.generator(latents, labels, training=True)
-        return self.discriminator(images, labels)
+        return self._judge(images, labels, draws)
+
+    def _judge(self, images: tf.Tensor, labels: tf.Tensor, draws: Draws) -> tf.Tensor:
+        """The discriminator's scores [batch]; in float32 where it computes in less."""
+        if self.augmentation is not None:
+            images = self.augmentation(images, draws)
+        scores = self.discriminator(images, labels)
+        return tf.cast(scores, tf.float32) if scores.dtype.size < 4 else scores
 
     def advance_spectral_norms(self) -> None:
         """Advances both players' spectral-norm vectors; once per update, before it."""
@@ -130,102 +168,125 @@ class Game:
         Returns:
           An `Outcome`; the mean of its metrics over replicas is that of the batch.
         """
+        return self.settle(self.contribute(round_, players))
+
+    def contribute(self, round_: Round, players: Sequence[str]) -> Contribution:
+        """The latent step, the outer pass and gradients of one replica's samples.
+
+        Args:
+          round_: this replica's part of the batch, or a micro-batch of it.
+          players: who is to be updated.
+
+        Returns:
+          A `Contribution`: of a loss that is divided by the number of replicas.
+        """
         with tf.GradientTape(persistent=True) as inner:
-            move = self._move(round_.latents, round_.fake_labels)
+            move = self._move(round_)
         with tf.GradientTape(persistent=True) as outer:
             outer.watch(move.latents)
-            fake_logits = self.score(move.latents, round_.fake_labels)
+            fake_logits = self.score(
+                move.latents, round_.fake_labels, round_.fake_draws
+            )
             # The generator's loss needs no scores of real images; what the objective
             # then makes of the stand-in belongs to the player who does not play.
             real_logits = (
-                self.discriminator(round_.images, round_.labels)
+                self._judge(round_.images, round_.labels, round_.image_draws)
                 if DISCRIMINATOR in players
                 else fake_logits
             )
             losses = self._scaled(self.objective(real_logits, fake_logits))
-        gradients, metrics = {}, self._move_metrics(move, fake_logits)
+        gradients, metrics = {}, move.metrics(self.latent_optimizer, fake_logits)
         if DISCRIMINATOR in players:
             metrics["real_score"] = tf.reduce_mean(real_logits)
             metrics["fake_score"] = tf.reduce_mean(fake_logits)
         for player in players:
             loss = getattr(losses, player)
-            gradients[player], of_player = self._gradient(
-                player, loss, fake_logits, move, inner, outer
+            metrics[f"{player}_loss"] = all_replicas(loss + move.regularizer)
+            direct, cotangent, slope = outer.gradient(
+                loss,
+                (self._weights(player), move.latents, fake_logits),
+                unconnected_gradients="zero",
             )
-            metrics |= of_player
+            if player == GENERATOR:
+                metrics["overshoot_fraction"] = move.overshoot(cotangent, slope)
+            second_order = self._through_move(player, move, cotangent, inner)
+            gradients[player] = Gradient(_sum(direct, second_order), second_order)
+        return Contribution(gradients, metrics)
+
+    def settle(self, contribution: Contribution) -> Outcome:
+        """The gradient of the global batch, at every replica, and what is to watch.
+
+        Args:
+          contribution: of this replica; that of several micro-batches is their mean.
+
+        Returns:
+          An `Outcome` with the contribution's metrics and the gradients' norms, which
+          are those of the sums, not of what one replica contributes.
+        """
+        gradients, metrics = {}, dict(contribution.metrics)
+        for player, own in contribution.gradients.items():
+            gradient, second_order = summed(own)
+            if player == GENERATOR and self.orthogonality_weight:
+                penalty, more = self._orthogonality()
+                gradient = _sum(gradient, more)
+                metrics["orthogonality_penalty"] = penalty
+            gradients[player] = gradient
+            norm = tf.linalg.global_norm(gradient)
+            metrics[f"{player}_gradient_norm"] = norm
+            metrics[f"{player}_second_order_share"] = (
+                tf.math.divide_no_nan(tf.linalg.global_norm(second_order), norm)
+                if second_order
+                else tf.zeros_like(norm)
+            )
         return Outcome(gradients, metrics)
 
-    def _gradient(
-        self,
-        player: str,
-        loss: tf.Tensor,
-        fake_logits: tf.Tensor,
-        move: _Move,
-        inner: tf.GradientTape,
-        outer: tf.GradientTape,
-    ) -> tuple[list[tf.Tensor], Metrics]:
-        """A player's gradient, and what there is to watch in it."""
-        variables = [variable.value for variable in self.variables(player)]
-        direct, cotangent, slope = outer.gradient(
-            loss,
-            (variables, move.latents, fake_logits),
-            unconnected_gradients="zero",
-        )
-        second_order = self._through_move(player, move, cotangent, inner)
-        gradient = [a + b for a, b in zip(direct, second_order, strict=True)]
-        # The norms are those of the sums, not of what one replica contributes.
-        if self._moves(player):
-            gradient, second_order = _summed((gradient, second_order))
-        else:
-            gradient = _summed(gradient)
-        norm = tf.linalg.global_norm(gradient)
-        metrics = {
-            f"{player}_loss": _all_replicas(loss + move.regularizer),
-            f"{player}_gradient_norm": norm,
-            f"{player}_second_order_share": tf.math.divide_no_nan(
-                tf.linalg.global_norm(second_order), norm
-            ),
-        }
-        if player == GENERATOR:
-            # ∂f/∂z' along Δz, which is along ∂f/∂z: negative where the slope turned
-            # round.
-            uphill = tf.sign(slope)[:, None] * cotangent
-            along = tf.reduce_sum(uphill * move.delta, axis=-1)
-            metrics["overshoot_fraction"] = _share(along < 0)
-        return gradient, metrics
+    def moves(self, player: str) -> bool:
+        """Whether Δz depends on a player's variables as far as its loss can see."""
+        stopped = player in self.stop_gradient and self.stop_regularizer
+        return self.latent_optimizer is not None and not stopped
 
-    def _move(self, latents: tf.Tensor, labels: tf.Tensor) -> _Move:
+    def _orthogonality(self) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The generator's penalty and its gradient: of no sample, so once an update."""
+        with tf.GradientTape() as tape:
+            penalty = self.orthogonality_weight * penalties.orthogonality(
+                penalties.matrices(self.generator)
+            )
+        return penalty, tape.gradient(
+            penalty, self._weights(GENERATOR), unconnected_gradients="zero"
+        )
+
+    def _weights(self, player: str) -> list[tf.Tensor]:
+        return [variable.value for variable in self.variables(player)]
+
+    def _move(self, round_: Round) -> Move:
         """The latent step; z' = z and R_z = 0 where there is none."""
         seen = []
 
         def score(latents: tf.Tensor) -> tf.Tensor:
-            seen.append(self.score(latents, labels))
+            seen.append(self.score(latents, round_.fake_labels, round_.fake_draws))
             return seen[-1]
 
-        delta = tf.zeros_like(latents)
+        latents, delta = round_.latents, tf.zeros_like(round_.latents)
         if self.latent_optimizer is not None:
             latents, delta = self.latent_optimizer(latents, score)
         regularizer = self.regularizer_weight * tf.reduce_mean(
             tf.reduce_sum(tf.square(delta), axis=-1)
         )
-        return _Move(
-            latents, delta, _per_replica(regularizer), seen[0] if seen else None
-        )
+        return Move(latents, delta, per_replica(regularizer), seen[0] if seen else None)
 
     def _scaled(self, losses: Losses) -> Losses:
-        return Losses(*(_per_replica(loss) for loss in losses))
+        return Losses(*(per_replica(loss) for loss in losses))
 
     def _through_move(
-        self, player: str, move: _Move, cotangent: tf.Tensor, inner: tf.GradientTape
+        self, player: str, move: Move, cotangent: tf.Tensor, inner: tf.GradientTape
     ) -> list[tf.Tensor]:
         """The part of a player's gradient that comes through Δz, given ∂L/∂z'."""
-        variables = [variable.value for variable in self.variables(player)]
+        if not self.moves(player):
+            return []
         stopped = player in self.stop_gradient
-        if not self._moves(player):
-            return [tf.zeros_like(variable) for variable in variables]
         return inner.gradient(
             (move.latents, move.regularizer),
-            variables,
+            self._weights(player),
             output_gradients=(
                 tf.zeros_like(cotangent) if stopped else cotangent,
                 tf.ones_like(move.regularizer),
@@ -233,50 +294,8 @@ class Game:
             unconnected_gradients="zero",
         )
 
-    def _moves(self, player: str) -> bool:
-        """Whether Δz depends on a player's variables as far as its loss can see."""
-        stopped = player in self.stop_gradient and self.stop_regularizer
-        return self.latent_optimizer is not None and not stopped
 
-    def _move_metrics(self, move: _Move, fake_logits: tf.Tensor) -> Metrics:
-        optimizer = self.latent_optimizer
-        if optimizer is None or move.scores is None:
-            gain, clipped = tf.zeros([]), tf.zeros([])
-        else:
-            gain = tf.reduce_mean(fake_logits - move.scores)
-            moved = move.latents[:, : optimizer.num_optimized(move.latents.shape[-1])]
-            low, high = optimizer.bounds or (-math.inf, math.inf)
-            clipped = _share((moved <= low) | (moved >= high))
-        return {
-            "delta_z_norm": tf.reduce_mean(tf.norm(move.delta, axis=-1)),
-            "score_gain": gain,
-            "clipped_fraction": clipped,
-            "regularizer": _all_replicas(move.regularizer),
-        }
-
-
-def _share(condition: tf.Tensor) -> tf.Tensor:
-    """The share of True; 0 of an empty tensor."""
-    hits = tf.reduce_sum(tf.cast(condition, tf.float32))
-    return tf.math.divide_no_nan(hits, tf.cast(tf.size(condition), tf.float32))
-
-
-def _num_replicas() -> int:
-    replica = tf.distribute.get_replica_context()
-    return replica.num_replicas_in_sync if replica is not None else 1
-
-
-def _per_replica(loss: tf.Tensor) -> tf.Tensor:
-    return loss / _num_replicas()
-
-
-def _all_replicas(loss: tf.Tensor) -> tf.Tensor:
-    return loss * _num_replicas()
-
-
-def _summed(gradients: Any) -> Any:
-    """A structure of tensors, each the sum over replicas."""
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return gradients
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+def _sum(direct: list[tf.Tensor], second_order: list[tf.Tensor]) -> list[tf.Tensor]:
+    if not second_order:
+        return direct
+    return [a + b for a, b in zip(direct, second_order, strict=True)]

@@ -1,30 +1,47 @@
 """In which order the players move: simultaneous or alternating updates.
 
-An update schedule takes a batch apart into rounds, and for each round advances the
-spectral-norm vectors, lets the game compute gradients, and has them applied. One call
-is one training step: one update of the generator.
+A schedule says which updates a training step has; `training.step` runs them, each kind
+traced once however often a step repeats it. A training step has one update of the
+generator, its last.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
-from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game, Metrics, Round
+from logan_tf.game.game import (
+    DISCRIMINATOR,
+    GENERATOR,
+    PLAYERS,
+    Game,
+    Metrics,
+    Outcome,
+    Round,
+)
 
 Apply = Callable[[str, list[tf.Tensor]], tf.Tensor]
 """Applies a player's gradients and returns the norm of the change of its parameters."""
 
 
-class Schedule(Protocol):
-    """One training step, and how much of a batch it consumes."""
+class Update(NamedTuple):
+    """One kind of update, and how often a step makes it, one after the other.
 
+    Every time it takes the next round of the batch.
+    """
+
+    players: tuple[str, ...]
+    repeats: int = 1
+
+
+class Schedule(Protocol):
+    """The updates of one training step, and how much of a batch they consume."""
+
+    updates: tuple[Update, ...]
     images_per_step: int
     latents_per_step: int
-
-    def __call__(self, game: Game, batch: Batch, apply: Apply) -> Metrics: ...
 
 
 class Simultaneous:
@@ -34,25 +51,9 @@ class Simultaneous:
     The form of the paper's analysis and of Algorithm 1.
     """
 
+    updates: tuple[Update, ...] = (Update(PLAYERS),)
     images_per_step = 1
     latents_per_step = 1
-
-    def __call__(self, game: Game, batch: Batch, apply: Apply) -> Metrics:
-        """One training step.
-
-        Args:
-          game: the game.
-          batch: images [batch, 1, …], latents [batch, 1, dim], labels [batch, 1].
-          apply: applies a player's gradients, returns the norm of its update.
-
-        Returns:
-          Scalars by name.
-        """
-        game.advance_spectral_norms()
-        gradients, metrics = game.play(_round(batch, 0), PLAYERS)
-        for player in PLAYERS:
-            metrics[f"{player}_update_norm"] = apply(player, gradients[player])
-        return metrics
 
 
 class Alternating:
@@ -73,36 +74,63 @@ class Alternating:
                 "Alternating.discriminator_steps must be 1 or more, not "
                 f"{discriminator_steps}"
             )
+        self.updates: tuple[Update, ...] = (
+            Update((DISCRIMINATOR,), discriminator_steps),
+            Update((GENERATOR,)),
+        )
         self.images_per_step = discriminator_steps
         self.latents_per_step = discriminator_steps + 1
 
-    def __call__(self, game: Game, batch: Batch, apply: Apply) -> Metrics:
-        """One training step; metrics are those of the last update of each player.
 
-        Args:
-          game: the game.
-          batch: images [batch, n, …], latents [batch, n + 1, dim], labels alike.
-          apply: applies a player's gradients, returns the norm of its update.
+def round_of(
+    batch: Batch, number: int | tf.Tensor, part: int | tf.Tensor = 0, parts: int = 1
+) -> Round:
+    """One round of a batch, or a part of it.
 
-        Returns:
-          Scalars by name.
-        """
-        metrics: Metrics = {}
-        moves = [DISCRIMINATOR] * self.images_per_step + [GENERATOR]
-        for index, player in enumerate(moves):
-            game.advance_spectral_norms()
-            gradients, of_update = game.play(_round(batch, index), [player])
-            of_update[f"{player}_update_norm"] = apply(player, gradients[player])
-            metrics |= of_update
-        return metrics
+    A part has every `parts`-th example, so that on any number of replicas, each with
+    consecutive examples, the parts of all replicas together are the same ones.
+
+    Args:
+      batch: images [batch, images_per_step, …], latents [batch, latents_per_step, dim],
+        labels alike.
+      number: of the update in its step. There may be no images for the last update,
+        the generator's, which looks at none: it gets those of the update before.
+      part: 0 to parts − 1.
+      parts: how many; they divide the batch.
+    """
+
+    def take(x: tf.Tensor) -> tf.Tensor:
+        last = x.shape[1] - 1
+        taken = x[:, min(number, last) if isinstance(number, int) else number]
+        if parts == 1:
+            return taken
+        return tf.reshape(taken, (-1, parts, *taken.shape[1:]))[:, part]
+
+    return Round(*tf.nest.map_structure(take, tuple(batch)))
 
 
-def _round(batch: Batch, index: int) -> Round:
-    """One round of a batch. The last update, the generator's, sees no real images."""
-    real = min(index, batch.images.shape[1] - 1)
-    return Round(
-        images=batch.images[:, real],
-        labels=batch.labels[:, real],
-        latents=batch.latents[:, index],
-        fake_labels=batch.fake_labels[:, index],
-    )
+def update(
+    game: Game, round_: Round, players: tuple[str, ...], apply: Apply
+) -> Metrics:
+    """One update: spectral-norm vectors advance, the game is played, gradients applied.
+
+    Args:
+      game: the game.
+      round_: this replica's part of the batch.
+      players: who is updated, all at the same point.
+      apply: applies a player's gradients, returns the norm of its update.
+
+    Returns:
+      Scalars by name.
+    """
+    game.advance_spectral_norms()
+    return applied(game.play(round_, players), apply)
+
+
+def applied(outcome: Outcome, apply: Apply) -> Metrics:
+    """Has an outcome's gradients applied; its metrics, and the norm of each update."""
+    norms = {
+        f"{player}_update_norm": apply(player, gradient)
+        for player, gradient in outcome.gradients.items()
+    }
+    return outcome.metrics | norms

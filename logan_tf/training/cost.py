@@ -1,6 +1,7 @@
 """What a training step costs, read off its graph; needs no data."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -42,6 +43,11 @@ class Operations(NamedTuple):
         """All that is counted."""
         return self.products + self.others
 
+    def plus(self, others: "Operations", times: int) -> "Operations":
+        """These, and those so many times."""
+        pairs = zip(self, others, strict=True)
+        return Operations(*(own + times * other for own, other in pairs))
+
 
 class ForwardPass(NamedTuple):
     """Operations of a forward pass of the global batch through each network."""
@@ -60,7 +66,7 @@ def measure(experiment: Experiment, strategy: tf.distribute.Strategy) -> Cost:
 
 
 def count_step(experiment: Experiment, strategy: tf.distribute.Strategy) -> Operations:
-    """Traces one step and counts its floating-point operations.
+    """Traces a step's updates, one of each kind, and counts what all of them take.
 
     What nothing depends on is left out, as the executor leaves it out.
 
@@ -71,9 +77,14 @@ def count_step(experiment: Experiment, strategy: tf.distribute.Strategy) -> Oper
     Returns:
       The `Operations` of a step of the global batch.
     """
-    step = TrainStep(experiment, strategy)
-    traced = tf.function(step.one_step).get_concrete_function(batch_spec(experiment))
-    return count(traced)
+    step, spec = TrainStep(experiment, strategy), batch_spec(experiment)
+    total = Operations(0, 0, 0)
+    for players, repeats in experiment.schedule.updates:
+        for stage in step.stages(players):
+            run = tf.function(partial(step.run_stage, stage))
+            counted = count(run.get_concrete_function(spec))
+            total = total.plus(counted, times=repeats * stage.repeats)
+    return total
 
 
 def count_forward_pass(experiment: Experiment) -> ForwardPass:
@@ -130,7 +141,22 @@ def batch_spec(experiment: Experiment) -> Batch:
         labels=tf.TensorSpec([size, images], tf.int32),
         latents=tf.TensorSpec([size, latents, experiment.latent_dim]),
         fake_labels=tf.TensorSpec([size, latents], tf.int32),
+        **_draws_spec(experiment),
     )
+
+
+def _draws_spec(experiment: Experiment) -> dict[str, tf.TensorSpec]:
+    size, schedule, number = (
+        experiment.batch_size,
+        experiment.schedule,
+        experiment.game.num_draws,
+    )
+    if not number:
+        return {}
+    return {
+        "image_draws": tf.TensorSpec([size, schedule.images_per_step, number]),
+        "fake_draws": tf.TensorSpec([size, schedule.latents_per_step, number]),
+    }
 
 
 def _kind(operation: str) -> str:

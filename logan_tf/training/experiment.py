@@ -4,7 +4,8 @@ Everything scientific meets here; what runs it (the trainer, sampling, evaluatio
 an `Experiment` and needs no configuration of its own.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -14,8 +15,10 @@ from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import DISCRIMINATOR, GENERATOR, Game
 from logan_tf.game.updates import Schedule, Simultaneous
 from logan_tf.training.averaging import ExponentialMovingAverage
+from logan_tf.training.strategy import require_divisible
 
 MOST_SEED = 2**31 - 1
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 class Experiment:
@@ -35,6 +38,13 @@ class Experiment:
       prior: (shape, seed) → latents.
       averaging: of the generator.
       batch_size: examples per update, over all replicas; 2 or more.
+      precision: a Keras dtype policy of the networks: "float32", or "mixed_bfloat16",
+        in which layers compute in bfloat16 with float32 variables; scores, losses and
+        the latent step are float32 all the same.
+      accumulation: micro-batches that an update's batch is split into; their gradients
+        are averaged and applied once. A network without batch normalization then gets
+        the gradient of the whole batch; batch normalization takes its moments over one
+        micro-batch (of all replicas), and wants 2 examples or more in each.
       seed: 0 to 2³¹ − 1: of the initial weights, and of every batch.
 
     Raises:
@@ -54,11 +64,14 @@ class Experiment:
         averaging: ExponentialMovingAverage | None = None,
         batch_size: int = 64,
         seed: int = 0,
+        accumulation: int = 1,
+        precision: str = "float32",
     ) -> None:
         if batch_size < 2:
             raise ConfigurationError(
                 f"batch_size must be 2 or more (batch normalization), not {batch_size}"
             )
+        require_divisible(batch_size, 1, accumulation)
         if not 0 <= seed <= MOST_SEED:
             raise ConfigurationError(f"seed must be 0 to {MOST_SEED}, not {seed}")
         keras.utils.set_random_seed(seed)
@@ -67,14 +80,17 @@ class Experiment:
         self.prior = prior
         self.averaging = averaging or ExponentialMovingAverage(decay=0.0)
         self.batch_size = batch_size
+        self.accumulation = accumulation
         self.seed = seed
-        self.generator = generator()
-        self.averaged_generator = generator()
-        self.discriminator = discriminator()
-        self.latent_dim = self.generator.latent_dim
-        self._build_networks()
+        with _policy(precision):
+            self.generator = generator()
+            self.averaged_generator = generator()
+            self.discriminator = discriminator()
+            self.latent_dim = self.generator.latent_dim
+            self._build_networks()
         self.averaging.update(self.averaged_generator, self.generator, -1)
         self.game = game(self.generator, self.discriminator)
+        self._try_augmentation()
         self.optimizers = {
             DISCRIMINATOR: discriminator_optimizer,
             GENERATOR: generator_optimizer,
@@ -113,6 +129,12 @@ class Experiment:
                 "a batch of 2: squeeze its last axis"
             )
 
+    def _try_augmentation(self) -> None:
+        """Raises ConfigurationError for examples that it does not transform."""
+        if (augmentation := self.game.augmentation) is not None:
+            images = tf.zeros([2, *self.dataset.shape])
+            augmentation(images, tf.zeros([2, augmentation.num_draws]))
+
     def batches(
         self, first_step: int = 0, attempt: int = 0, part: Part = WHOLE
     ) -> tf.data.Dataset:
@@ -124,8 +146,25 @@ class Experiment:
             prior=self.prior,
             images_per_step=self.schedule.images_per_step,
             latents_per_step=self.schedule.latents_per_step,
+            num_draws=self.game.num_draws,
             seed=self.seed,
             attempt=attempt,
             first_step=first_step,
             part=part,
         )
+
+
+@contextlib.contextmanager
+def _policy(precision: str) -> Iterator[None]:
+    """Networks that are built inside have this dtype policy; later ones as before."""
+    before = keras.config.dtype_policy()
+    if precision not in PRECISIONS:
+        raise ConfigurationError(
+            f"Experiment.precision is one of {', '.join(PRECISIONS)}, not {precision!r}"
+        )
+    try:
+        if precision != "float32":
+            keras.config.set_dtype_policy(precision)
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

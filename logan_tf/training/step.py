@@ -1,19 +1,42 @@
 """The inner loop: many training steps in one call of a `tf.function`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch
+from logan_tf.game import updates
+from logan_tf.game.game import GENERATOR, Contribution, Gradient, Metrics
 from logan_tf.layers.spectral_normalization import largest_sigma
 from logan_tf.training import compilation
 from logan_tf.training.experiment import Experiment
 
+Number: TypeAlias = int | tf.Tensor
+
+
+class Stage(NamedTuple):
+    """A part of an update, and how often the update repeats it.
+
+    Attributes:
+      on_replica: (batch, number of the update in its step, number of the repetition,
+        steps done) → metrics.
+      repeats: each has another number.
+    """
+
+    on_replica: Callable[[Batch, Number, Number, tf.Tensor], Metrics]
+    repeats: int = 1
+
 
 class TrainStep:
     """Runs training steps on the device or devices of a strategy.
+
+    What is repeated (the discriminator's updates, the micro-batches of one) is traced
+    once, in a loop around `strategy.run`: replicas that meet at an `all_reduce` cannot
+    do it inside of a loop of their own.
 
     Args:
       experiment: created in the strategy's scope.
@@ -31,6 +54,7 @@ class TrainStep:
         self._strategy = strategy
         with strategy.scope():
             self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
+            self._accumulators = _accumulators(experiment)
         for optimizer in experiment.optimizers.values():
             _leave_gradients_as_they_are(optimizer)
         self.metric_names: list[str] = []
@@ -57,31 +81,133 @@ class TrainStep:
         return rows.stack()
 
     def one_step(self, batch: Batch) -> tf.Tensor:
-        """One training step; the metrics, in the order of `metric_names`."""
-        of_replicas = self._strategy.run(self._replica_step, args=(batch, self.step))
-        # All of them in one reduction: between hosts each is a message.
-        row = self._strategy.reduce("MEAN", of_replicas, axis=None)
-        self.step.assign_add(1)
-        return row
+        """One training step; the metrics, in the order of `metric_names`.
 
-    def _replica_step(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
-        """All of a step but the counting, on one replica.
-
-        What is assigned here beside the optimizers' variables (spectral-norm vectors,
-        the average) has no aggregation: each replica computes the same from the same
-        weights and writes its own copy. So nothing is sent, and on a TPU it all belongs
-        to the one program that XLA compiles.
+        They are those of the last update of each kind.
         """
+        metrics: Metrics = {}
+        first = 0
+        for players, repeats in self._experiment.schedule.updates:
+            stages = self.stages(players)
+            names, rows = _repeated(
+                repeats, partial(self._update, stages, batch, first)
+            )
+            metrics |= dict(zip(names, tf.unstack(rows[-1]), strict=True))
+            first += repeats
+        self.step.assign_add(1)
+        self.metric_names = sorted(metrics)
+        return tf.stack([metrics[name] for name in self.metric_names])
+
+    def stages(self, players: tuple[str, ...]) -> list[Stage]:
+        """What one update of these players consists of, one after the other."""
+        if self._experiment.accumulation == 1:
+            return [Stage(partial(self._whole_update, players))]
+        return [
+            Stage(partial(self._begin, players)),
+            Stage(partial(self._accumulate, players), self._experiment.accumulation),
+            Stage(partial(self._finish, players)),
+        ]
+
+    def run_stage(
+        self, stage: Stage, batch: Batch, number: Number = 0, part: Number = 0
+    ) -> tuple[list[str], tf.Tensor]:
+        """One repetition of a stage: its metrics' names, and float32 [metrics]."""
+        names: list[str] = []
+
+        def on_replica(batch: Batch, step: tf.Tensor) -> tf.Tensor:
+            metrics = stage.on_replica(batch, number, part, step)
+            _replace(names, sorted(metrics))
+            row = [tf.cast(metrics[name], tf.float32) for name in names]
+            return tf.stack(row) if row else tf.zeros([0])
+
+        row = self._strategy.run(on_replica, args=(batch, self.step))
+        # All of them in one reduction: between hosts each is a message.
+        return names, self._strategy.reduce("MEAN", row, axis=None)
+
+    def _update(
+        self, stages: list[Stage], batch: Batch, first: int, index: Number
+    ) -> tuple[list[str], tf.Tensor]:
+        """Update number `first + index` of a step; a mean where a stage repeats."""
+        names: list[str] = []
+        row: list[tf.Tensor] = []
+        for stage in stages:
+            of_stage, rows = _repeated(
+                stage.repeats, partial(self.run_stage, stage, batch, first + index)
+            )
+            names = names + of_stage
+            row.append(tf.reduce_mean(rows, 0) if stage.repeats > 1 else rows[0])
+        return names, tf.concat(row, 0)
+
+    # What is assigned below beside the optimizers' variables (spectral-norm vectors,
+    # accumulators, the average) has no aggregation: each replica computes the same from
+    # the same weights, or its own sum, and writes its own copy. So nothing is sent, and
+    # on a TPU it belongs to the programs that XLA compiles.
+
+    def _whole_update(
+        self,
+        players: tuple[str, ...],
+        batch: Batch,
+        number: Number,
+        _part: Number,
+        step: tf.Tensor,
+    ) -> Metrics:
+        round_ = updates.round_of(batch, number)
+        metrics = updates.update(self._experiment.game, round_, players, self._apply)
+        return self._ended(players, metrics, step)
+
+    def _begin(self, players: tuple[str, ...], *_: object) -> Metrics:
+        self._experiment.game.advance_spectral_norms()
+        for total in self._flat_accumulators(players):
+            total.assign(tf.zeros_like(total))
+        return {}
+
+    def _accumulate(
+        self,
+        players: tuple[str, ...],
+        batch: Batch,
+        number: Number,
+        part: Number,
+        _step: tf.Tensor,
+    ) -> Metrics:
+        parts = self._experiment.accumulation
+        round_ = updates.round_of(batch, number, part, parts)
+        gradients, metrics = self._experiment.game.contribute(round_, players)
+        added = tf.nest.flatten([gradients[player] for player in players])
+        for total, more in zip(self._flat_accumulators(players), added, strict=True):
+            total.assign_add(more)
+        return metrics
+
+    def _finish(
+        self,
+        players: tuple[str, ...],
+        _batch: Batch,
+        _number: Number,
+        _part: Number,
+        step: tf.Tensor,
+    ) -> Metrics:
+        parts = self._experiment.accumulation
+        means = tf.nest.map_structure(
+            lambda total: total / parts,
+            {player: self._accumulators[player] for player in players},
+        )
+        outcome = self._experiment.game.settle(Contribution(means, {}))
+        return self._ended(players, updates.applied(outcome, self._apply), step)
+
+    def _flat_accumulators(self, players: tuple[str, ...]) -> list[tf.Variable]:
+        return tf.nest.flatten([self._accumulators[player] for player in players])
+
+    def _ended(
+        self, players: tuple[str, ...], metrics: Metrics, step: tf.Tensor
+    ) -> Metrics:
+        """What ends a step, whose last update is the generator's."""
+        if GENERATOR not in players:
+            return metrics
         experiment = self._experiment
-        metrics = experiment.schedule(experiment.game, batch, self._apply)
-        metrics["discriminator_sigma"] = largest_sigma(experiment.discriminator)
         experiment.averaging.update(
             experiment.averaged_generator, experiment.generator, step
         )
-        self.metric_names = sorted(metrics)
-        return tf.stack(
-            [tf.cast(metrics[name], tf.float32) for name in sorted(metrics)]
-        )
+        sigma = largest_sigma(experiment.discriminator)
+        return metrics | {"discriminator_sigma": sigma}
 
     def _apply(self, player: str, gradients: list[tf.Tensor]) -> tf.Tensor:
         """Applies a player's gradients, which the game has summed over replicas."""
@@ -94,6 +220,46 @@ class TrainStep:
                 for variable, old in zip(variables, before, strict=True)
             ]
         )
+
+
+def _repeated(
+    repeats: int, call: Callable[[Number], tuple[list[str], tf.Tensor]]
+) -> tuple[list[str], tf.Tensor]:
+    """Calls with 0, 1, … in turn, traced once; the names, and a row of each call."""
+    names: list[str] = []
+    if repeats == 1:
+        names, row = call(0)
+        return names, row[None]
+    rows = tf.TensorArray(tf.float32, size=repeats)
+    for index in tf.range(repeats):
+        found, row = call(index)
+        _replace(names, found)
+        rows = rows.write(index, row)
+    return names, tf.ensure_shape(rows.stack(), (repeats, len(names)))
+
+
+def _replace(names: list[str], found: list[str]) -> None:
+    """Autograph would make what a loop assigns to a tensor."""
+    names.clear()
+    names.extend(found)
+
+
+def _accumulators(experiment: Experiment) -> dict[str, Gradient]:
+    """A sum for each gradient, zero between updates: no part of a checkpoint."""
+    if experiment.accumulation == 1:
+        return {}
+    game = experiment.game
+
+    def sums(player: str) -> list[tf.Variable]:
+        return [
+            tf.Variable(tf.zeros(variable.shape, variable.dtype), trainable=False)
+            for variable in game.variables(player)
+        ]
+
+    return {
+        player: Gradient(sums(player), sums(player) if game.moves(player) else [])
+        for player in experiment.optimizers
+    }
 
 
 def _leave_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:

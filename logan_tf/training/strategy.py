@@ -70,15 +70,30 @@ def io_device(strategy: tf.distribute.Strategy) -> str | None:
     return "/job:localhost" if is_tpu else None
 
 
-def require_divisible(batch_size: int, replicas: int) -> None:
-    """Raises ConfigurationError unless so many replicas divide the global batch."""
-    if batch_size % replicas == 0:
+def require_divisible(batch_size: int, replicas: int, accumulation: int = 1) -> None:
+    """Raises ConfigurationError unless the global batch splits evenly.
+
+    Args:
+      batch_size: of one update.
+      replicas: that share it.
+      accumulation: micro-batches that it is split into, of 2 examples or more each.
+    """
+    if accumulation < 1:
+        raise ConfigurationError(
+            f"Experiment.accumulation must be 1 or more, not {accumulation}"
+        )
+    parts = replicas * accumulation
+    least = 2 * accumulation if accumulation > 1 else 1
+    if batch_size % parts == 0 and batch_size >= least:
         return
-    below = batch_size // replicas * replicas
-    sizes = [str(size) for size in (below, below + replicas) if size]
+    below = batch_size // parts * parts
+    nearest = [size for size in (below, below + parts) if size >= least] or [least]
+    among = [f"{replicas} replicas"] if replicas > 1 or accumulation == 1 else []
+    if accumulation > 1:
+        among.append(f"{accumulation} micro-batches of 2 examples or more")
     raise ConfigurationError(
-        f"batch_size {batch_size} cannot be split evenly among {replicas} replicas: "
-        f"set it to {' or '.join(sizes)}"
+        f"batch_size {batch_size} cannot be split evenly among {' and '.join(among)}: "
+        f"set it to {' or '.join(map(str, nearest))}"
     )
 
 

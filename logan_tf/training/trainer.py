@@ -89,7 +89,11 @@ class Trainer:
                 f"evaluate_every is {evaluate_every}, but the recipe brings no "
                 "protocol to evaluate by: set it to 0"
             )
-        require_divisible(experiment.batch_size, strategy.num_replicas_in_sync)
+        require_divisible(
+            experiment.batch_size,
+            strategy.num_replicas_in_sync,
+            experiment.accumulation,
+        )
         self._is_chief = is_chief(strategy)
         self._experiment = experiment
         self._strategy = strategy

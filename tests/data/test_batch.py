@@ -49,6 +49,7 @@ def datasets(data_dir):
 def test_resumed_batches_are_bit_identical_across_epochs(name, first_step, datasets):
     dataset = datasets[name]
     kwargs = {"batch_size": 206, "images_per_step": 2, "latents_per_step": 3}
+    kwargs |= {"num_draws": 2}
     whole = _take(dataset, 9, **kwargs)  # 412 examples a step: epochs end in 3 and 6.
     resumed = _take(dataset, 9 - first_step, first_step=first_step, **kwargs)
     for expected, found in zip(whole[first_step:], resumed, strict=True):
@@ -87,6 +88,22 @@ def test_latents_depend_on_neither_data_nor_images_per_step():
     for dataset, kwargs in [(Grid(), {}), (Ring(), {"images_per_step": 4})]:
         for expected, found in zip(reference, _take(dataset, 3, **kwargs), strict=True):
             np.testing.assert_array_equal(expected.latents, found.latents)
+
+
+def test_draws_change_nothing_else():
+    reference, drawn = _take(Ring(), 3), _take(Ring(), 3, num_draws=500)
+    seen = []
+    for expected, found in zip(reference, drawn, strict=True):
+        for a, b in zip(expected[:4], found[:4], strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert expected[4:] == ((), ())
+        assert found.image_draws.shape == found.fake_draws.shape == (6, 1, 500)
+        seen += [found.image_draws.numpy().ravel(), found.fake_draws.numpy().ravel()]
+    numbers = np.concatenate(seen)
+    assert len(np.unique(numbers)) > 0.99 * len(numbers)
+    assert 0 <= numbers.min() < 0.001
+    assert 0.999 < numbers.max() < 1
+    assert abs(numbers.mean() - 0.5) < 0.01
 
 
 @pytest.mark.parametrize("other", [{"seed": 6}, {"attempt": 1}, {"first_step": 1}])
@@ -145,6 +162,7 @@ def test_fake_labels_are_uniform_over_the_classes():
         ({"latent_dim": 0}, "latent_dim must be at least 1"),
         ({"images_per_step": 0}, "images_per_step must be at least 1"),
         ({"latents_per_step": 0}, "latents_per_step must be at least 1"),
+        ({"num_draws": -1}, "num_draws must be at least 0"),
         ({"first_step": -1}, "first_step must be at least 0, not -1"),
         ({"attempt": -1}, "attempt must be at least 0"),
         ({"seed": 2**63}, "seed must be a 64-bit integer"),

@@ -19,6 +19,7 @@ SETTINGS = {
     "latent_dim": 3,
     "images_per_step": 2,
     "latents_per_step": 3,
+    "num_draws": 2,
     "seed": 5,
     "first_step": 59,  # Of 24 pictures each, so that the second one ends the epoch.
 }

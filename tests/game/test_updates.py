@@ -5,7 +5,7 @@ import tensorflow as tf
 from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Outcome, Round
-from logan_tf.game.updates import Alternating, Simultaneous
+from logan_tf.game.updates import Alternating, Simultaneous, round_of, update
 from logan_tf.layers.spectral_normalization import normalized_layers
 
 _LEARNING_RATE = 0.05
@@ -35,6 +35,16 @@ class _Log:
         return 10 * self.plays
 
 
+def _step(schedule, game, batch, apply):
+    """The updates of one training step in turn, as `TrainStep` makes them."""
+    metrics, number = {}, 0
+    for players, repeats in schedule.updates:
+        for _ in range(repeats):
+            metrics |= update(game, round_of(batch, number), players, apply)
+            number += 1
+    return metrics
+
+
 def _numbered_batch(schedule):
     """Images 0, 1, …; labels 100, 101, …; latents and fake labels alike."""
     images = tf.range(schedule.images_per_step)[None, :]
@@ -45,7 +55,7 @@ def _numbered_batch(schedule):
 def test_simultaneous_plays_once():
     log, schedule = _Log(), Simultaneous()
     assert (schedule.images_per_step, schedule.latents_per_step) == (1, 1)
-    metrics = schedule(log, _numbered_batch(schedule), log.apply)
+    metrics = _step(schedule, log, _numbered_batch(schedule), log.apply)
     assert log.events == [
         "advance",
         ("play", PLAYERS, (0, 100), (0, 100)),
@@ -65,7 +75,7 @@ def test_simultaneous_plays_once():
 def test_alternating_draws_afresh_for_each_update(n):
     log, schedule = _Log(), Alternating(n)
     assert (schedule.images_per_step, schedule.latents_per_step) == (n, n + 1)
-    metrics = schedule(log, _numbered_batch(schedule), log.apply)
+    metrics = _step(schedule, log, _numbered_batch(schedule), log.apply)
     expected = []
     for i in range(n):
         expected += [
@@ -87,6 +97,21 @@ def test_alternating_draws_afresh_for_each_update(n):
         "discriminator_update_norm": 10 * n,
         "generator_update_norm": 10 * (n + 1),
     }
+
+
+@pytest.mark.parametrize("number", [1, tf.constant(1)])
+def test_parts_of_a_round_are_the_same_however_many_replicas_share_it(number):
+    """Part 1 of 3 has the examples 1, 4, 7, 10; two replicas have six each."""
+    numbers = tf.range(12)[:, None] + tf.constant([[100, 200, 300]])
+    batch = Batch(numbers[..., None], numbers, numbers[..., None], numbers)
+    for rows, expected in ((12, [1, 4, 7, 10]), (6, [1, 4])):
+        own = Batch(*(x[:rows] for x in batch))
+        part = round_of(own, number, 1, 3)
+        assert part.labels.numpy().tolist() == [200 + i for i in expected]
+        np.testing.assert_array_equal(part.images[:, 0], part.labels)
+        np.testing.assert_array_equal(part.latents[:, 0], part.fake_labels)
+    whole = round_of(batch, number)
+    np.testing.assert_array_equal(whole.labels, numbers[:, 1])
 
 
 @pytest.mark.parametrize("n", [0, -1])
@@ -115,7 +140,7 @@ def _run(schedule, game):
             variable.assign_sub(change)
         return tf.linalg.global_norm(changes)
 
-    return schedule(game, _batch(schedule), apply)
+    return _step(schedule, game, _batch(schedule), apply)
 
 
 def _power_iteration(layers):

@@ -5,7 +5,6 @@ workers can meet only as a process starts. `test_replica_invariance` compares.
 """
 
 import sys
-import threading
 from unittest import mock
 
 import keras
@@ -28,7 +27,11 @@ from logan_tf.training.strategy import is_chief
 from logan_tf.training.trainer import Trainer
 
 RATE, STEPS, BATCH = 0.05, 5, 8
-SCHEDULES = {"simultaneous": Simultaneous, "alternating": lambda: Alternating(2)}
+# The schedule, and the number of micro-batches.
+SCHEDULES = {
+    "simultaneous": (Simultaneous(), 1),
+    "alternating": (Alternating(2), 2),
+}
 
 
 class Pictures:
@@ -50,7 +53,7 @@ class Pictures:
         )
 
 
-def build(schedule) -> Experiment:
+def build(schedule, accumulation: int) -> Experiment:
     def game(generator, discriminator) -> Game:
         return Game(
             generator,
@@ -72,6 +75,7 @@ def build(schedule) -> Experiment:
         schedule=schedule,
         averaging=ExponentialMovingAverage(0.9, start_step=1),
         batch_size=BATCH,
+        accumulation=accumulation,
         seed=1,
     )
 
@@ -81,45 +85,48 @@ class Recorder(TrainStep):
 
     def __init__(self, strategy, schedule) -> None:
         with strategy.scope():
-            self.experiment = build(SCHEDULES[schedule]())
+            self.experiment = build(*SCHEDULES[schedule])
         super().__init__(self.experiment, strategy)
         trainer = Trainer(
             self.experiment, strategy, RunDirectory("unused"), total_steps=STEPS
         )
         trainer.open_data()
         self.batches = trainer._batches
-        self.strategy = strategy
-        self._seen = threading.local()  # Replicas are threads.
+        self._step = tf.function(lambda batches: self.one_step(next(batches)))
+        with strategy.scope():
+            self._seen = {
+                player: (
+                    tf.Variable(0, trainable=False),
+                    [
+                        tf.Variable(tf.zeros((2, *variable.shape)), trainable=False)
+                        for variable in self.experiment.game.variables(player)
+                    ],
+                )
+                for player in self.experiment.optimizers
+            }
 
     def _apply(self, player, gradients):
-        self._seen.by_update[f"{len(self._seen.by_update)}-{player}"] = gradients
+        """Notes the gradients of two updates; in variables, for it may be in a loop."""
+        count, seen = self._seen[player]
+        for variable, gradient in zip(seen, gradients, strict=True):
+            place = tf.reshape(count % 2, (1, 1))
+            noted = tf.tensor_scatter_nd_update(variable, place, gradient[None])
+            variable.assign(noted)
+        count.assign_add(1)
         return super()._apply(player, gradients)
-
-    def _on_replica(self, batch, step):
-        self._seen.by_update = {}
-        return self._replica_step(batch, step), self._seen.by_update
-
-    @tf.function
-    def _recorded_step(self, batches):
-        row, seen = self.strategy.run(self._on_replica, (next(batches), self.step))
-        self.step.assign_add(1)
-        return self.strategy.reduce("MEAN", row, axis=None), seen
 
     def record(self, num_steps: int) -> dict[str, np.ndarray]:
         """The first step's gradients, variables before and after, metrics, pictures."""
         found = self._weights("start")
-        row, seen = self._recorded_step(self.batches)
-        for update, gradients in seen.items():
-            for index, gradient in enumerate(gradients):
-                local = self.strategy.experimental_local_results(gradient)[0]
-                found[f"gradient/{update}/{index}"] = local.numpy()
-        rows = [row] + [
-            self._recorded_step(self.batches)[0] for _ in range(1, num_steps)
-        ]
-        for name, values in zip(
-            self.metric_names, zip(*rows, strict=True), strict=True
-        ):
-            found[f"metric/{name}"] = np.array([value.numpy() for value in values])
+        rows = [self._step(self.batches)]
+        for player, (count, seen) in self._seen.items():
+            for update in range(count.numpy()):
+                for index, gradient in enumerate(seen):
+                    name = f"gradient/{update}-{player}/{index}"
+                    found[name] = gradient.numpy()[update]
+        rows += [self._step(self.batches) for _ in range(1, num_steps)]
+        for name, values in zip(self.metric_names, np.transpose(rows), strict=True):
+            found[f"metric/{name}"] = values
         found |= self._weights("end")
         latents = self.experiment.prior((16, 8), tf.constant([3, 4], tf.int64))
         found["images"] = self.experiment.generator(latents).numpy()
@@ -176,7 +183,7 @@ def broken(strategy) -> dict[str, np.ndarray]:
     gradient = latent._gradient
     found = {}
     for name, patch in {
-        "loss": mock.patch.object(game_module, "_per_replica", lambda loss: loss),
+        "loss": mock.patch.object(game_module, "per_replica", lambda loss: loss),
         "latent": mock.patch.object(
             latent, "_gradient", lambda *args: gradient(*args) / replicas
         ),

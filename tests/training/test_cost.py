@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.game.game import Game
+from logan_tf.game.updates import Alternating
 from logan_tf.networks import sngan
 from logan_tf.training import cost
 from logan_tf.training.experiment import Experiment
@@ -20,8 +21,7 @@ class Pictures:
         raise AssertionError("the data was touched")
 
 
-@pytest.fixture(scope="module")
-def experiment():
+def build(**changes):
     """SN-GAN at 16×16 and width 2."""
     return Experiment(
         dataset=Pictures(),
@@ -30,8 +30,13 @@ def experiment():
         generator_optimizer=keras.optimizers.SGD(),
         discriminator_optimizer=keras.optimizers.SGD(),
         game=Game,
-        batch_size=6,
+        **{"batch_size": 6} | changes,
     )
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return build()
 
 
 def _convolution(size, kernel, inputs, outputs):
@@ -97,3 +102,17 @@ def test_the_whole_cost_is_that_of_the_step(experiment):
     strategy = tf.distribute.get_strategy()
     measured = cost.measure(experiment, strategy)
     assert measured.operations == cost.count_step(experiment, strategy).total
+
+
+def test_what_is_repeated_counts_as_often():
+    """Per sample a network does the same work in one, two or three updates of D."""
+    strategy = tf.distribute.get_strategy()
+    one, two, four = (
+        cost.count_step(build(schedule=Alternating(n)), strategy) for n in (1, 2, 4)
+    )
+    assert one.convolutions < two.convolutions
+    for own, doubled, fourfold in zip(one, two, four, strict=True):
+        assert fourfold - own == 3 * (doubled - own)
+    # Convolutions are those of all samples, in however many micro-batches.
+    parts = build(schedule=Alternating(2), accumulation=3)
+    assert cost.count_step(parts, strategy).convolutions == two.convolutions

@@ -22,6 +22,8 @@ class ColumnOfScores(mlp.Discriminator):
     [
         ({"batch_size": 0}, "batch_size must be 2 or more .*, not 0"),
         ({"batch_size": 1}, "batch_size must be 2 or more"),
+        ({"accumulation": 0}, "accumulation must be 1 or more, not 0"),
+        ({"accumulation": 3}, "4 cannot .* 3 micro-batches .*: set it to 6$"),
         ({"seed": -1}, "seed must be 0 to 2147483647, not -1"),
         ({"seed": 2**31}, "seed must be 0 to"),
         (

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from logan_tf.game.game import PLAYERS, Round
 from logan_tf.game.updates import Alternating, Simultaneous
+from logan_tf.layers.batch_normalization import BatchNormalization
+from logan_tf.networks import mlp
 from logan_tf.training.step import TrainStep
 
 STRATEGY = tf.distribute.get_strategy()
@@ -103,3 +105,76 @@ def test_a_step_averages_the_generator_after_its_update(toy):
         means = experiment.averaged_generator.trainable_variables
         for mean, value in zip(means, expected, strict=True):
             np.testing.assert_allclose(mean, value, rtol=1e-5, atol=1e-6)
+
+
+class Coupled(mlp.Generator):
+    """One whose samples depend on each other, by batch normalization."""
+
+    def __init__(self):
+        super().__init__(latent_dim=4, hidden=(8,))
+        self.normalize = BatchNormalization()
+
+    def call(self, latents, labels=None, training=True):
+        return super().call(self.normalize(latents, training=training), labels)
+
+
+@pytest.mark.parametrize("schedule", [Simultaneous(), Alternating(2)])
+def test_accumulation_is_the_large_batch(schedule, toy, state):
+    """SGD, whose step is the gradient: Adam would hide a wrong scale."""
+    settings = {"optimizer": sgd, "schedule": schedule, "batch_size": 12}
+    whole, accumulated = (toy(accumulation=n, **settings) for n in (1, 3))
+    start = state(whole)
+    rows = run(whole, [2]), run(accumulated, [2])
+    trios = zip(
+        start.items(), state(whole).values(), state(accumulated).values(), strict=True
+    )
+    moved = 0
+    for (name, before), expected, found in trios:
+        np.testing.assert_allclose(found, expected, atol=2e-6, err_msg=name)
+        moved += np.abs(expected - before).max() > 1e-4
+    assert moved > len(start) / 2
+    assert rows[0].keys() == rows[1].keys()
+    for name, values in rows[0].items():
+        np.testing.assert_allclose(rows[1][name], values, 1e-3, 1e-5, err_msg=name)
+
+
+def test_batch_norms_scope_is_the_micro_batch(toy):
+    """The gradient is the mean of those of the parts, each with moments of its own."""
+    experiment = toy(optimizer=sgd, generator=Coupled, batch_size=12, accumulation=3)
+    by_hand = toy(optimizer=sgd, generator=Coupled, batch_size=12)
+    game = by_hand.game
+    (batch,) = by_hand.batches().take(1)
+    game.advance_spectral_norms()
+    gradients = [
+        game.play(Round(*(x[part::3, 0] for x in batch[:4]))).gradients
+        for part in range(3)
+    ]
+    coupled = game.play(Round(*(x[:, 0] for x in batch[:4]))).gradients
+    metrics = run(experiment, [1])
+    for player in PLAYERS:
+        parts = zip(*(of_part[player] for of_part in gradients), strict=True)
+        expected = np.sqrt(sum(np.sum(np.mean(part, 0) ** 2) for part in parts))
+        found = metrics[f"{player}_gradient_norm"][0]
+        np.testing.assert_allclose(found, expected, 1e-4)
+        of_all = np.sqrt(sum(np.sum(np.square(g)) for g in coupled[player]))
+        assert abs(found / of_all - 1) > 1e-3
+
+
+def test_a_repeated_update_is_traced_once(toy):
+    """More discriminator steps or micro-batches make no larger graph."""
+
+    def size(number, accumulation):
+        experiment = toy(
+            schedule=Alternating(number), batch_size=12, accumulation=accumulation
+        )
+        step = TrainStep(experiment, STRATEGY)
+        traced = tf.function(step.one_step).get_concrete_function(
+            experiment.batches().element_spec
+        )
+        functions = traced.graph.as_graph_def().library.function
+        return len(traced.graph.get_operations()), sum(
+            len(function.node_def) for function in functions
+        )
+
+    assert size(2, 1) == size(5, 1)
+    assert size(2, 2) == size(5, 3)

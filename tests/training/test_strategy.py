@@ -58,6 +58,24 @@ def test_replicas_must_divide_the_batch(batch_size, replicas, remedy):
     strategy.require_divisible(replicas * 3, replicas)
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "replicas", "remedy"),
+    [
+        (10, 1, "8 or 12"),
+        (12, 2, "8 or 16"),
+        (4, 1, "8"),
+        (3, 1, "8"),
+        (2049, 8, "2048 or 2080"),
+    ],
+)
+def test_four_micro_batches_must_divide_the_batch(batch_size, replicas, remedy):
+    among = (f"{replicas} replicas and " if replicas > 1 else "") + "4 micro-batches"
+    expected = rf"{batch_size} cannot .* among {among} .*: set it to {remedy}$"
+    with pytest.raises(ConfigurationError, match=expected):
+        strategy.require_divisible(batch_size, replicas, 4)
+    strategy.require_divisible(8 * replicas, replicas, 4)
+
+
 class FakeResolver:
     """Records the calls on the way to a TPU."""
 

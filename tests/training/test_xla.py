@@ -19,16 +19,19 @@ from logan_tf.networks import sngan
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.step import TrainStep
 
+UNSHAPED = (tf.resource, tf.variant)
 SIZE, WIDTH, DIM, BATCH, STEPS = 8, 2, 4, 4, 3
 
 NATURAL = functools.partial(latent.natural_gradient_step, step_size=0.9, damping=0.1)
 PLAIN = functools.partial(latent.gradient_step, step_size=0.1)
 
+# The step, the schedule, the number of micro-batches.
 CASES = {
-    "logan_simultaneous": (NATURAL, Simultaneous()),
-    "csgan_alternating": (PLAIN, Alternating(1)),
-    "baseline_simultaneous": (None, Simultaneous()),
-    "logan_alternating": (NATURAL, Alternating(2)),
+    "logan_simultaneous": (NATURAL, Simultaneous(), 1),
+    "csgan_alternating": (PLAIN, Alternating(1), 1),
+    "baseline_simultaneous": (None, Simultaneous(), 1),
+    "baseline_loops": (None, Alternating(2), 2),
+    "logan_alternating": (NATURAL, Alternating(2), 1),
 }
 SLOW = ("logan_alternating", "csgan_alternating")
 
@@ -47,7 +50,7 @@ def adam():
 )
 def experiment(request, toy, ten_pictures):
     """() → one of the cases; each call starts from the same weights."""
-    step, schedule = CASES[request.param]
+    step, schedule, accumulation = CASES[request.param]
     optimizer = step and latent.LatentOptimizer(step, fraction=0.75)
 
     def game(generator, discriminator):
@@ -68,6 +71,7 @@ def experiment(request, toy, ten_pictures):
         schedule=schedule,
         averaging=ExponentialMovingAverage(0.5, start_step=1),
         batch_size=BATCH,
+        accumulation=accumulation,
     )
 
 
@@ -80,21 +84,34 @@ def traced(experiment, *, compiled: bool):
 
 def test_every_shape_is_known_and_the_host_is_not_asked(experiment):
     built = experiment()
-    for spec in built.batches().element_spec:
+    for spec in tf.nest.flatten(built.batches().element_spec):
         assert spec.shape.is_fully_defined()
     graph = traced(built, compiled=True).graph
-    operations = graph.get_operations()
+    graphs = [graph, *bodies_of_loops(graph)]
+    operations = [each for of_one in graphs for each in of_one.get_operations()]
     assert len(operations) > 100
     for operation in operations:
         for output in operation.outputs:
-            if output.dtype != tf.resource:
+            if output.dtype not in (tf.resource, tf.variant):
                 assert output.shape.is_fully_defined(), operation.name
     used = {operation.type for operation in operations}
-    # A step that holds functions of its own would have operations unseen here.
-    assert not graph.as_graph_def().library.function
+    # A step that holds other functions would have operations unseen here.
+    assert len(graph.as_graph_def().library.function) == len(graphs) - 1
     # All that is random is in the batch; Python and the input stay on the host.
     for part in ("Random", "Multinomial", "PyFunc", "Iterator", "Dataset", "Print"):
         assert not [name for name in used if part in name]
+
+
+def bodies_of_loops(graph) -> list[tf.Graph]:
+    """The conditions and bodies of the loops in a graph, nested ones too."""
+    found = []
+    for operation in graph.get_operations():
+        if operation.type in ("While", "StatelessWhile"):
+            for part in ("cond", "body"):
+                name = operation.get_attr(part).name
+                of_part = graph._get_function(name).graph
+                found += [of_part, *bodies_of_loops(of_part)]
+    return found
 
 
 @pytest.mark.usefixtures("xla")
@@ -104,7 +121,7 @@ def test_the_compiled_step_has_the_same_weights_and_metrics(experiment, state):
         built = experiment()
         start = state(built)
         function = traced(built, compiled=compiled)
-        rows = [function(*batch).numpy() for batch in built.batches().take(STEPS)]
+        rows = [function(batch).numpy() for batch in built.batches().take(STEPS)]
         found.append((state(built), np.array(rows)))
     (plain, plain_rows), (xla, xla_rows) = found
     trios = zip(plain, start.values(), plain.values(), xla.values(), strict=True)
@@ -124,7 +141,8 @@ def _require_kernels(graph) -> None:
     Those registered for some backends only (host calls, cuDNN) are refused. XLA
     registers its kernels when it first compiles, so this comes after.
     """
-    for name in {operation.type for operation in graph.get_operations()}:
+    graphs = [graph, *bodies_of_loops(graph)]
+    for name in {each.type for of_one in graphs for each in of_one.get_operations()}:
         registered = kernels.get_registered_kernels_for_op(name).kernel
         devices = {kernel.device_type for kernel in registered}
         # A placeholder is an argument of the compiled function.

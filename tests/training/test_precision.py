@@ -1,0 +1,91 @@
+"""Experiments in mixed bfloat16: what stays float32, and how close gradients are."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.game.game import PLAYERS
+from logan_tf.game.updates import round_of
+from logan_tf.networks import sngan
+
+
+@pytest.fixture(scope="module")
+def pair(toy, ten_pictures):
+    """The same SN-GAN in both precisions, with the same weights."""
+
+    def build(precision):
+        return toy(
+            dataset=ten_pictures(8),
+            generator=lambda: sngan.Generator(8, width=8, latent_dim=8),
+            discriminator=lambda: sngan.Discriminator(8, width=8),
+            precision=precision,
+        )
+
+    built = {name: build(name) for name in ("float32", "mixed_bfloat16")}
+    for name in ("generator", "discriminator"):
+        networks = (getattr(experiment, name) for experiment in built.values())
+        for own, other in zip(
+            *(network.variables for network in networks), strict=True
+        ):
+            other.assign(own)
+    return built
+
+
+def test_the_policy_is_that_of_the_networks_alone(pair):
+    assert keras.config.dtype_policy().name == "float32"
+    for name, compute in (("float32", "float32"), ("mixed_bfloat16", "bfloat16")):
+        experiment = pair[name]
+        for network in ("generator", "averaged_generator", "discriminator"):
+            layers = getattr(experiment, network)._flatten_layers()
+            assert {layer.compute_dtype for layer in layers} <= {compute, "float32"}
+            assert compute in {layer.compute_dtype for layer in layers}
+        for optimizer in experiment.optimizers.values():
+            assert all(v.dtype in ("float32", "int32") for v in optimizer.variables)
+
+
+def test_losses_and_the_latent_step_are_float32(pair):
+    experiment = pair["mixed_bfloat16"]
+    (batch,) = experiment.batches().take(1)
+    round_ = round_of(batch, 0)
+    seen = []
+
+    def step(gradient):
+        seen.append(gradient)
+        return 0.1 * gradient
+
+    game = experiment.game
+    game.latent_optimizer.step, own = step, game.latent_optimizer.step
+    outcome = game.play(round_)
+    game.latent_optimizer.step = own
+    (gradient,) = seen
+    assert gradient.dtype == tf.float32
+    assert game.score(round_.latents, round_.fake_labels).dtype == tf.float32
+    assert {metric.dtype for metric in outcome.metrics.values()} == {tf.float32}
+    for player in PLAYERS:
+        assert {g.dtype for g in outcome.gradients[player]} == {tf.float32}
+
+
+def test_gradients_are_those_of_float32_nearly(pair):
+    """Of each player as one long vector: cosine .99 or more, norm within 5 %."""
+    (batch,) = pair["float32"].batches().take(1)
+    round_ = round_of(batch, 0)
+    exact, rounded = (
+        pair[name].game.play(round_).gradients for name in ("float32", "mixed_bfloat16")
+    )
+    for player in PLAYERS:
+        a, b = (
+            np.concatenate([np.ravel(g) for g in gradients[player]])
+            for gradients in (exact, rounded)
+        )
+        norms = np.linalg.norm(a), np.linalg.norm(b)
+        assert a @ b / (norms[0] * norms[1]) >= 0.99
+        assert abs(norms[1] / norms[0] - 1) < 0.05
+        assert np.abs(a - b).max() > 1e-4 * np.abs(a).max(), "nothing was rounded"
+
+
+def test_an_unknown_policy(toy):
+    with pytest.raises(ConfigurationError, match="one of float32, mixed_bfloat16, not"):
+        toy(precision="float16")
+    assert keras.config.dtype_policy().name == "float32"
