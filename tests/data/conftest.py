@@ -46,3 +46,20 @@ class Prepared:
 @pytest.fixture(scope="session")
 def prepared() -> type[Prepared]:
     return Prepared
+
+
+@pytest.fixture(scope="session")
+def image_folder(make_pictures, tmp_path_factory):
+    """Twelve pictures, and two files that are none."""
+    folder = make_pictures(tmp_path_factory.mktemp("images"))
+    (folder / "cat" / "broken.png").write_bytes(b"x")
+    (folder / "dog" / "empty.jpg").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole(image_folder, prepared, tmp_path_factory):
+    """The data set, made without any interruption."""
+    folder = tmp_path_factory.mktemp("prepared") / "whole"
+    prepared.run(image_folder, folder, test_share=0.3)
+    return folder
