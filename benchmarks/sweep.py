@@ -74,10 +74,11 @@ def slope(rows: Sequence[dict[str, Any]], name: str) -> float:
 def plot(path: Path, rows: Sequence[dict[str, Any]], recipe: str) -> None:
     """Draws a panel a setting: milliseconds a step against its values."""
     import matplotlib.figure
+    from matplotlib.ticker import LogLocator, ScalarFormatter
 
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     figure = matplotlib.figure.Figure(figsize=(4 * len(settings), 3.4))
-    axes = figure.subplots(1, len(settings), squeeze=False)[0]
+    axes = figure.subplots(1, len(settings), squeeze=False, sharey=True)[0]
     for panel, setting in zip(axes, settings, strict=True):
         of_setting = [row for row in rows if row["setting"] == setting]
         values = [row["value"] for row in of_setting]
@@ -90,10 +91,13 @@ def plot(path: Path, rows: Sequence[dict[str, Any]], recipe: str) -> None:
                 label=f"{name}, exponent {exponent:.2f}",
             )
         panel.set_xticks(values, [str(value) for value in values])
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(ScalarFormatter())
         panel.minorticks_off()
+        panel.grid(alpha=0.3)
         panel.set_xlabel(setting)
-        panel.set_ylabel("ms a step")
-        panel.legend()
+        panel.legend(fontsize="small", loc="upper left")
+    axes[0].set_ylabel("ms a step")
     figure.suptitle(recipe)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
