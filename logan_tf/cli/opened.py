@@ -1,5 +1,7 @@
 """The flags of commands that work on a run, and the run that they name."""
 
+from collections.abc import Sequence
+
 from absl import flags
 
 from logan_tf.cli import app, recipe
@@ -19,8 +21,11 @@ flags.DEFINE_multi_string(
 )
 
 
-def open_run():
+def open_run(gin_files: Sequence[str] = (), gin_params: Sequence[str] = ()):
     """Builds the run that --run_dir names and restores its --checkpoint.
+
+    Args:
+      gin_files, gin_params: read after the run's own configuration.
 
     Returns:
       The `runs.Run`, the `RunDirectory` and the checkpoint's step.
@@ -33,7 +38,7 @@ def open_run():
     directory = RunDirectory(FLAGS.run_dir)
     directory.require()
     directory.require_checkpoint()
-    scanned = recipe.read([str(directory.config)], [], FLAGS.module)
+    scanned = recipe.read([str(directory.config), *gin_files], gin_params, FLAGS.module)
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 

@@ -10,6 +10,7 @@ import numpy as np
 from logan_tf.data.points import Grid, Ring
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import pictures, repetition
+from logan_tf.evaluation.accuracy_score import AccuracyScore
 from logan_tf.evaluation.protocols import Protocol
 from logan_tf.evaluation.receipts import Metrics, Receipt
 from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
@@ -26,6 +27,7 @@ class Evaluator:
       experiment: its weights may change between two calls.
       protocol: makes a `Protocol` from the experiment's dataset; None: the recipe has
         no metrics.
+      accuracy_score: makes an `AccuracyScore` from it; None: the recipe has none.
       latent_steps: how often latents step before sampling, where nobody says.
       standing_batches: batches of latents behind the standing statistics, 1 or more.
 
@@ -38,6 +40,7 @@ class Evaluator:
         self,
         experiment: Experiment,
         protocol: Callable[..., Protocol] | None = None,
+        accuracy_score: Callable[..., AccuracyScore] | None = None,
         latent_steps: int = 0,
         standing_batches: int = 16,
     ) -> None:
@@ -56,6 +59,9 @@ class Evaluator:
             )
         self._experiment = experiment
         self.protocol = protocol(experiment.dataset) if protocol else None
+        self.accuracy_score = (
+            accuracy_score(experiment.dataset) if accuracy_score else None
+        )
         self.latent_steps = latent_steps
         self.standing_batches = standing_batches
         self._sampler = Sampler(
