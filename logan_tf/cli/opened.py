@@ -1,12 +1,16 @@
 """The flags of commands that work on a run, and the run that they name."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from logan_tf.cli import app, recipe
 from logan_tf.errors import ConfigurationError
 from logan_tf.training.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from logan_tf.cli.runs import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", None, "The run, as bin/train made it.")
@@ -21,7 +25,9 @@ flags.DEFINE_multi_string(
 )
 
 
-def open_run(gin_files: Sequence[str] = (), gin_params: Sequence[str] = ()):
+def open_run(
+    gin_files: Sequence[str] = (), gin_params: Sequence[str] = ()
+) -> tuple["Run", RunDirectory, int]:
     """Builds the run that --run_dir names and restores its --checkpoint.
 
     Args:

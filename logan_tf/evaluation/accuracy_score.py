@@ -1,8 +1,8 @@
 """Classification accuracy score, CAS (Ravuri and Vinyals 2019).
 
-Each training image is replaced by a sample of its class; a classifier that has seen the
-samples alone is tested on real held-out images. What the generator leaves out of a class
-the classifier cannot know, which FID hardly notices.
+Each training image is replaced by a sample of its class; a classifier that has seen
+the samples alone is tested on real held-out images. What the generator leaves out of a
+class the classifier cannot know, which FID hardly notices.
 """
 
 import hashlib
@@ -16,11 +16,8 @@ from tqdm import tqdm
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation.classifier_training import (
-    ClassifierTraining,
-    TrainingSet,
-    weights_hash,
-)
+from logan_tf.evaluation.classifier_epochs import weights_hash
+from logan_tf.evaluation.classifier_training import ClassifierTraining, TrainingSet
 from logan_tf.evaluation.picture_file import PictureFile
 from logan_tf.evaluation.receipts import Metrics
 from logan_tf.evaluation.reference import RealImages

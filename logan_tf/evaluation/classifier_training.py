@@ -1,14 +1,12 @@
 """Trains a classifier of keras.applications on labeled pictures, resumably.
 
-An epoch is a function of (seed, epoch) and of the state that the one before it left, and
-that state is saved whole: a training that was killed goes on from its last epoch, on one
-CPU to the same bits.
+An epoch is a function of (seed, epoch) and of the state that the one before it left,
+and that state is saved whole: a training that was killed goes on from its last epoch,
+on one CPU to the same bits.
 """
 
 import dataclasses
 import difflib
-import hashlib
-import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,14 +17,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from logan_tf.data import random_access
-from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
+from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation import classifier_epochs
 from logan_tf.evaluation.classifier_input import ClassifierInput
-from logan_tf.training.checkpoint_files import CheckpointFiles
 
 Architecture = Callable[[tuple[int, int, int], int], keras.Model]
 """(shape of an image, number of classes) -> a model from images to logits."""
-
-_KEPT = 2  # epochs' checkpoints: one to fall back to if the newest is damaged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +188,7 @@ class ClassifierTraining:
             jit_compile=False,
         )
         model.optimizer.build(model.trainable_variables)
-        epochs = _Epochs(model, folder)
+        epochs = classifier_epochs.Epochs(model, folder)
         done = epochs.restore()
         if done == self._epochs:
             return model
@@ -212,7 +208,7 @@ class ClassifierTraining:
                 steps_per_epoch=steps,
                 shuffle=False,
                 verbose=0,
-                callbacks=[_Progress(bar), epochs],
+                callbacks=[classifier_epochs.Progress(bar), epochs],
             )
         return model
 
@@ -239,7 +235,7 @@ class ClassifierTraining:
                 [forward(images[i : i + self._batch_size]).numpy() for i in chunks]
             )
             if not np.isfinite(logits).all():
-                raise _diverged("says NaN or Inf of real images")
+                raise classifier_epochs.diverged("says NaN or Inf of real images")
             yield logits
 
     def _schedule(self, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -284,65 +280,6 @@ class ClassifierTraining:
         return batches.prefetch(tf.data.AUTOTUNE)
 
 
-class _Epochs(keras.callbacks.Callback):
-    """Saves all that an epoch leaves behind, and restores it."""
-
-    def __init__(self, model: keras.Model, folder: Path) -> None:
-        super().__init__()
-        self._files = CheckpointFiles(folder)
-        variables = [*model.variables, *model.optimizer.variables]
-        self._checkpoint = tf.train.Checkpoint(
-            variables=[variable.value for variable in variables]
-        )
-
-    def restore(self) -> int:
-        """Restores the newest epoch that is whole; returns how many were done."""
-        for epoch in reversed(self._files.steps()):
-            if self._files.damage(epoch) is None:
-                path = str(self._files.path(epoch))
-                self._checkpoint.read(path).assert_consumed()
-                return epoch
-        return 0
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if not math.isfinite((logs or {}).get("loss", math.nan)):
-            raise _diverged(f"has a loss of NaN or Inf in epoch {epoch + 1}")
-        try:
-            with self._files.saving(epoch + 1, {}) as path:
-                self._checkpoint.write(path)
-            self._files.keep(_KEPT)
-        except (tf.errors.OpError, OSError) as error:
-            raise BadDataError(
-                f"cannot write the classifier to {self._files.directory} "
-                f"({str(error).splitlines()[0][:100]}): make room there, or give "
-                "another --work_dir"
-            ) from error
-
-
-class _Progress(keras.callbacks.Callback):
-    """A bar over all batches, with the time that is left and the last epoch's loss."""
-
-    def __init__(self, bar: tqdm) -> None:
-        super().__init__()
-        self._bar = bar
-
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        self._bar.update()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._bar.set_postfix(loss=f"{(logs or {}).get('loss', math.nan):.3g}")
-
-
-def weights_hash(model: keras.Model) -> str:
-    """16 hexadecimal digits that tell two trainings apart."""
-    digest = hashlib.sha256()
-    for weights in model.get_weights():
-        digest.update(np.ascontiguousarray(weights).tobytes())
-    return digest.hexdigest()[:16]
-
-
 def _momentum(learning_rate: Any) -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(learning_rate, momentum=0.9)
 
@@ -365,10 +302,3 @@ def _require_application(name: str) -> None:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else "see keras.applications"
         raise ConfigurationError(f"keras.applications has no {name!r}: {hint}")
-
-
-def _diverged(what: str) -> DivergedError:
-    return DivergedError(
-        f"the classifier {what}: lower ClassifierTraining.learning_rate, or give it "
-        "warmup_epochs"
-    )

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -102,7 +103,7 @@ class PictureFile:
                 f"{self.shape} is wanted: the data set changes its shape on the way"
             )
 
-    def _sync(self, file, count: int) -> None:
+    def _sync(self, file: BinaryIO, count: int) -> None:
         file.flush()
         os.fsync(file.fileno())
         atomic_file.write_text(self._note, json.dumps({"pictures": count}) + "\n")

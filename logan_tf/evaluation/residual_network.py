@@ -1,7 +1,9 @@
-"""The residual network for pictures of 32×32, which keras.applications does not have."""
+"""The residual network for pictures of 32×32 that keras.applications lacks."""
 
 import keras
 from keras import layers
+
+from logan_tf.errors import ConfigurationError
 
 
 def resnet_56(
@@ -15,10 +17,15 @@ def resnet_56(
     Args:
         shape: (height, width, channels), sides multiples of 4.
         num_classes: outputs, as logits.
-        depth: layers with weights, 6 n + 2; 56 has .85 million parameters at 32×32×3.
+        depth: layers with weights, 6 n + 2; 56 has .85 million parameters.
+
+    Raises:
+        ConfigurationError: another depth.
     """
     if depth < 8 or depth % 6 != 2:
-        raise ValueError(f"depth must be 6 n + 2, such as 20 or 56, not {depth}")
+        raise ConfigurationError(
+            f"depth must be 6 n + 2, such as 20 or 56, not {depth}"
+        )
     images = keras.Input(shape)
     x = _normalized(images, 16, 1)
     x = layers.ReLU()(x)
@@ -30,7 +37,7 @@ def resnet_56(
     return keras.Model(images, logits, name=f"resnet_{depth}")
 
 
-def _block(x, width: int, stride: int):
+def _block(x: keras.KerasTensor, width: int, stride: int) -> keras.KerasTensor:
     y = layers.ReLU()(_normalized(x, width, stride))
     y = _normalized(y, width, 1)
     if stride > 1:
@@ -43,7 +50,7 @@ def _block(x, width: int, stride: int):
     return layers.ReLU()(layers.Add()([x, y]))
 
 
-def _normalized(x, width: int, stride: int):
+def _normalized(x: keras.KerasTensor, width: int, stride: int) -> keras.KerasTensor:
     x = layers.Conv2D(
         width,
         3,

@@ -83,7 +83,7 @@ def test_a_full_disk_is_one_line(images):
 
 def test_too_many_pictures_are_refused_before_any_is_drawn(images):
     images.require_room(1000)
-    with pytest.raises(BadDataError, match="GiB.*--work_dir"):
+    with pytest.raises(BadDataError, match=r"GiB.*--work_dir"):
         images.require_room(10**15)
 
 
