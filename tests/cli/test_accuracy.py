@@ -260,3 +260,34 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_file(
     assert last.returncode == 0, out
     assert path.read_text() == expected
     shutil.rmtree(work)
+
+
+@pytest.mark.slow
+def test_a_residual_network_of_50_layers_reads_the_digits(
+    command, flags, conditional_run
+):
+    """The part that is shipped; the real control says whether its number means much."""
+    part = "--gin_file=parts/accuracy_digits.gin"
+    flags = [part if flag.startswith("--gin_file=") else flag for flag in flags]
+    done = command("evaluate", *flags, "--real_control")
+    assert (done.exit_code, done.err) == (0, "")
+    paths = ("step-00000001-accuracy.json", "real-accuracy.json")
+    found, real = (
+        json.loads((conditional_run / "evaluations" / path).read_text())
+        for path in paths
+    )
+    assert "ResNet50 32x32x1 nearest" in found["receipt"]["protocol"]
+    assert real["metrics"]["top_1"]["value"] >= 0.95
+    assert 0.5 < found["metrics"]["top_1"]["value"] < real["metrics"]["top_1"]["value"]
+    print(done.out)
+
+
+@pytest.mark.parametrize("part", ["digits", "cifar10", "imagenet"])
+def test_the_parts_that_are_shipped_are_well_formed(part, command, flags):
+    """All but the classifier is made before the generator is refused."""
+    given = [f for f in flags if not f.startswith("--gin_file=")]
+    given += [f"--gin_file=parts/accuracy_{part}.gin"]
+    given += ["--gin_param=conditional_digits.Generator.conditional = False"]
+    done = command("evaluate", *given)
+    assert done.exit_code == 2
+    assert "conditional one" in done.err
