@@ -27,9 +27,10 @@ class Evaluator:
       experiment: its weights may change between two calls.
       protocol: makes a `Protocol` from the experiment's dataset; None: the recipe has
         no metrics.
-      accuracy_score: makes an `AccuracyScore` from it; None: the recipe has none.
       latent_steps: how often latents step before sampling, where nobody says.
       standing_batches: batches of latents behind the standing statistics, 1 or more.
+      accuracy_score: makes an `AccuracyScore` from the dataset; None: the recipe has
+        none.
 
     Raises:
       ConfigurationError: for numbers out of these ranges, or latent steps without a
@@ -40,9 +41,9 @@ class Evaluator:
         self,
         experiment: Experiment,
         protocol: Callable[..., Protocol] | None = None,
-        accuracy_score: Callable[..., AccuracyScore] | None = None,
         latent_steps: int = 0,
         standing_batches: int = 16,
+        accuracy_score: Callable[..., AccuracyScore] | None = None,
     ) -> None:
         if standing_batches < 1:
             raise ConfigurationError(
@@ -59,11 +60,11 @@ class Evaluator:
             )
         self._experiment = experiment
         self.protocol = protocol(experiment.dataset) if protocol else None
+        self.latent_steps = latent_steps
+        self.standing_batches = standing_batches
         self.accuracy_score = (
             accuracy_score(experiment.dataset) if accuracy_score else None
         )
-        self.latent_steps = latent_steps
-        self.standing_batches = standing_batches
         self._sampler = Sampler(
             experiment.averaged_generator,
             experiment.discriminator,

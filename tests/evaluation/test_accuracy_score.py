@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import ConfigurationError, DivergedError
 from logan_tf.evaluation import accuracy_score
 from logan_tf.evaluation.accuracy_score import AccuracyScore, accuracies, rank
@@ -214,6 +215,19 @@ def test_what_has_no_score(dataset, generator, cause, tmp_path):
     with pytest.raises(ConfigurationError, match=cause):
         make_score(dataset).prepare(generator, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("splits", "cause"),
+    [
+        ({"test_split": "validation"}, "no examples in split 'validation'"),
+        ({"split": "learn"}, "no examples in split 'learn'"),
+    ],
+)
+def test_splits_that_are_not_there(splits, cause, data_dir, tmp_path):
+    dataset = TFDSImages("digits", 16, channels=1, data_dir=data_dir, **splits)
+    with pytest.raises(ConfigurationError, match=cause):
+        make_score(dataset).prepare(Conditional, tmp_path)
 
 
 def test_samples_that_are_not_finite(tmp_path):

@@ -59,6 +59,15 @@ def test_the_first_samples_do_not_depend_on_how_many_are_drawn(num, steps):
         np.testing.assert_array_equal(whole[:num], part)
 
 
+def test_batches_from_any_one_on():
+    sampler, labels = make_sampler(), np.arange(100) % 3
+    whole = sampler.sample(100, seed=3, labels=labels)
+    later = sampler.batches(68, seed=3, first=32, labels=labels[32:])
+    joined = (np.concatenate(part) for part in zip(*later, strict=True))
+    for one, other in zip(whole, joined, strict=True):
+        np.testing.assert_array_equal(one[32:], other)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 130])
 def test_latents_do_not_depend_on_the_batch_size(batch_size):
     expected = make_sampler().sample(130, seed=3)
