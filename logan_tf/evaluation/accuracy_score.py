@@ -6,7 +6,7 @@ class the classifier cannot know, which FID hardly notices.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,7 +128,10 @@ class AccuracyScore:
 
         return self._measure(parts, folder, "real images")
 
-    def _measure(self, parts: Any, folder: Path, name: str) -> Measured:
+    def _measure(
+        self, parts: Callable[[int], Iterator[np.ndarray]], folder: Path, name: str
+    ) -> Measured:
+        """Trains on pictures and tests; parts: those from a number on, in order."""
         images = PictureFile(folder / "pictures.uint8", self._dataset.shape)
         images.require_room(self.num_images)
         first = len(images)
