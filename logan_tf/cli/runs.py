@@ -21,7 +21,7 @@ from logan_tf.training.experiment import Experiment
 from logan_tf.training.interruption import Interruption
 from logan_tf.training.monitor import Monitor
 from logan_tf.training.run_directory import RunDirectory
-from logan_tf.training.strategy import io_device, is_chief, require_divisible
+from logan_tf.training.strategy import io_device, is_chief
 from logan_tf.training.trainer import Trainer
 
 _FIXED_LATENTS = 64  # drawn again and again while training
@@ -94,12 +94,8 @@ def train(
         trainer.restore()
     source = None
     if init_from is not None:
-        if trainer.checkpoints.steps() and not restart:
-            initialization.require_same_source(directory, init_from)
-        else:
-            source = initialization.initialize(
-                run.experiment, init_from, io_device=io_device(run.strategy)
-            )
+        resumed = bool(trainer.checkpoints.steps()) and not restart
+        source = _initialize(run, directory, init_from, resumed)
     trainer.open_data()
     if chief:
         if protocol is not None and trainer.evaluates:
@@ -148,9 +144,7 @@ def describe(config: str, least_replicas: int = 1) -> None:
       ConfigurationError: if the replicas do not divide the batch.
     """
     run = build()
-    require_divisible(
-        run.experiment.batch_size, least_replicas, run.experiment.accumulation
-    )
+    run.experiment.require_replicas(least_replicas)
     measured = cost.measure(run.experiment, run.strategy)
     print(config)
     print(f"generator      {measured.generator_parameters:>14,} parameters")
@@ -211,6 +205,18 @@ def evaluate(
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics
+
+
+def _initialize(
+    run: Run, directory: RunDirectory, init_from: RunDirectory, resumed: bool
+) -> initialization.Source | None:
+    """Where the run's weights come from; None: from its own checkpoint."""
+    if resumed:
+        initialization.require_same_source(directory, init_from)
+        return None
+    return initialization.initialize(
+        run.experiment, init_from, io_device=io_device(run.strategy)
+    )
 
 
 def _report_changes(directory: RunDirectory, config: str) -> None:
