@@ -9,7 +9,6 @@ from benchmarks import floor, timing, variants
 from logan_tf.training import cost
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.step import TrainStep
-from logan_tf.training.strategy import require_divisible
 
 
 def compiled(
@@ -20,9 +19,7 @@ def compiled(
     step = tf.function(
         TrainStep(experiment, strategy).one_step, jit_compile=jit_compile or None
     )
-    require_divisible(
-        experiment.batch_size, strategy.num_replicas_in_sync, experiment.accumulation
-    )
+    experiment.require_replicas(strategy.num_replicas_in_sync)
     batch = variants.split(variants.noise(experiment), strategy)
     return lambda: step(batch).numpy()
 

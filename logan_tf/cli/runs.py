@@ -15,13 +15,13 @@ from logan_tf.cli import configuration, memory
 from logan_tf.errors import CollapsedError
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import Metrics, Receipt, write_evaluation
-from logan_tf.training import cost
+from logan_tf.training import cost, initialization
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.interruption import Interruption
 from logan_tf.training.monitor import Monitor
 from logan_tf.training.run_directory import RunDirectory
-from logan_tf.training.strategy import is_chief, require_divisible
+from logan_tf.training.strategy import io_device, is_chief
 from logan_tf.training.trainer import Trainer
 
 _FIXED_LATENTS = 64  # drawn again and again while training
@@ -58,6 +58,7 @@ def train(
     progress: bool = True,
     restart: bool = False,
     interruption: Interruption | None = None,
+    init_from: RunDirectory | None = None,
 ) -> None:
     """Trains, resuming where the directory holds a checkpoint.
 
@@ -70,6 +71,8 @@ def train(
       progress: whether to show a bar.
       restart: whether to remove what the directory holds of a run.
       interruption: watches for signals.
+      init_from: a run whose weights a new run starts from. One that has checkpoints
+        goes on from these, if it began with that run's weights, or is refused.
 
     Raises:
       ConfigurationError, BadDataError, DivergedError, PreemptedError: as they say.
@@ -89,6 +92,10 @@ def train(
         if chief:
             _report_changes(directory, config)
         trainer.restore()
+    source = None
+    if init_from is not None:
+        resumed = bool(trainer.checkpoints.steps()) and not restart
+        source = _initialize(run, directory, init_from, resumed)
     trainer.open_data()
     if chief:
         if protocol is not None and trainer.evaluates:
@@ -97,6 +104,9 @@ def train(
             directory.clear()
         for name in directory.sweep():
             print(f"removed {name}, which an interrupted process had not finished")
+        if source is not None:
+            source.write(directory.initialization)
+            print(f"the weights are those of {source.run} after {source.step} steps")
         atomic_file.write_text(directory.config, config)
         atomic_file.write_text(directory.operative_config, gin.operative_config_str())
     with memory.enough_for(run.experiment.batch_size), interruption.finishing():
@@ -134,7 +144,7 @@ def describe(config: str, least_replicas: int = 1) -> None:
       ConfigurationError: if the replicas do not divide the batch.
     """
     run = build()
-    require_divisible(run.experiment.batch_size, least_replicas)
+    run.experiment.require_replicas(least_replicas)
     measured = cost.measure(run.experiment, run.strategy)
     print(config)
     print(f"generator      {measured.generator_parameters:>14,} parameters")
@@ -195,6 +205,18 @@ def evaluate(
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics
+
+
+def _initialize(
+    run: Run, directory: RunDirectory, init_from: RunDirectory, resumed: bool
+) -> initialization.Source | None:
+    """Where the run's weights come from; None: from its own checkpoint."""
+    if resumed:
+        initialization.require_same_source(directory, init_from)
+        return None
+    return initialization.initialize(
+        run.experiment, init_from, io_device=io_device(run.strategy)
+    )
 
 
 def _report_changes(directory: RunDirectory, config: str) -> None:

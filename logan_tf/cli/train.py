@@ -15,6 +15,7 @@ flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")
 flags.DEFINE_multi_string("gin_param", [], "A statement such as 'total_steps = 100'.")
 flags.DEFINE_multi_string("module", [], "A module of yours whose classes recipes name.")
 flags.DEFINE_string("run_dir", None, "Where the run lives; runs/<recipe> by default.")
+flags.DEFINE_string("init_from", None, "A run whose weights a new run starts from.")
 flags.DEFINE_bool("restart", False, "Start anew: removes what the run directory holds.")
 flags.DEFINE_bool("dry_run", False, "Build, print what would run, and stop.")
 flags.DEFINE_bool(
@@ -34,6 +35,9 @@ def main() -> None:
         directory.require()
         gin_files = [str(directory.config)]
     scanned = recipe.read(gin_files, FLAGS.gin_param, FLAGS.module)
+    init_from = RunDirectory(FLAGS.init_from) if FLAGS.init_from else None
+    if init_from and (FLAGS.restart or not directory.progressed()):
+        init_from.require_checkpoint()
     devices.choose(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
     if FLAGS.dry_run:
         _describe(scanned, directory)
@@ -41,7 +45,7 @@ def main() -> None:
     is_chief = devices.cluster().is_chief
     writing = directory.writing() if is_chief else contextlib.nullcontext()
     with writing, Interruption() as interruption:
-        _train(scanned, directory, interruption)
+        _train(scanned, directory, interruption, init_from)
 
 
 def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
@@ -56,7 +60,10 @@ def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
 
 
 def _train(
-    scanned: recipe.Recipe, directory: RunDirectory, interruption: Interruption
+    scanned: recipe.Recipe,
+    directory: RunDirectory,
+    interruption: Interruption,
+    init_from: RunDirectory | None,
 ) -> None:
     started = app.import_tensorflow(_start_devices)
     from logan_tf.cli import configuration, runs
@@ -72,6 +79,7 @@ def _train(
             progress=FLAGS.progress,
             restart=FLAGS.restart,
             interruption=interruption,
+            init_from=init_from,
         )
 
 

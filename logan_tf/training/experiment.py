@@ -103,6 +103,10 @@ class Experiment:
         """The game's latent optimizer, or None."""
         return self.game.latent_optimizer
 
+    def require_replicas(self, replicas: int) -> None:
+        """Raises ConfigurationError unless so many replicas can share a batch."""
+        require_divisible(self.batch_size, replicas, self.accumulation)
+
     def _build_networks(self) -> None:
         latents = tf.zeros([2, self.latent_dim])
         labels = tf.zeros([2], tf.int32)

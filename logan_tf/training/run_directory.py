@@ -34,6 +34,7 @@ class RunDirectory:
         self.path = Path(path)
         self.config = self.path / "config.gin"
         self.operative_config = self.path / "operative_config.gin"
+        self.initialization = self.path / "initialization.json"
         self.checkpoints = self.path / "checkpoints"
         self.metrics = self.path / "metrics.jsonl"
         self.events = self.path / "events"
@@ -126,7 +127,12 @@ class RunDirectory:
             self.failures,
         ):
             shutil.rmtree(path, ignore_errors=True)
-        for path in (self.config, self.operative_config, self.metrics):
+        for path in (
+            self.config,
+            self.operative_config,
+            self.initialization,
+            self.metrics,
+        ):
             path.unlink(missing_ok=True)
 
     def sample_path(self, step: int) -> Path:

@@ -26,7 +26,6 @@ from logan_tf.training.strategy import (
     distributed,
     io_device,
     is_chief,
-    require_divisible,
     require_same_step,
 )
 
@@ -89,11 +88,7 @@ class Trainer:
                 f"evaluate_every is {evaluate_every}, but the recipe brings no "
                 "protocol to evaluate by: set it to 0"
             )
-        require_divisible(
-            experiment.batch_size,
-            strategy.num_replicas_in_sync,
-            experiment.accumulation,
-        )
+        experiment.require_replicas(strategy.num_replicas_in_sync)
         self._is_chief = is_chief(strategy)
         self._experiment = experiment
         self._strategy = strategy

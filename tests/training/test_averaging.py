@@ -16,11 +16,11 @@ def networks(build):
     return made
 
 
-@pytest.mark.parametrize("start", [0, 2])
-def test_copies_before_the_start_and_averages_from_it_on(start):
+@pytest.mark.parametrize(("decay", "start"), [(0.75, 0), (0.75, 2), (0.9999, 2)])
+def test_copies_before_the_start_and_averages_from_it_on(decay, start):
     averaged, network = networks(lambda: mlp.Generator(latent_dim=3, hidden=(4,)))
     draws = np.random.default_rng(0)
-    average = ExponentialMovingAverage(0.75, start_step=start)
+    average = ExponentialMovingAverage(decay, start_step=start)
     expected = [variable.numpy().astype(np.float64) for variable in averaged.variables]
     update = tf.function(average.update)
     for step in range(5):
@@ -30,9 +30,12 @@ def test_copies_before_the_start_and_averages_from_it_on(start):
         update(averaged, network, tf.constant(step, tf.int64))
         for index, value in enumerate(values):
             old = expected[index]
-            expected[index] = value if step < start else 0.75 * old + 0.25 * value
+            moved = (1 - decay) * (value - old)
+            expected[index] = value if step < start else old + moved
             result = averaged.variables[index].numpy()
             np.testing.assert_allclose(result, expected[index], rtol=1e-5, atol=1e-6)
+            if step >= start:  # .9999 moves by little, and is not to be lost.
+                np.testing.assert_allclose(result - old, moved, rtol=0.01, atol=1e-6)
             if step < start:
                 np.testing.assert_array_equal(result, value)
             np.testing.assert_array_equal(network.variables[index].numpy(), value)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.game.game import PLAYERS, Round
+from logan_tf.game.game import PLAYERS, Game, Round
+from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
 from logan_tf.game.updates import Alternating, Simultaneous
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.networks import mlp
@@ -118,10 +119,41 @@ class Coupled(mlp.Generator):
         return super().call(self.normalize(latents, training=training), labels)
 
 
-@pytest.mark.parametrize("schedule", [Simultaneous(), Alternating(2)])
-def test_accumulation_is_the_large_batch(schedule, toy, state):
+def first_order(generator, discriminator) -> Game:
+    """An ablation, with all that a batch and a loss can have more."""
+    step = LatentOptimizer(lambda g: natural_gradient_step(g, 0.9, 0.1), fraction=0.8)
+    return Game(
+        generator,
+        discriminator,
+        latent_optimizer=step,
+        regularizer_weight=0.1,
+        stop_gradient=PLAYERS,
+        stop_regularizer=True,
+        augmentation=Scaled(),
+        orthogonality_weight=0.1,
+    )
+
+
+class Scaled:
+    """An augmentation of points: each is scaled by a draw."""
+
+    num_draws = 1
+
+    def __call__(self, images, draws):
+        return images * (0.5 + draws)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "game"),
+    [
+        (Simultaneous(), {}),
+        (Alternating(2), {}),
+        (Alternating(2), {"game": first_order}),
+    ],
+)
+def test_accumulation_is_the_large_batch(schedule, game, toy, state):
     """SGD, whose step is the gradient: Adam would hide a wrong scale."""
-    settings = {"optimizer": sgd, "schedule": schedule, "batch_size": 12}
+    settings = {"optimizer": sgd, "schedule": schedule, "batch_size": 12} | game
     whole, accumulated = (toy(accumulation=n, **settings) for n in (1, 3))
     start = state(whole)
     rows = run(whole, [2]), run(accumulated, [2])

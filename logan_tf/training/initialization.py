@@ -1,0 +1,131 @@
+"""Another run's weights as those that a new run starts from.
+
+The new run takes both players, the averaged generator and the spectral-norm vectors. It
+counts its steps from 0, and optimizers, data and everything random are its own. An
+average that starts late (`ExponentialMovingAverage.start_step`) is a copy of the
+generator until then.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from logan_tf import atomic_file
+from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.training.checkpoint_files import CheckpointFiles
+from logan_tf.training.experiment import Experiment
+from logan_tf.training.run_directory import RunDirectory
+
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+class Source(NamedTuple):
+    """Where weights came from: a run and a step of it."""
+
+    run: str
+    step: int
+
+    def write(self, path: Path) -> None:
+        """Notes it in a file of the new run."""
+        atomic_file.write_text(path, json.dumps(self._asdict(), indent=1) + "\n")
+
+
+def initialize(
+    experiment: Experiment,
+    source: RunDirectory,
+    *,
+    warn: Callable[[str], None] = print,
+    io_device: str | None = None,
+) -> Source:
+    """Gives an experiment the weights of a run's newest checkpoint that is whole.
+
+    Args:
+      experiment: just built.
+      source: the run; nothing of it is changed.
+      warn: is told of damaged checkpoints that were passed over.
+      io_device: what reads files, as for `Checkpoints`.
+
+    Returns:
+      Where the weights came from.
+
+    Raises:
+      ConfigurationError: if the run holds no checkpoint or has other networks.
+      BadDataError: if none of its checkpoints is whole.
+    """
+    source.require_checkpoint()
+    files = CheckpointFiles(source.checkpoints)
+    for step in reversed(files.steps()):
+        damage = files.damage(step)
+        if damage is None:
+            _read(experiment, str(files.path(step)), io_device)
+            return Source(str(source.path.resolve()), step)
+        warn(f"the checkpoint of step {step} of {source.path} is damaged: {damage}")
+    raise BadDataError(
+        f"{source.path} holds no checkpoint that is whole: see bin/doctor {source.path}"
+    )
+
+
+def require_same_source(directory: RunDirectory, source: RunDirectory) -> None:
+    """A run that goes on does so from its own checkpoint, whatever it began with.
+
+    Raises:
+      ConfigurationError: unless it began with the weights of `source`.
+    """
+    try:
+        noted = json.loads(directory.initialization.read_text(encoding="utf-8"))["run"]
+    except (OSError, ValueError, KeyError, TypeError):
+        noted = None
+    if noted != str(source.path.resolve()):
+        raise ConfigurationError(
+            f"{directory.path} has checkpoints of its own and did not begin with the "
+            f"weights of {source.path}: leave out --init_from to go on, or start anew "
+            "with --restart or another --run_dir"
+        )
+
+
+def _read(experiment: Experiment, path: str, io_device: str | None) -> None:
+    networks = {
+        name: [variable.value for variable in getattr(experiment, name).variables]
+        for name in ("generator", "averaged_generator", "discriminator")
+    }
+    own = {
+        f"{name}/{index}": variable.shape.as_list()
+        for name, variables in networks.items()
+        for index, variable in enumerate(variables)
+    }
+    options = tf.train.CheckpointOptions(experimental_io_device=io_device)
+    try:
+        shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+        found = {
+            name.removesuffix(_VALUE): shape
+            for name, shape in shapes.items()
+            if name.split("/")[0] in networks and name.endswith(_VALUE)
+        }
+        if found != own:
+            raise ConfigurationError(
+                f"{path} holds other networks than this configuration "
+                f"({_difference(found, own)}): give them the same sizes, or choose "
+                "another --init_from"
+            )
+        status = tf.train.Checkpoint(**networks).read(path, options=options)
+        status.assert_existing_objects_matched().expect_partial()
+    except (tf.errors.OpError, IndexError, OSError) as error:
+        line = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise BadDataError(
+            f"{path} cannot be read ({line[0][:200]}): see bin/doctor"
+        ) from error
+
+
+def _difference(found: dict[str, list[int]], own: dict[str, list[int]]) -> str:
+    """The first of the networks' variables that differs."""
+    name = min(
+        (name for name in found | own if found.get(name) != own.get(name)),
+        key=lambda name: (name.split("/")[0], int(name.split("/")[1])),
+    )
+    theirs, ours = (
+        str(shapes[name]) if name in shapes else "missing" for shapes in (found, own)
+    )
+    return f"variable {name} is {theirs} there and {ours} here"
