@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from logan_tf.layers.affine import scale_and_shift
+
 
 class Statistics(NamedTuple):
     """Mean and variance of each channel, float [channels]."""
@@ -131,7 +133,7 @@ class Normalization(keras.layers.Layer):
             mean, variance = given.get(id(self)) or self.standing_statistics()
         gain = tf.cast(scale, mean.dtype) * tf.math.rsqrt(variance + self.epsilon)
         shift = tf.cast(offset, mean.dtype) - mean * gain
-        return x * tf.cast(gain, x.dtype) + tf.cast(shift, x.dtype)
+        return scale_and_shift(x, tf.cast(gain, x.dtype), tf.cast(shift, x.dtype))
 
     def moments(self, x: tf.Tensor) -> Moments:
         """E[x] and E[x²] of each channel of x [batch, …, channels] over all replicas.
