@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from logan_tf.layers.affine import scale_and_shift
+
 
 class Statistics(NamedTuple):
     """Mean and variance of each channel, float [channels]."""
@@ -134,8 +136,8 @@ class Normalization(keras.layers.Layer):
             given = getattr(_thread, "given", {})
             mean, variance = given.get(id(self)) or self.standing_statistics()
         gain = tf.cast(scale, mean.dtype) * tf.math.rsqrt(variance + self.epsilon)
-        y = x * gain + (tf.cast(offset, mean.dtype) - mean * gain)
-        return tf.cast(y, self.compute_dtype)
+        shift = tf.cast(offset, mean.dtype) - mean * gain
+        return tf.cast(scale_and_shift(x, gain, shift), self.compute_dtype)
 
     def moments(self, x: tf.Tensor) -> Moments:
         """E[x] and E[x²] of each channel of x [batch, …, channels] over all replicas.
