@@ -41,7 +41,7 @@ _thread = threading.local()
 
 
 @contextlib.contextmanager
-def collected_moments() -> Iterator[list[tuple["BatchNormalization", Moments]]]:
+def collected_moments() -> Iterator[list[tuple["Normalization", Moments]]]:
     """Collects the moments of every batch normalization that runs inside the context.
 
     Enter it where the network is called (inside the `tf.function` and the replica's
@@ -85,16 +85,16 @@ def _batch_moments(x: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]
     return (tf.reduce_mean(x, axes), tf.reduce_mean(tf.square(x), axes)), gradient
 
 
-class BatchNormalization(keras.layers.Layer):
-    """Normalizes each channel (last axis), then scales and shifts it.
+class Normalization(keras.layers.Layer):
+    """What batch normalizations share: the batch's moments, and standing statistics.
 
-    In training (`training=True`) the moments are those of the batch, over all replicas
-    of a `tf.distribute` strategy, and no state changes. For sampling they are the
-    *standing statistics* `standing_mean` and `standing_variance` [channels], which
-    somebody sets (`networks.standing`): the layer keeps no moving averages.
+    In training the moments are those of the batch, over all replicas of a
+    `tf.distribute` strategy, and no state changes. For sampling they are the *standing
+    statistics* `standing_mean` and `standing_variance` [channels], which somebody sets
+    (`networks.standing`): the layer keeps no moving averages.
 
-    In mixed precision the layer computes in the dtype of its variables, and rounds what
-    comes out: E[x²] − E[x]² of bfloat16 numbers would be mostly rounding.
+    In mixed precision the layer computes in the dtype of its variables and rounds what
+    comes out: of E[x²] − E[x]² and x − E[x] bfloat16 would leave mostly rounding.
 
     Args:
       epsilon: added to the variance.
@@ -104,23 +104,25 @@ class BatchNormalization(keras.layers.Layer):
         super().__init__(**kwargs)
         self.epsilon = epsilon
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        def channels(name: str, initializer: str, trainable: bool) -> keras.Variable:
-            return self.add_weight(
-                name=name,
-                shape=(input_shape[-1],),
-                initializer=initializer,
-                trainable=trainable,
-                autocast=False,
-            )
+    def build_statistics(self, channels: int) -> None:
+        """Makes the standing statistics: 0 and 1 until somebody sets them."""
+        self.standing_mean = self._constant("standing_mean", channels, "zeros")
+        self.standing_variance = self._constant("standing_variance", channels, "ones")
 
-        self.scale = channels("scale", "ones", True)
-        self.offset = channels("offset", "zeros", True)
-        self.standing_mean = channels("standing_mean", "zeros", False)
-        self.standing_variance = channels("standing_variance", "ones", False)
+    def normalize(
+        self, x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, training: bool
+    ) -> tf.Tensor:
+        """(x − mean) / √(variance + ε) · scale + offset.
 
-    def call(self, x: tf.Tensor, training: bool = True) -> tf.Tensor:
-        """[batch, …, channels] → the same shape, in the policy's compute dtype."""
+        Args:
+          x: [batch, …, channels].
+          scale: [channels], or whatever broadcasts to x.
+          offset: as `scale`.
+          training: whether by the batch's moments or by the standing statistics.
+
+        Returns:
+          Tensor of x's shape and of the policy's compute dtype.
+        """
         x = tf.cast(x, self.variable_dtype)
         if training:
             moments = self.moments(x)
@@ -130,8 +132,8 @@ class BatchNormalization(keras.layers.Layer):
         else:
             given = getattr(_thread, "given", {})
             mean, variance = given.get(id(self)) or self.standing_statistics()
-        gain = self.scale * tf.math.rsqrt(variance + self.epsilon)
-        y = x * gain + (self.offset - mean * gain)
+        gain = tf.cast(scale, x.dtype) * tf.math.rsqrt(variance + self.epsilon)
+        y = x * gain + (tf.cast(offset, x.dtype) - mean * gain)
         return tf.cast(y, self.compute_dtype)
 
     def moments(self, x: tf.Tensor) -> Moments:
@@ -154,3 +156,31 @@ class BatchNormalization(keras.layers.Layer):
         """Takes these [channels] as the standing statistics."""
         self.standing_mean.assign(statistics.mean)
         self.standing_variance.assign(statistics.variance)
+
+    def _constant(self, name: str, channels: int, initializer: str) -> keras.Variable:
+        return self.add_weight(
+            name=name,
+            shape=(channels,),
+            initializer=initializer,
+            trainable=False,
+            autocast=False,
+        )
+
+
+class BatchNormalization(Normalization):
+    """Normalizes each channel (last axis), then scales and shifts it."""
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        channels = input_shape[-1]
+        shape = (channels,)
+        self.scale = self.add_weight(
+            name="scale", shape=shape, initializer="ones", autocast=False
+        )
+        self.offset = self.add_weight(
+            name="offset", shape=shape, initializer="zeros", autocast=False
+        )
+        self.build_statistics(channels)
+
+    def call(self, x: tf.Tensor, training: bool = True) -> tf.Tensor:
+        """[batch, …, channels] → the same shape, in the policy's compute dtype."""
+        return self.normalize(x, self.scale.value, self.offset.value, training)

@@ -33,11 +33,13 @@ class SpectralNorm(keras.layers.Layer):
     Args:
       epsilon: added to a vector's norm as it is normalized, and to σ.
       dtype: of W, v and σ; that of the layer's variables.
+      kernel_dtype: of W / σ(W); that which the layer computes in.
     """
 
-    def __init__(self, epsilon: float, dtype: str) -> None:
+    def __init__(self, epsilon: float, dtype: str, kernel_dtype: str) -> None:
         super().__init__(dtype=dtype)
         self.epsilon = epsilon
+        self.kernel_dtype = kernel_dtype
 
     def build(self, kernel_shape: tuple[int, ...]) -> None:
         self.vector = self.add_weight(
@@ -50,10 +52,10 @@ class SpectralNorm(keras.layers.Layer):
         self.built = True
 
     def normalize(self, kernel: tf.Tensor) -> tf.Tensor:
-        """W / σ(W): the kernel's shape and dtype."""
+        """W / σ(W): the kernel's shape, of `kernel_dtype`."""
         kernel = tf.convert_to_tensor(kernel)
         # The derivative of a quotient passes over the kernel three times more.
-        return kernel * (1 / self.sigma(kernel))
+        return tf.cast(kernel * (1 / self.sigma(kernel)), self.kernel_dtype)
 
     def sigma(self, kernel: tf.Tensor) -> tf.Tensor:
         """σ = ‖W v‖ at v as it stands: a scalar, at most the true norm."""
@@ -75,12 +77,23 @@ class SpectralNorm(keras.layers.Layer):
         return vector / (tf.norm(vector) + self.epsilon)
 
 
-class _SpectrallyNormalized(keras.layers.Layer):
-    """What a Keras layer with a `kernel` needs to compute with W / σ(W) instead."""
+class SpectrallyNormalized(keras.layers.Layer):
+    """A mixin for layers that hold a `kernel` and compute with it divided by σ.
+
+    It comes before the layer's class, whose computation has to use
+    `self.spectral_norm.normalize(kernel)`.
+
+    Args:
+      epsilon: added to σ and to the norms of the power iteration.
+    """
+
+    kernel: keras.Variable
 
     def __init__(self, *args: Any, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.spectral_norm = SpectralNorm(epsilon, self.variable_dtype)
+        self.spectral_norm = SpectralNorm(
+            epsilon, self.variable_dtype, self.compute_dtype
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
@@ -92,24 +105,19 @@ class _SpectrallyNormalized(keras.layers.Layer):
             kwargs["autocast"] = False
         return super().add_weight(*args, **kwargs)
 
-    def normalized_kernel(self) -> tf.Tensor:
-        """W / σ(W), in the dtype that the layer computes in."""
-        normalized = self.spectral_norm.normalize(self.kernel)
-        return tf.cast(normalized, self.compute_dtype)
 
-
-class SpectralConv2D(_SpectrallyNormalized, keras.layers.Conv2D):
+class SpectralConv2D(SpectrallyNormalized, keras.layers.Conv2D):
     """`keras.layers.Conv2D` whose kernel is divided by its spectral norm."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        return super().convolution_op(inputs, self.normalized_kernel())
+        return super().convolution_op(inputs, self.spectral_norm.normalize(kernel))
 
 
-class SpectralDense(_SpectrallyNormalized, keras.layers.Dense):
+class SpectralDense(SpectrallyNormalized, keras.layers.Dense):
     """`keras.layers.Dense` whose kernel is divided by its spectral norm."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        outputs = tf.matmul(inputs, self.normalized_kernel())
+        outputs = tf.matmul(inputs, self.spectral_norm.normalize(self.kernel))
         if self.use_bias:
             outputs = outputs + self.bias
         return self.activation(outputs)

@@ -12,8 +12,8 @@ import keras
 import tensorflow as tf
 
 from logan_tf.layers.batch_normalization import (
-    BatchNormalization,
     Moments,
+    Normalization,
     Statistics,
     collected_moments,
     given_statistics,
@@ -36,7 +36,7 @@ class StandingStatistics:
         self._layers = [
             layer
             for layer in generator._flatten_layers(include_self=False)
-            if isinstance(layer, BatchNormalization)
+            if isinstance(layer, Normalization)
         ]
 
     def collect(self, num_batches: int, draw: Draw) -> list[Statistics]:
