@@ -97,7 +97,7 @@ def plot(path: Path, rows: Sequence[dict[str, Any]], recipe: str) -> None:
         panel.grid(alpha=0.3)
         panel.set_xlabel(setting)
         panel.legend(fontsize="small", loc="upper left")
-    axes[0].set_ylabel("ms a step")
     figure.suptitle(recipe)
+    figure.supylabel("ms a step", fontsize="medium")
     figure.tight_layout()
     figure.savefig(path, dpi=120)

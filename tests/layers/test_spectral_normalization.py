@@ -140,7 +140,9 @@ def test_bfloat16_computes_with_the_rounded_normalized_kernel(make, shape):
     sigma = np.linalg.norm(matrix @ np.array(layer.spectral_norm.vector)) + 1e-6
     np.testing.assert_allclose(layer.spectral_norm.sigma(layer.kernel), sigma, 1e-6)
     # Rounded once, to eight binary digits.
-    kernel = np.array(tf.cast(layer.normalized_kernel(), tf.float64)).reshape(36, 6)
+    rounded = layer.normalized_kernel()
+    assert rounded.dtype == tf.bfloat16
+    kernel = np.array(tf.cast(rounded, tf.float64)).reshape(36, 6)
     np.testing.assert_allclose(kernel, matrix / sigma, rtol=2**-8)
     exact = np.array(tf.cast(tf.cast(x, tf.bfloat16), tf.float64)).reshape(5, 36)
     found = np.array(tf.cast(y, tf.float64)).reshape(5, 6)
