@@ -169,12 +169,14 @@ def _walk(folder: Path, ignored: collections.Counter[str]) -> Iterator[str]:
         seen.add((status.st_dev, status.st_ino))
         # In order: which of two paths to a folder comes first must not be chance.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = os.path.relpath(parent, folder)
+        prefix = "" if below == os.curdir else below + os.sep
         for name in files:
             suffix = os.path.splitext(name)[1].lower()
             if name.startswith(".") or suffix not in _SUFFIXES:
                 ignored[readable(suffix or name)] += 1
             else:
-                yield os.path.relpath(os.path.join(parent, name), folder)
+                yield prefix + name
 
 
 def _size(path: Path) -> int:

@@ -36,7 +36,7 @@ class ImageRecords(StoredImages):
         """Names the folder; reads nothing of it.
 
         Args:
-            path: of the folder; None only until it is read.
+            path: of the folder; None where nothing will be read, as in a dry run.
             size: side of the pictures, which must be that of the folder; None asks it.
             flip: mirror each training picture left to right with probability 1/2.
             num_classes: must be that of the folder; None asks it.
@@ -64,6 +64,8 @@ class ImageRecords(StoredImages):
         """Labels are in [0, num_classes). Asks the folder unless given."""
         if self._given_classes is not None:
             return self._given_classes
+        if self._path is None:  # A dry run: nothing will be read.
+            return 0
         return len(self._manifest.class_names)
 
     @property

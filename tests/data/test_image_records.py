@@ -135,8 +135,10 @@ def test_given_sizes_and_classes_ask_no_folder():
     assert elsewhere.class_names is None
     with pytest.raises(ConfigurationError, match="there is no folder no/such/folder"):
         elsewhere.arrays("train")
+    unknown = ImageRecords(None, 8)  # As a dry run may have it.
+    assert (unknown.shape, unknown.num_classes) == ((8, 8, 3), 0)
     with pytest.raises(ConfigurationError, match="set data_dir to what bin/prepare"):
-        ImageRecords(None, 8).arrays("train")
+        unknown.arrays("train")
 
 
 def _edit(copied, **fields):

@@ -104,6 +104,17 @@ def test_other_files_do_not_change_who_is_held_out(image_folder):
     assert held_out(names[::2]) == held_out(names) & set(names[::2])
 
 
+def test_the_files_mix_the_classes(image_folder):
+    """The stream reads a few files at a time."""
+    names = [f"{label}/{number}" for label in "ab" for number in range(500)]
+    labels = [0] * 500 + [1] * 500
+    listing = image_files.Listing(names, [0] * 1000, labels, ["a", "b"], {})
+    chosen = sources.FolderSource(image_folder, listing, 4)._chosen["train"]
+    assert sorted(chosen) == list(range(1000))
+    shares = np.reshape([labels[number] for number in chosen], (10, 100)).mean(axis=1)
+    assert np.abs(shares - 0.5).max() < 0.2  # 4 standard deviations.
+
+
 def test_pictures_are_those_of_the_imagenet_path(make_pictures, prepared, tmp_path):
     """Crop and resize are `pictures.resize`, which the TFDS classes call too."""
     folder = make_pictures(tmp_path / "images", 1, ())
