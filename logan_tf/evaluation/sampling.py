@@ -59,10 +59,14 @@ class Sampler:
             max(num_classes, 1),
             batch_size,
         )
-        # Labels come in any number; one more graph is traced for all of them.
-        self._draw = tf.function(self.drawing.draw, reduce_retracing=True)
+        # Without autograph, which would rewrite every function on the way for ten
+        # seconds and change none. Labels come in any number; one more graph is traced
+        # for all of them.
+        self._draw = tf.function(
+            self.drawing.draw, reduce_retracing=True, autograph=False
+        )
         # Integers among the arguments trace a graph each: the batches' number and size.
-        self._collect = tf.function(self.drawing.collect)
+        self._collect = tf.function(self.drawing.collect, autograph=False)
 
     def sample(
         self,
