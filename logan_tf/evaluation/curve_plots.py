@@ -65,6 +65,7 @@ def _plot_against(axes: Axes, curve: Curve, across: str, up: str) -> None:
     axes.set(xlabel=_label(curve, across), ylabel=_label(curve, up))
     axes.set_title(f"points labeled by their {_AXES[curve.axis]}", fontsize="small")
     _scale(axes, y)
+    axes.autoscale_view()  # else the limits are set when it is drawn
     to_axes = axes.transScale + axes.transLimits
     labeled = np.array([np.inf, np.inf])
     for value, *point in zip(curve.values(), x, y, strict=True):
