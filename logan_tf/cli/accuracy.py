@@ -83,7 +83,7 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
             **weights,
         )
         measure = partial(score.of_samples, sampler, **settings)
-        path = _path(directory, receipt)
+        path = _path(run, directory, receipt, step)
         columns = {f"step {step}": _measured(path, receipt, work_dir, measure)}
         if FLAGS.real_control:
             real = receipts.Receipt(**score.yardstick(), seed=0, subject="real data")
@@ -100,12 +100,15 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
     print(path)
 
 
-def _path(directory: RunDirectory, receipt: "Receipt") -> Path:
+def _path(run: "Run", directory: RunDirectory, receipt: "Receipt", step: int) -> Path:
     from logan_tf.cli import runs
 
-    assert receipt.checkpoint_step is not None  # as main has written
-    variant = runs.variant(receipt, receipt.num_samples)
-    return directory.evaluation_path(receipt.checkpoint_step, f"-accuracy{variant}")
+    settings = {
+        "seed": receipt.seed,
+        "latent_steps": receipt.latent_steps,
+        "truncation": receipt.truncation,
+    }
+    return runs.evaluation_path(run, directory, step, "-accuracy", **settings)
 
 
 @contextlib.contextmanager

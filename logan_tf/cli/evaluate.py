@@ -1,9 +1,18 @@
 """bin/evaluate: judges a run by its recipe's protocol, and writes the numbers down."""
 
+from typing import TYPE_CHECKING, Any
+
 from absl import flags
 
+from logan_tf import atomic_file
 from logan_tf.cli import accuracy, app, opened
 from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation import curves
+
+if TYPE_CHECKING:
+    from logan_tf.cli.runs import Run
+    from logan_tf.evaluation.receipts import Receipt
+    from logan_tf.training.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("num_samples", None, "How many samples; None: the protocol's.")
@@ -19,7 +28,17 @@ flags.DEFINE_multi_string(
     "gin_param", [], "A statement after it, such as 'ClassifierTraining.epochs = 10'."
 )
 
+flags.DEFINE_enum(
+    "curve", None, list(curves.DEFAULT_VALUES), "Evaluates along this setting instead."
+)
+flags.DEFINE_list("values", [], "Of the curve's setting; LOGAN's figures' by default.")
+flags.DEFINE_integer(
+    "neighbors", None, "Shows so many nearest training images of samples instead."
+)
+
 FIRST = "with"
+
+_NEIGHBORED = 12  # samples whose neighbors are shown, where --num_samples does not say
 
 
 def main() -> None:
@@ -27,40 +46,138 @@ def main() -> None:
     if FLAGS.compare is not None or FLAGS["with"].value is not None:
         _compare(FLAGS.compare, FLAGS["with"].value)
         return
-    for name in ("num_samples", "seeds"):
+    for name in ("num_samples", "seeds", "neighbors"):
         value = FLAGS[name].value
         if value is not None and value < 1:
             raise ConfigurationError(f"--{name} must be 1 or more, not {value}")
     accuracy.require_flags()
-    run, directory, step = opened.open_run(FLAGS.gin_file, FLAGS.gin_param)
+    modes = [n for n in ("curve", "neighbors", "accuracy_score") if FLAGS[n].value]
+    if len(modes) > 1:
+        raise ConfigurationError(f"--{' or --'.join(modes)}: give one at a time")
+    if FLAGS.values and FLAGS.curve is None:
+        raise ConfigurationError(
+            "--values are those of a curve: give --curve=latent_steps or "
+            "--curve=truncation too"
+        )
     if FLAGS.accuracy_score:
-        accuracy.main(run, directory, step)
-        return
+        accuracy.main(*_open())
+    elif FLAGS.curve is not None:
+        _curve(FLAGS.curve)
+    elif FLAGS.neighbors is not None:
+        _neighbors(FLAGS.neighbors)
+    else:
+        _evaluate()
+
+
+def _open() -> tuple["Run", "RunDirectory", int]:
+    return opened.open_run(FLAGS.gin_file, FLAGS.gin_param)
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "num_samples": FLAGS.num_samples,
+        "seed": FLAGS.seed,
+        "num_seeds": FLAGS.seeds,
+        "latent_steps": FLAGS.latent_steps,
+        "truncation": FLAGS.truncation,
+    }
+
+
+def _evaluate() -> None:
+    run, directory, step = _open()
     from logan_tf.cli import runs
     from logan_tf.evaluation import receipts
 
-    path, receipt, metrics = runs.evaluate(
-        run,
-        directory,
-        step,
-        num_samples=FLAGS.num_samples,
-        seed=FLAGS.seed,
-        num_seeds=FLAGS.seeds,
-        latent_steps=FLAGS.latent_steps,
-        truncation=FLAGS.truncation,
-    )
+    path, receipt, metrics = runs.evaluate(run, directory, step, **_settings())
     columns = {f"step {step}": metrics}
     held_out = run.evaluator.evaluate_held_out(
         num_samples=receipt.num_samples, seed=receipt.seed
     )
     if held_out is not None:
         columns[f"{held_out[0].num_samples:,} held out"] = held_out[1]
-    seeds = f"seed {receipt.seed}"
-    if receipt.num_seeds > 1:
-        seeds += f" to {receipt.seed + receipt.num_seeds - 1}"
-    print(f"{receipt.protocol}, {receipt.num_samples:,} samples, {seeds}")
+    print(_heading(receipt))
     print(receipts.format_table(receipts.rows(columns)))
     print(path)
+
+
+def _curve(axis: str) -> None:
+    """Every point is an evaluation with a file of its own, and is not made twice."""
+    values = curves.checked_values(axis, FLAGS.values)
+    if not FLAGS[axis].using_default_value:
+        raise ConfigurationError(
+            f"--curve={axis} goes along --{axis}: give --values instead of it"
+        )
+    opened_run = _open()
+    from logan_tf.cli import runs
+    from logan_tf.evaluation import curve_plots, receipts
+
+    curve = _measured(axis, values, *opened_run)
+    run, directory, step = opened_run
+    settings = _settings() | {axis: 0 if axis == curves.LATENT_STEPS else 1.0}
+    path = runs.evaluation_path(run, directory, step, f"-curve-{axis}", **settings)
+    curves.write(path, curve)
+    assert run.evaluator.protocol is not None  # or nothing would have been measured
+    plotted = run.evaluator.protocol.plotted
+    curve_plots.plot(path.with_suffix(".png"), curve, plotted)
+    rows = [
+        {axis: value} | {name: each.metrics[name]["value"] for name in plotted}
+        for value, each in zip(values, curve.evaluations, strict=True)
+    ]
+    print(_heading(curve.evaluations[0].receipt))
+    print(receipts.format_table(rows))
+    print(path.with_suffix(".png"))
+    print(path)
+
+
+def _measured(
+    axis: str, values: list[float], run: "Run", directory: "RunDirectory", step: int
+) -> curves.Curve:
+    from tqdm import tqdm
+
+    from logan_tf.cli import runs
+    from logan_tf.evaluation.receipts import Evaluation
+    from logan_tf.evaluation.sampling import require_settings
+
+    points = [_settings() | {axis: value} for value in values]
+    has_steps = run.experiment.latent_optimizer is not None
+    for point in points:  # The last is refused before the first is measured.
+        require_settings(1, point["latent_steps"] or 0, point["truncation"], has_steps)
+    found = []
+    # For the time that is left: a latent step costs about as much as all the rest.
+    costs = [1 + (point["latent_steps"] or 0) for point in points]
+    bar_format = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    with tqdm(total=sum(costs), disable=None, bar_format=bar_format) as bar:
+        for value, point, cost in zip(values, points, costs, strict=True):
+            bar.set_description(f"{axis} {value:g}")
+            _, receipt, metrics = runs.evaluate(run, directory, step, True, **point)
+            found.append(Evaluation(receipt, metrics))
+            bar.update(cost)
+    return curves.Curve(axis, found)
+
+
+def _neighbors(nearest: int) -> None:
+    """A picture, and the places and distances beside it."""
+    if FLAGS.seeds != 1:
+        raise ConfigurationError("--neighbors are those of one seed: leave out --seeds")
+    run, directory, step = _open()
+    from logan_tf.cli import runs
+    from logan_tf.evaluation import pictures
+
+    path = runs.evaluation_path(run, directory, step, "-neighbors", **_settings())
+    settings = _settings() | {"num_samples": FLAGS.num_samples or _NEIGHBORED}
+    subject = {"checkpoint_step": step, "recipe": directory.recipe()}
+    receipt, found = run.evaluator.neighbors(nearest, **settings, **subject)
+    atomic_file.write_text(path, found.text(receipt))
+    title = f"{receipt.recipe}, step {step:,}, by features of the classifier"
+    pictures.save_neighbors(
+        path.with_suffix(".png"), found.samples, found.images, found.searched, title
+    )
+    print(path.with_suffix(".png"))
+    print(path)
+
+
+def _heading(receipt: "Receipt") -> str:
+    return f"{receipt.protocol}, {receipt.num_samples:,} samples, {receipt.seeds()}"
 
 
 def _compare(first: str | None, second: str | None) -> None:
@@ -97,7 +214,10 @@ def _compare(first: str | None, second: str | None) -> None:
 
 if __name__ == "__main__":
     usage = (
-        "bin/evaluate --run_dir=DIR\nbin/evaluate --run_dir=DIR --accuracy_score\n"
+        "bin/evaluate --run_dir=DIR\n"
+        "bin/evaluate --run_dir=DIR --curve=truncation --values=1,.5,.1\n"
+        "bin/evaluate --run_dir=DIR --neighbors=5\n"
+        "bin/evaluate --run_dir=DIR --accuracy_score\n"
         "bin/evaluate --compare A.json B.json"
     )
     app.run(main, f"{__doc__}\n\n{usage}", FIRST)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", None, "The run, as bin/train made it.")
-flags.DEFINE_string("checkpoint", "latest", "'latest' or a step.")
+flags.DEFINE_string("checkpoint", "latest", "'latest', 'best' or a step.")
 flags.DEFINE_integer("seed", 0, "Of the samples.")
 flags.DEFINE_integer(
     "latent_steps", None, "Latent steps before sampling; None: the recipe's."
@@ -43,7 +43,7 @@ def open_run(
         raise ConfigurationError("which run? Give --run_dir=DIR of a bin/train run")
     directory = RunDirectory(FLAGS.run_dir)
     directory.require()
-    directory.require_checkpoint()
+    directory.require_checkpoint(FLAGS.checkpoint)
     scanned = recipe.read([str(directory.config), *gin_files], gin_params, FLAGS.module)
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs

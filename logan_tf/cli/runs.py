@@ -1,9 +1,10 @@
 """What the commands do with a run, once its configuration is known to gin."""
 
+import contextlib
 import difflib
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import matplotlib.image
@@ -12,10 +13,17 @@ import tensorflow as tf
 
 from logan_tf import atomic_file
 from logan_tf.cli import configuration, memory
-from logan_tf.errors import CollapsedError
+from logan_tf.errors import BadDataError, CollapsedError
 from logan_tf.evaluation.evaluator import Evaluator
-from logan_tf.evaluation.receipts import Metrics, Receipt, write_evaluation
+from logan_tf.evaluation.receipts import (
+    Metrics,
+    Receipt,
+    read_evaluation,
+    write_evaluation,
+)
+from logan_tf.evaluation.sampling import Samples
 from logan_tf.training import cost, initialization
+from logan_tf.training.best import Quality
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.interruption import Interruption
@@ -98,7 +106,7 @@ def train(
         source = _initialize(run, directory, init_from, resumed)
     trainer.open_data()
     if chief:
-        if protocol is not None and trainer.evaluates:
+        if protocol is not None and trainer.hooks.evaluates:
             protocol.prepare()
         if restart:
             directory.clear()
@@ -122,7 +130,7 @@ def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
 
     Args:
       directory: of the run.
-      which: "latest" or a step.
+      which: "latest", "best" or a step.
 
     Returns:
       The run and the checkpoint's step.
@@ -156,28 +164,40 @@ def describe(config: str, least_replicas: int = 1) -> None:
     )
 
 
-def variant(receipt: Receipt, num_samples: int) -> str:
-    """What tells an evaluation's file from that of the protocol's own settings."""
-    parts = {
-        "latent": receipt.latent_steps,
-        "truncation": receipt.truncation if receipt.truncation != 1 else 0,
-        "seed": receipt.seed,
-        "seeds": receipt.num_seeds if receipt.num_seeds != 1 else 0,
-        "samples": receipt.num_samples if receipt.num_samples != num_samples else 0,
-    }
-    return "".join(f"-{name}{value}" for name, value in parts.items() if value)
-
-
-def evaluate(
+def evaluation_path(
     run: Run,
     directory: RunDirectory,
     step: int,
+    kind: str = "",
     *,
     num_samples: int | None = None,
     seed: int = 0,
     num_seeds: int = 1,
     latent_steps: int | None = None,
     truncation: float = 1.0,
+) -> Path:
+    """Where an evaluation lies: its name says what differs from the protocol's own.
+
+    Args:
+      kind: of the file, such as "-curve-truncation"; none for an evaluation itself.
+      run, directory, step, num_samples, seed, num_seeds, latent_steps, truncation: as
+        `evaluate`.
+    """
+    steps = run.evaluator.latent_steps if latent_steps is None else latent_steps
+    own = run.evaluator.protocol.num_samples if run.evaluator.protocol else None
+    parts = {
+        "latent": steps,
+        "truncation": truncation if truncation != 1 else 0,
+        "seed": seed,
+        "seeds": num_seeds if num_seeds != 1 else 0,
+        "samples": num_samples if num_samples != own else None,
+    }
+    variant = "".join(f"-{name}{value}" for name, value in parts.items() if value)
+    return directory.evaluation_path(step, f"{kind}{variant}")
+
+
+def evaluate(
+    run: Run, directory: RunDirectory, step: int, reuse: bool = False, **settings: Any
 ) -> tuple[Path, Receipt, Metrics]:
     """Judges a restored run and writes the numbers down with their receipt.
 
@@ -185,23 +205,21 @@ def evaluate(
       run: restored.
       directory: of the run.
       step: of the checkpoint.
-      num_samples, seed, num_seeds, latent_steps, truncation: as `Evaluator.evaluate`.
+      reuse: whether to take the numbers of a file that has the very same receipt.
+      **settings: num_samples, seed, num_seeds, latent_steps and truncation, as
+        `Evaluator.evaluate` has them.
 
     Returns:
       The file that was written, the receipt and the metrics.
     """
-    receipt, metrics = run.evaluator.evaluate(
-        num_samples=num_samples,
-        seed=seed,
-        num_seeds=num_seeds,
-        latent_steps=latent_steps,
-        truncation=truncation,
-        checkpoint_step=step,
-        recipe=directory.recipe(),
-    )
-    protocol = run.evaluator.protocol
-    assert protocol is not None  # or there would be no receipt
-    path = directory.evaluation_path(step, variant(receipt, protocol.num_samples))
+    path = evaluation_path(run, directory, step, **settings)
+    subject = settings | {"checkpoint_step": step, "recipe": directory.recipe()}
+    if reuse and path.is_file():
+        with contextlib.suppress(BadDataError):
+            found = read_evaluation(path)
+            if found.receipt == run.evaluator.receipt(**subject):
+                return path, found.receipt, found.metrics
+    receipt, metrics = run.evaluator.evaluate(**subject)
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics
@@ -238,18 +256,27 @@ def _draw(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> Non
     """The fixed latents' samples as a PNG and on TensorBoard."""
     path = directory.sample_path(step)
     path.parent.mkdir(exist_ok=True)
-    samples = run.evaluator.sample(_FIXED_LATENTS, seed=run.experiment.seed)
-    if step and np.std(samples.images, axis=0).max() < _LEAST_DEVIATION:
-        raise CollapsedError(
-            f"step {step}: the samples do not differ from each other any more: take an "
-            "earlier checkpoint, and lower the learning rates"
-        )
-    run.evaluator.picture(path, samples)
+    run.evaluator.picture(path, _varied_samples(run, step))
     pixels = matplotlib.image.imread(path)[..., :3]
     monitor.image(step, "samples", np.round(255 * pixels).astype(np.uint8))
 
 
-def _judge(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> None:
-    """The protocol's metrics as a file and on TensorBoard."""
+def _judge(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> Quality:
+    """The protocol's metrics as a file and on TensorBoard; returns its criterion."""
+    _varied_samples(run, step)
     _, _, found = evaluate(run, directory, step)
     monitor.evaluation(step, {name: metric["value"] for name, metric in found.items()})
+    assert run.evaluator.protocol is not None  # or nothing would be evaluated
+    criterion = run.evaluator.protocol.plotted[0]
+    return Quality(criterion, float(found[criterion]["value"]))
+
+
+def _varied_samples(run: Run, step: int) -> Samples:
+    """The fixed latents' samples; raises CollapsedError if they are all alike."""
+    samples = run.evaluator.sample(_FIXED_LATENTS, seed=run.experiment.seed)
+    if step and np.std(samples.images, axis=0).max() < _LEAST_DEVIATION:
+        raise CollapsedError(
+            f"step {step}: the samples do not differ from each other any more: lower "
+            "the learning rates"
+        )
+    return samples

@@ -69,7 +69,7 @@ class DigitClassifier:
         self._batch_size = batch_size
         self._model = digit_network.build(size, recipe or TrainingRecipe())
         self._model.set_weights(list(weights))
-        self._forward = tf.function(self._forward_batch)
+        self._forward = tf.function(self._forward_batch, autograph=False)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Class logits float32 [n, 10] of images [n, size, size, 1].

@@ -95,7 +95,7 @@ def _make_update(
     """One traced step of the cross-entropy's descent."""
     optimizer.build(model.trainable_variables)
 
-    @tf.function
+    @tf.function(autograph=False)
     def update(batch: tf.Tensor, targets: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             logits, _ = model(batch, training=True)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from logan_tf.errors import ConfigurationError
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.layers.batch_normalization import Statistics
 from logan_tf.networks.standing import StandingStatistics
@@ -41,8 +42,11 @@ class Drawing:
         discriminator: `discriminator(images, labels) -> logits [n]`, the score.
         latent_optimizer: how latents move; None: they do not.
         prior: `prior(shape, seed) -> latents`, seed an int64 tensor [2].
-        num_classes: labels are 0 to num_classes - 1; at least 1.
+        num_classes: labels are 0 to num_classes - 1; 0 or 1 for data without classes.
         batch_size: how many samples are generated at once.
+
+    Raises:
+        ConfigurationError: a batch size below 1.
     """
 
     def __init__(
@@ -52,12 +56,14 @@ class Drawing:
         latent_optimizer: LatentOptimizer | None,
         prior: Prior,
         num_classes: int,
-        batch_size: int,
+        batch_size: int = 256,
     ) -> None:
+        if batch_size < 1:
+            raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
         self.generator = generator
         self.discriminator = discriminator
         self.latent_optimizer = latent_optimizer
-        self.num_classes = num_classes
+        self.num_classes = max(num_classes, 1)
         self.batch_size = batch_size
         self.shape = self._build_networks()
         self.standing = StandingStatistics(generator)

@@ -1,5 +1,6 @@
 """Samples, draws and judges the averaged generator of an experiment."""
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable
@@ -9,11 +10,13 @@ import numpy as np
 
 from logan_tf.data.points import Grid, Ring
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import pictures, repetition
+from logan_tf.evaluation import repetition, sampling
 from logan_tf.evaluation.accuracy_score import AccuracyScore
+from logan_tf.evaluation.drawing import Drawing
+from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocols import Protocol
 from logan_tf.evaluation.receipts import Metrics, Receipt
-from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
+from logan_tf.evaluation.sampling import Sampler, Samples
 from logan_tf.evaluation.saved_assets import Points
 from logan_tf.training.experiment import Experiment
 
@@ -66,11 +69,13 @@ class Evaluator:
             accuracy_score(experiment.dataset) if accuracy_score else None
         )
         self._sampler = Sampler(
-            experiment.averaged_generator,
-            experiment.discriminator,
-            experiment.latent_optimizer,
-            experiment.prior,
-            experiment.dataset.num_classes,
+            Drawing(
+                experiment.averaged_generator,
+                experiment.discriminator,
+                experiment.latent_optimizer,
+                experiment.prior,
+                experiment.dataset.num_classes,
+            )
         )
 
     def sample(
@@ -98,7 +103,7 @@ class Evaluator:
         self._collect_standing(settings)
         return self._sampler.sample(num, interpolate=interpolate, **settings)
 
-    def evaluate(
+    def receipt(
         self,
         *,
         num_samples: int | None = None,
@@ -107,17 +112,39 @@ class Evaluator:
         latent_steps: int | None = None,
         truncation: float = 1.0,
         **subject: Any,
-    ) -> tuple[Receipt, Metrics]:
+    ) -> Receipt:
+        """What `evaluate` says of the same arguments, before anything is measured.
+
+        The generator then holds the standing statistics of `seed`, for the hash of the
+        weights that sample is over them too.
+        """
+        protocol = self._require_protocol()
+        protocol.prepare()
+        settings = self._settings(seed, latent_steps, truncation)
+        self._collect_standing(settings)
+        return self._receipt(
+            num_samples=protocol.num_samples if num_samples is None else num_samples,
+            num_seeds=num_seeds,
+            standing_batches=self.standing_batches,
+            standing_batch_size=self._experiment.batch_size,
+            standing_seed=seed,
+            checkpoint_hash=self._hash(),
+            **settings,
+            **subject,
+        )
+
+    def evaluate(self, **arguments: Any) -> tuple[Receipt, Metrics]:
         """Judges the generator by the recipe's protocol.
 
         Args:
-          num_samples: None: as many as the protocol asks for.
-          seed: of the samples and the standing statistics.
-          num_seeds: how many evaluations, of the seeds from `seed` on; from two on each
-            metric is their mean with its interval (`repetition.combine`).
-          latent_steps: None: those of the recipe.
-          truncation: s in (0, 1].
-          **subject: what the receipt shall say of what is judged.
+          **arguments: those of `receipt`:
+            num_samples: None: as many as the protocol asks for.
+            seed: of the samples and the standing statistics.
+            num_seeds: how many evaluations, of the seeds from `seed` on; from two on
+              each metric is their mean with its interval (`repetition.combine`).
+            latent_steps: None: those of the recipe.
+            truncation: s in (0, 1].
+            and what the receipt shall say of what is judged.
 
         Returns:
           The receipt and the metrics.
@@ -125,29 +152,16 @@ class Evaluator:
         Raises:
           ConfigurationError: if the recipe names no protocol.
         """
-        protocol = self._require_protocol()
-        protocol.prepare()
-        num_samples = protocol.num_samples if num_samples is None else num_samples
-        settings = self._settings(seed, latent_steps, truncation)
-        found, hashes = [], []
-        for repetition_seed in range(seed, seed + num_seeds):
-            repeated = settings | {"seed": repetition_seed}
-            self._collect_standing(repeated)
-            hashes.append(self._hash())
-            found.append(
-                protocol.evaluate(self._sampler, num_samples=num_samples, **repeated)
-            )
-        receipt = self._receipt(
-            num_samples=num_samples,
-            num_seeds=num_seeds,
-            standing_batches=self.standing_batches,
-            standing_batch_size=self._experiment.batch_size,
-            standing_seed=seed,
-            checkpoint_hash=hashes[0],
-            **settings,
-            **subject,
-        )
-        return receipt, found[0] if num_seeds == 1 else repetition.combine(found)
+        receipt = self.receipt(**arguments)
+        protocol, first = self._require_protocol(), receipt.seed
+        found = []
+        for seed in range(first, first + receipt.num_seeds):
+            settings = self._settings(seed, receipt.latent_steps, receipt.truncation)
+            if seed > first:  # `receipt` has collected those of the first one.
+                self._collect_standing(settings)
+            num = receipt.num_samples
+            found.append(protocol.evaluate(self._sampler, num_samples=num, **settings))
+        return receipt, found[0] if len(found) == 1 else repetition.combine(found)
 
     def evaluate_held_out(
         self, *, num_samples: int | None = None, seed: int = 0
@@ -164,18 +178,39 @@ class Evaluator:
         )
         return receipt, found
 
+    def neighbors(self, nearest: int, **arguments: Any) -> tuple[Receipt, Neighbors]:
+        """The real images nearest to samples.
+
+        Args:
+          nearest: how many of each sample.
+          **arguments: as `evaluate`; `num_seeds` is 1.
+
+        Returns:
+          The receipt, whose protocol says among how many they were looked for, and the
+          `Neighbors`.
+
+        Raises:
+          ConfigurationError: for points, or without features of real images.
+        """
+        receipt = self.receipt(**arguments)
+        settings = self._settings(
+            receipt.seed, receipt.latent_steps, receipt.truncation
+        )
+        samples = self._sampler.sample(receipt.num_samples, **settings)
+        found = self._require_protocol().neighbors(samples, nearest)
+        among = f"neighbors/1 k={nearest} of the first {found.searched}"
+        return dataclasses.replace(
+            receipt, protocol=f"{receipt.protocol} {among}"
+        ), found
+
     def picture(
         self,
         path: str | os.PathLike[str],
         samples: Samples,
         columns: int | None = None,
     ) -> None:
-        """Draws samples as a PNG: a grid of images, or a scatter plot of points."""
-        points = self.points()
-        if points is None:
-            pictures.save_grid(path, to_uint8(samples.images), columns)
-        else:
-            pictures.scatter(path, samples.images, **points)
+        """Draws samples as `sampling.picture` does."""
+        sampling.picture(path, samples, self.points(), columns)
 
     def points(self) -> Points | None:
         """What points are drawn with, real ones besides; None: they are pictures."""

@@ -1,15 +1,18 @@
 """What is measured of samples: distances between features, scores, modes.
 
 Sources: Heusel et al. 2017 (FID), Salimans et al. 2016 (inception score), Binkowski et
-al. 2018 (KID), all by TF-GAN's arithmetic in float64; Metz et al. 2016 ("Unrolled
-GANs", stacked digits), Srivastava et al. 2017 (VEEGAN, high-quality samples), Lin et
-al. 2018 (PacGAN, the protocol of both). `manifolds` has precision and recall.
+al. 2018 (KID), the last two by TF-GAN's arithmetic in float64; Metz et al. 2016
+("Unrolled GANs", stacked digits), Srivastava et al. 2017 (VEEGAN, high-quality
+samples), Lin et al. 2018 (PacGAN, the protocol of both). `manifolds` has precision and
+recall.
 """
 
 import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy import linalg
+from scipy.linalg import lapack
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import tf_gan
@@ -69,15 +72,36 @@ def frechet_distance(a: np.ndarray | Moments, b: np.ndarray | Moments) -> float:
             "cannot be compared: use one classifier for both"
         )
     traces = [float(np.trace(moments.covariance)) for moments in (first, second)]
-    # TF-GAN's threshold is absolute, so both are brought to the order of 1. A cloud
-    # of one repeated point has no scale.
-    scales = [trace / len(first.mean) or 1.0 for trace in traces]
-    cross = tf_gan.trace_sqrt_product(
-        first.covariance / scales[0], second.covariance / scales[1]
-    ) * math.sqrt(scales[0] * scales[1])
     means = float(np.sum((first.mean - second.mean) ** 2))
+    cross = _trace_sqrt_product(first.covariance, second.covariance)
     # Rounding takes the distance of a cloud to itself a few 1e-15 below zero.
     return max(means + sum(traces) - 2 * cross, 0.0)
+
+
+def _trace_sqrt_product(a: np.ndarray, b: np.ndarray) -> float:
+    """tr (S_a S_b)^.5 of two covariances, float64 [d, d].
+
+    With S_a = A'A and S_b = B'B it is the sum of the singular values of A B', which are
+    the roots of the eigenvalues of (A B')(A B')'. The factors have as many rows as
+    their covariance has rank, and the smaller side is squared: what rounding makes of
+    eigenvalues that are zero would count with its root.
+    """
+    product = _factor(a) @ _factor(b).T
+    if product.shape[0] > product.shape[1]:
+        product = product.T
+    if not product.size:
+        return 0.0
+    # Eigenvalues of a symmetric matrix take a quarter of the time of singular values.
+    squares = linalg.eigvalsh(product @ product.T, check_finite=False)
+    return float(np.sqrt(np.maximum(squares, 0.0)).sum())
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """F [rank, d] with F'F = covariance, by Cholesky's method with pivots."""
+    upper, pivots, rank, _ = lapack.dpstrf(covariance)
+    factor = np.zeros((rank, len(covariance)))
+    factor[:, pivots - 1] = np.triu(upper[:rank])
+    return factor
 
 
 def per_class_frechet_distance(

@@ -66,6 +66,49 @@ def save_grid(
         matplotlib.image.imsave(file, tiled, format="png")
 
 
+def save_neighbors(
+    path: str | os.PathLike[str],
+    samples: np.ndarray,
+    neighbors: np.ndarray,
+    searched: int,
+    title: str = "",
+) -> None:
+    """Draws samples, each before its row of nearest real images, as a PNG.
+
+    Args:
+        path: of the PNG.
+        samples: uint8 [n, h, w, c].
+        neighbors: uint8 [n, k, h, w, c], the nearest first.
+        searched: among how many training images they were looked for.
+        title: above the picture.
+
+    Raises:
+        ConfigurationError: other images.
+    """
+    num, nearest, height, width, channels = neighbors.shape
+    pixels = max(num * height, (1 + nearest) * width)
+    scale = max(1, round(_COMFORTABLE_SIDE / pixels))
+    real = neighbors.reshape(num * nearest, height, width, channels)
+    columns = {
+        "sample": grid(samples, 1, scale),
+        f"its {nearest} nearest of {searched:,} training images": grid(
+            real, nearest, scale
+        ),
+    }
+    shapes = [picture.shape for picture in columns.values()]
+    size = sum(shape[1] for shape in shapes) / 100, shapes[0][0] / 100
+    figure = Figure(figsize=(size[0] + 1, size[1] + 0.8), dpi=150, layout="constrained")
+    ratios = [shape[1] for shape in shapes]
+    panels = figure.subplots(1, 2, width_ratios=ratios)
+    for axes, (name, picture) in zip(panels, columns.items(), strict=True):
+        axes.imshow(picture, interpolation="nearest")
+        axes.set_title(name, fontsize="small")
+        axes.set_axis_off()
+    figure.suptitle(title, fontsize="small")
+    with atomic_file.replacing(path) as file:
+        FigureCanvasAgg(figure).print_png(file)
+
+
 def scatter(
     path: str | os.PathLike[str],
     points: np.ndarray,

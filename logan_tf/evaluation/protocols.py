@@ -9,13 +9,19 @@ from logan_tf.data.digits import Digits
 from logan_tf.data.points import Grid, Ring
 from logan_tf.data.stacked_digits import StackedDigits
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import image_evaluation, point_evaluation, reference
+from logan_tf.evaluation import (
+    image_evaluation,
+    neighbors,
+    point_evaluation,
+    reference,
+)
 from logan_tf.evaluation.classifiers import Classifier
 from logan_tf.evaluation.digit_reader import DigitReader
 from logan_tf.evaluation.image_evaluation import Measures, Readings
+from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.receipts import Metrics
 from logan_tf.evaluation.reference import RealImages, Reference
-from logan_tf.evaluation.sampling import Sampler, to_uint8
+from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
 
 
 class Protocol(Interface):
@@ -24,10 +30,13 @@ class Protocol(Interface):
     Attributes:
       name: of the procedure and its version, for the receipt.
       num_samples: how many samples it takes where nobody says.
+      plotted: the metrics that are worth a curve. The first is the criterion of
+        checkpoints, the lower the better; it is plotted against the second.
     """
 
     name: str
     num_samples: int
+    plotted: tuple[str, ...]
 
     def prepare(self) -> None:
         """Gets classifier and reference: what can go wrong goes wrong before sampling.
@@ -47,6 +56,13 @@ class Protocol(Interface):
 
         Returns:
           How many were judged, at most `num_samples`, and the metrics.
+        """
+
+    def neighbors(self, samples: Samples, nearest: int) -> Neighbors:
+        """The `nearest` real images of each sample.
+
+        Raises:
+          ConfigurationError: there are none to look among.
         """
 
 
@@ -90,6 +106,9 @@ class ImageMetrics:
                 "more, and 2 or more"
             )
         self.num_samples = num_samples
+        self.plotted = tuple(f"{name}{classifier.suffix}" for name in ("fid", "is"))
+        if num_modes:
+            self.plotted += ("modes", "reverse_kl")
         self._dataset = dataset
         self._classifier = classifier
         self._num_reference = num_reference
@@ -147,6 +166,19 @@ class ImageMetrics:
     def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
         """None: reading as many real images again would double the cost."""
         return None
+
+    def neighbors(self, samples: Samples, nearest: int) -> Neighbors:
+        """Among the training images whose features are kept."""
+        features = self._prepared().statistics.features
+        if features is None:
+            raise ConfigurationError(
+                f"{self._statistics} holds no features of real images to look among: "
+                "leave out ImageMetrics.statistics, and they are computed"
+            )
+        pixels = to_uint8(samples.images)
+        return neighbors.find(
+            pixels, self._classifier, features, self._dataset, nearest
+        )
 
     def _read(self, parts: image_evaluation.Parts) -> Readings:
         return image_evaluation.read(parts, self._classifier, self._measures.kept)
@@ -208,6 +240,7 @@ class PointsModes:
 
     name = point_evaluation.PROTOCOL
     num_samples = 2_500
+    plotted = ("reverse_kl", "modes", "high_quality")
 
     def __init__(self, dataset: Ring | Grid) -> None:
         self._mixture = dataset
@@ -223,3 +256,9 @@ class PointsModes:
 
     def held_out(self, *, num_samples: int, seed: int) -> None:
         return None
+
+    def neighbors(self, samples: Samples, nearest: int) -> Neighbors:
+        raise ConfigurationError(
+            "this run makes points, and bin/sample draws them among real ones: nearest "
+            "neighbors are those of pictures"
+        )

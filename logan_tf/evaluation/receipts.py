@@ -58,6 +58,12 @@ class Receipt:
     reference: str | None = None
     reference_hash: str | None = None
 
+    def seeds(self) -> str:
+        """ "seed 0", "seeds 0 to 4"."""
+        if self.num_seeds == 1:
+            return f"seed {self.seed}"
+        return f"seeds {self.seed} to {self.seed + self.num_seeds - 1}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
@@ -65,6 +71,22 @@ class Evaluation:
 
     receipt: Receipt
     metrics: Metrics
+
+    def contents(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"receipt": dataclasses.asdict(self.receipt), "metrics": self.metrics}
+
+    @classmethod
+    def of(cls, contents: Any) -> "Evaluation":
+        """From what JSON had.
+
+        Raises:
+            AttributeError, KeyError, TypeError, ValueError: it is no evaluation.
+        """
+        metrics = contents["metrics"]
+        if not all("value" in metric for metric in metrics.values()):
+            raise ValueError("it has a metric without a value")
+        return cls(Receipt(**contents["receipt"]), metrics)
 
 
 def write_evaluation(
@@ -75,7 +97,7 @@ def write_evaluation(
     Raises:
         ValueError: NaN or Inf among the metrics, which JSON does not know.
     """
-    contents = {"receipt": dataclasses.asdict(receipt), "metrics": metrics}
+    contents = Evaluation(receipt, metrics).contents()
     text = json.dumps(contents, indent=2, allow_nan=False) + "\n"
     atomic_file.write_text(path, text)
 
@@ -95,14 +117,9 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
     except (OSError, ValueError) as error:
         raise BadDataError(f"{path} cannot be read ({error}): {remedy}") from error
     try:
-        receipt = Receipt(**contents["receipt"])
-        metrics = contents["metrics"]
-        well_formed = all("value" in metric for metric in metrics.values())
-    except (AttributeError, KeyError, TypeError) as error:
+        return Evaluation.of(contents)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadDataError(f"{path} is no evaluation ({error}): {remedy}") from error
-    if not well_formed:
-        raise BadDataError(f"{path} has a metric without a value: {remedy}")
-    return Evaluation(receipt, metrics)
 
 
 def require_comparable(first: Receipt, second: Receipt) -> None:

@@ -4,16 +4,17 @@ What a sample looks like depends on neither how many are drawn nor the batch siz
 first k of `num` = 64 are those of `num` = k.
 """
 
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError, DivergedError
-from logan_tf.evaluation.drawing import Drawing, Prior
-from logan_tf.game.latent import LatentOptimizer
+from logan_tf.evaluation import pictures
+from logan_tf.evaluation.drawing import Drawing
+from logan_tf.evaluation.saved_assets import Points
 
 
 class Samples(NamedTuple):
@@ -31,38 +32,17 @@ class Sampler:
     """Draws samples from a generator, after latent steps if they are wanted.
 
     Args:
-        generator: `generator(latents, labels, training) -> images`, with `latent_dim`.
-        discriminator: `discriminator(images, labels) -> logits [n]`, the score.
-        latent_optimizer: how latents move; None for a run that trains without.
-        prior: `prior(shape, seed) -> latents`, seed an int tensor [2].
-        num_classes: labels are drawn uniformly from 0 to num_classes - 1; 0 or 1 for
-            data without classes.
-        batch_size: how many samples are generated at once.
+        drawing: of what, and how.
     """
 
-    def __init__(
-        self,
-        generator: keras.Model,
-        discriminator: keras.Model,
-        latent_optimizer: LatentOptimizer | None,
-        prior: Prior,
-        num_classes: int,
-        batch_size: int = 256,
-    ) -> None:
-        if batch_size < 1:
-            raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
-        self.drawing = Drawing(
-            generator,
-            discriminator,
-            latent_optimizer,
-            prior,
-            max(num_classes, 1),
-            batch_size,
-        )
-        # Labels come in any number; one more graph is traced for all of them.
-        self._draw = tf.function(self.drawing.draw, reduce_retracing=True)
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        # Without autograph, which would rewrite every function on the way for ten
+        # seconds and change none. Labels come in any number; one more graph is traced
+        # for all of them.
+        self._draw = tf.function(drawing.draw, reduce_retracing=True, autograph=False)
         # Integers among the arguments trace a graph each: the batches' number and size.
-        self._collect = tf.function(self.drawing.collect)
+        self._collect = tf.function(drawing.collect, autograph=False)
 
     def sample(
         self,
@@ -231,6 +211,24 @@ def checked_labels(labels: np.ndarray, num: int, num_classes: int) -> np.ndarray
             f"{num_classes} classes, from 0 on"
         )
     return labels.astype(np.int32)
+
+
+def picture(
+    path: str | os.PathLike[str],
+    samples: Samples,
+    points: Points | None,
+    columns: int | None = None,
+) -> None:
+    """Draws samples as a PNG: a grid of images, or a scatter plot of points.
+
+    Args:
+        points: what points are drawn with; None: the samples are images.
+        columns: of the grid; None makes it about square.
+    """
+    if points is None:
+        pictures.save_grid(path, to_uint8(samples.images), columns)
+    else:
+        pictures.scatter(path, samples.images, **points)
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

@@ -11,13 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation import pictures, saved_assets
+from logan_tf.evaluation import sampling, saved_assets
 from logan_tf.evaluation.sampling import (
     Samples,
     checked_labels,
     require_lines,
     require_settings,
-    to_uint8,
 )
 
 
@@ -88,9 +87,5 @@ class SavedSampler:
         samples: Samples,
         columns: int | None = None,
     ) -> None:
-        """Draws samples as `Evaluator.picture` does."""
-        points = saved_assets.read_points(self._path)
-        if points is None:
-            pictures.save_grid(path, to_uint8(samples.images), columns)
-        else:
-            pictures.scatter(path, samples.images, **points)
+        """Draws samples as the run would."""
+        sampling.picture(path, samples, saved_assets.read_points(self._path), columns)

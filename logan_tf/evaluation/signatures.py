@@ -48,7 +48,7 @@ class Signatures:
             "batch_size": standing_batch_size,
         }
         # One graph that all functions call: tracing large networks takes minutes.
-        self._collect_and_draw = tf.function(self._graph)
+        self._collect_and_draw = tf.function(self._graph, autograph=False)
         self._dim = drawing.generator.latent_dim
 
     def functions(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Signatures:
         if self.conditional:
             specs = [*specs, _LABELS]
 
-        @tf.function(input_signature=specs)
+        @tf.function(input_signature=specs, autograph=False)
         def signature(*values: tf.Tensor) -> dict[str, tf.Tensor]:
             names = (spec.name for spec in specs)
             return function(dict(zip(names, values, strict=True)))

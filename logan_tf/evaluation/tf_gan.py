@@ -23,26 +23,6 @@ _PACKAGES = ("tensorflow_gan", "tensorflow_gan.python", "tensorflow_gan.python.e
 _PROBABILITY = "tensorflow_probability"
 
 
-def trace_sqrt_product(first: np.ndarray, second: np.ndarray) -> float:
-    """The trace of the square root of a product of two covariances, in float64.
-
-    TF-GAN takes no root of singular values below 1e-10, so the covariances should be of
-    the order of 1.
-
-    Args:
-        first: float64 [d, d], symmetric, positive semi-definite.
-        second: the same.
-    """
-    import tensorflow as tf
-
-    with tf.device("CPU:0"):  # The same bits with an accelerator and without.
-        return float(
-            _classifier_metrics().trace_sqrt_product(
-                tf.constant(first, tf.float64), tf.constant(second, tf.float64)
-            )
-        )
-
-
 def classifier_score(logits: np.ndarray) -> float:
     """exp of the mean KL(p(y|x) || p(y)) of logits [n, classes], in float64."""
     import tensorflow as tf

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from logan_tf import atomic_file
-from logan_tf.errors import BadDataError
+from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.training.best import Best
 
 PREFIX = "ckpt"
 _STATE = "checkpoint"
@@ -58,6 +59,7 @@ class CheckpointFiles:
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             if manifest["step"] == step and isinstance(manifest["files"], dict):
+                Best.of(manifest)
                 return manifest
         except FileNotFoundError:
             return {}
@@ -127,11 +129,70 @@ class CheckpointFiles:
         atomic_file.write_text(self._manifest_path(manifest["step"]), text)
 
     def keep(self, number: int) -> None:
-        """Removes all but the newest and rewrites TensorFlow's state file."""
-        for step in self.steps()[:-number]:
-            for path in self._files(step):
-                path.unlink(missing_ok=True)
+        """Removes all but the newest and what these name; rewrites the state file.
+
+        A manifest names the best checkpoint up to it: whichever of the newest a run
+        goes on from, its best is there. Of the sound ones the newest names the last.
+        """
+        newest = self.steps()[-number:]
+        bests = (self._best_of(step) for step in newest)
+        kept = {*newest, *(best.step for best in bests if best)}
+        kept |= set(self.named(newest[-1]) if newest else ())
+        for step in self.steps():
+            if step not in kept:
+                for path in self._files(step):
+                    path.unlink(missing_ok=True)
         self.write_state()
+
+    def named(self, step: int) -> dict[int, str]:
+        """The checkpoints that one's manifest names, and what as."""
+        best, named = self._best_of(step), {}
+        with contextlib.suppress(BadDataError):
+            named[self.manifest(step).get("sound")] = "the last that was sound"
+        if best is not None:
+            named[best.step] = f"the best, {best}"
+        return {step: what for step, what in named.items() if step in self.steps()}
+
+    def best(self) -> Best | None:
+        """The best checkpoint, as the newest manifest that names one says."""
+        bests = (self._best_of(step) for step in reversed(self.steps()))
+        return next((best for best in bests if best), None)
+
+    def _best_of(self, step: int) -> Best | None:
+        with contextlib.suppress(BadDataError):
+            return Best.of(self.manifest(step))
+        return None
+
+    def choose(self, which: str) -> list[int]:
+        """The steps of which one is to be restored, in this order.
+
+        Args:
+          which: "latest", "best" or a step.
+
+        Raises:
+          ConfigurationError: if there is no such checkpoint.
+        """
+        steps = self.steps()
+        if not steps:
+            raise ConfigurationError(
+                f"{self.directory} holds no checkpoint: train first with "
+                f"bin/train --run_dir={self.directory.parent}"
+            )
+        if which == "latest":
+            return steps[::-1]
+        best = self.best() if which == "best" else None
+        if which == "best" and best is None:
+            raise ConfigurationError(
+                f"no evaluation of {self.directory.parent} says which checkpoint is "
+                "the best: choose 'latest', or train with evaluate_every"
+            )
+        number = str(best.step) if best else which
+        if not number.isdigit() or int(number) not in steps:
+            raise ConfigurationError(
+                f"there is no checkpoint {number!r} in {self.directory}: choose "
+                f"'latest', 'best' or one of the steps {', '.join(map(str, steps))}"
+            )
+        return [int(number)]
 
     def state_is_right(self) -> bool:
         """Whether TensorFlow's state file names the checkpoints that are there."""

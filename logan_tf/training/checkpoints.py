@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.training.best import Best
 from logan_tf.training.checkpoint_files import CheckpointFiles
 from logan_tf.training.experiment import Experiment
 
@@ -21,7 +23,7 @@ class Checkpoints:
       experiment: what is saved.
       step: int64 variable, the number of steps done.
       attempt: int64 variable, the number of rollbacks; None where nobody counts.
-      max_to_keep: the newest ones that are kept.
+      max_to_keep: the newest ones that are kept, beside those that they name.
       io_device: what reads and writes the files; None: each device its own.
 
     Attributes:
@@ -29,6 +31,8 @@ class Checkpoints:
       hashes: of all that was saved at each step so far: a run that was interrupted has
         the same ones as one that was not.
       hooks_pending: whether what was due at the restored step is still to be done.
+      best: the best evaluation up to the restored or last saved step.
+      sound: the newest checkpoint of which hooks have found no collapse.
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class Checkpoints:
         self.files = CheckpointFiles(directory)
         self.hashes: dict[int, str] = {}
         self.hooks_pending = False
+        self.best: Best | None = None
+        self.sound: int | None = None
         self._max_to_keep = max_to_keep
         self._options = tf.train.CheckpointOptions(experimental_io_device=io_device)
         self._step = step
@@ -82,6 +88,7 @@ class Checkpoints:
         manifest = {
             "attempt": int(self._attempt.numpy()),
             "hooks_pending": hooks_pending,
+            **self._named(),
             "hashes": {str(step): hash_ for step, hash_ in self.hashes.items()},
         }
         try:
@@ -95,11 +102,24 @@ class Checkpoints:
                 "make room there; the older checkpoints are intact"
             ) from error
 
-    def hooks_done(self) -> None:
-        """Notes that what was due at the last saved step has been done."""
-        manifest = self.files.manifest(int(self._step.numpy()))
-        self.files.write_manifest(manifest | {"hooks_pending": False})
-        self.hooks_pending = False
+    def hooks_done(self, checked: bool = False) -> None:
+        """Notes that what was due at this step has been done.
+
+        Args:
+          checked: whether it was something that would have found a collapse.
+        """
+        if checked:
+            self.sound = max(self.hashes, default=None)
+        if self.hooks_pending:
+            manifest = self.files.manifest(int(self._step.numpy()))
+            done = {"hooks_pending": False, **self._named()}
+            self.files.write_manifest(manifest | done)
+            self.hooks_pending = False
+
+    def _named(self) -> dict[str, Any]:
+        """What a manifest says of other checkpoints."""
+        best = None if self.best is None else self.best._asdict()
+        return {"best": best, "sound": self.sound}
 
     def restore(
         self,
@@ -110,7 +130,7 @@ class Checkpoints:
         """Restores a checkpoint; "latest" goes back to the newest that is whole.
 
         Args:
-          which: "latest" or a step.
+          which: "latest", "best" or a step.
           warn: is told of damaged checkpoints that were passed over.
           repair: whether to set those aside. Where none is whole, all stay in place.
 
@@ -122,7 +142,7 @@ class Checkpoints:
           BadDataError: if it, or each of them, is damaged.
         """
         damaged: dict[int, str] = {}
-        for step in self._choose(which):
+        for step in self.files.choose(which):
             damage = self.files.damage(step) or self._read(step)
             if damage is None:
                 self._warn(damaged, step, warn, repair)
@@ -168,26 +188,10 @@ class Checkpoints:
             return _first_line(error)
         manifest = self.files.manifest(step)
         self.hooks_pending = bool(manifest.get("hooks_pending", False))
+        self.best, self.sound = Best.of(manifest), manifest.get("sound")
         hashes = manifest.get("hashes", {})
         self.hashes = {int(number): hash_ for number, hash_ in hashes.items()}
         return None
-
-    def _choose(self, which: str) -> list[int]:
-        """The steps to try, in this order."""
-        steps = self.steps()
-        if not steps:
-            raise ConfigurationError(
-                f"{self.files.directory} holds no checkpoint: train first with "
-                f"bin/train --run_dir={self.files.directory.parent}"
-            )
-        if which == "latest":
-            return steps[::-1]
-        if not which.isdigit() or int(which) not in steps:
-            raise ConfigurationError(
-                f"there is no checkpoint {which!r} in {self.files.directory}: choose "
-                f"'latest' or one of the steps {', '.join(map(str, steps))}"
-            )
-        return [int(which)]
 
     def _hash(self) -> str:
         """Of every bit that the checkpoint holds."""

@@ -92,12 +92,23 @@ def _checkpoints(
         steps = ", ".join(map(str, whole))
         text = f"{'steps' if len(whole) > 1 else 'step'} {steps}: whole"
         findings.append(Finding("checkpoints", text))
+        findings += _best(files, whole)
     elif damaged or directory.progressed() or files.lost():
         text = "none is whole: bring one back, or start anew with --restart"
         findings.append(Finding("checkpoints", text, sound=False))
     else:
         findings.append(Finding("checkpoints", "none yet"))
     return findings, whole[-1] if whole else None
+
+
+def _best(files: CheckpointFiles, whole: list[int]) -> list[Finding]:
+    """The best one is the checkpoints' yardstick, even if it is damaged or gone."""
+    best = files.best()
+    if best is None:
+        return []
+    if best.step in whole:
+        return [Finding("best", f"step {best.step}: {best}")]
+    return [Finding("best", f"step {best.step}, {best}, is gone", sound=False)]
 
 
 def _state_file(directory: RunDirectory, repair: bool) -> list[Finding]:

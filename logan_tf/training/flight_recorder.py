@@ -99,6 +99,21 @@ class FlightRecorder:
         return bundle
 
 
+def not_finite(rows: dict[str, np.ndarray]) -> tuple[int, str] | None:
+    """The first of the steps that has NaN or infinity, and what of it has, or None.
+
+    Args:
+      rows: each metric's value at every step, [steps], by name.
+    """
+    finite = np.all([np.isfinite(row) for row in rows.values()], axis=0)
+    if finite.all():
+        return None
+    index = int(np.argmin(finite))
+    names = [name for name, row in rows.items() if not np.isfinite(row[index])]
+    verb = "is" if len(names) == 1 else "are"
+    return index, f"{', '.join(names)} {verb} not finite"
+
+
 def read_bundle(bundle: RunDirectory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The failure and the last steps of a bundle.
 

@@ -83,13 +83,9 @@ class RunDirectory:
                 "that of a bin/train run with --run_dir"
             )
 
-    def require_checkpoint(self) -> None:
-        """Raises ConfigurationError unless there is a checkpoint to restore."""
-        if not CheckpointFiles(self.checkpoints).steps():
-            raise ConfigurationError(
-                f"{self.path} holds no checkpoint: train first with bin/train "
-                f"--run_dir={self.path}"
-            )
+    def require_checkpoint(self, which: str = "latest") -> None:
+        """Raises ConfigurationError unless there is such a checkpoint to restore."""
+        CheckpointFiles(self.checkpoints).choose(which)
 
     def checkpoint_manifest(self, step: int) -> dict[str, Any]:
         """What was written down of a checkpoint; see `CheckpointFiles.manifest`."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -15,9 +16,11 @@ from logan_tf.errors import (
     DivergedError,
     PreemptedError,
 )
+from logan_tf.training.best import Watch
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.flight_recorder import FlightRecorder
+from logan_tf.training.flight_recorder import FlightRecorder, not_finite
+from logan_tf.training.hooks import Draw, Evaluate, Hooks
 from logan_tf.training.monitor import Monitor, SilentMonitor
 from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
@@ -28,9 +31,6 @@ from logan_tf.training.strategy import (
     is_chief,
     require_same_step,
 )
-
-Hook = Callable[[int, Monitor], None]
-"""Called with the number of steps done: draws samples, evaluates."""
 
 Stop = Callable[[], bool]
 """Whether somebody asked the process to stop."""
@@ -49,10 +49,9 @@ class Trainer:
       total_steps: updates of the generator, 1 or more.
       log_every: steps between two lines of metrics.
       checkpoint_every: steps between two checkpoints; the last step has one anyway.
-      sample_every: steps between two calls of `sample`; 0: never.
-      evaluate_every: steps between two calls of `evaluate`; 0: never.
-      sample: draws the averaged generator's samples.
-      evaluate: evaluates the averaged generator; None needs `evaluate_every` 0.
+      sample_every, evaluate_every, sample, evaluate: as `Hooks`; both work on the
+        averaged generator. Each step that is evaluated is a checkpoint too.
+      collapse_factor, collapse_floor: as `Watch`.
       jit_compile: whether XLA compiles the steps; "auto": where it pays.
 
     Raises:
@@ -70,24 +69,21 @@ class Trainer:
         checkpoint_every: int = 1000,
         sample_every: int = 0,
         evaluate_every: int = 0,
-        sample: Hook | None = None,
-        evaluate: Hook | None = None,
+        sample: Draw | None = None,
+        evaluate: Evaluate | None = None,
+        collapse_factor: float = 3.0,
+        collapse_floor: float = 100.0,
         jit_compile: bool | str = "auto",
     ) -> None:
-        for name, value, least in (
-            ("total_steps", total_steps, 1),
-            ("log_every", log_every, 1),
-            ("checkpoint_every", checkpoint_every, 1),
-            ("sample_every", sample_every, 0),
-            ("evaluate_every", evaluate_every, 0),
+        for name, value in (
+            ("total_steps", total_steps),
+            ("log_every", log_every),
+            ("checkpoint_every", checkpoint_every),
         ):
-            if value < least:
-                raise ConfigurationError(f"{name} must be {least} or more, not {value}")
-        if evaluate_every and evaluate is None:
-            raise ConfigurationError(
-                f"evaluate_every is {evaluate_every}, but the recipe brings no "
-                "protocol to evaluate by: set it to 0"
-            )
+            if value < 1:
+                raise ConfigurationError(f"{name} must be 1 or more, not {value}")
+        self.hooks = Hooks(total_steps, sample_every, evaluate_every, sample, evaluate)
+        self._watch = Watch(collapse_factor, collapse_floor)
         experiment.require_replicas(strategy.num_replicas_in_sync)
         self._is_chief = is_chief(strategy)
         self._experiment = experiment
@@ -106,9 +102,6 @@ class Trainer:
             io_device=io_device(strategy),
         )
         self._recorder = FlightRecorder(experiment.seed)
-        hooks = ((sample_every, sample), (evaluate_every, evaluate))
-        self._hooks = [(every, hook) for every, hook in hooks if every and hook]
-        self.evaluates = bool(evaluate_every and evaluate)
         self._checkpoint_every = checkpoint_every
         self._batches: Iterator[Batch] | None = None
 
@@ -165,7 +158,8 @@ class Trainer:
 
         Raises:
           DivergedError: at one NaN or infinity too many; nothing of that is saved.
-          CollapsedError: if a hook says so.
+          CollapsedError: if a hook or an evaluation says so; the collapsed state is
+            saved, and resumed from it says so again.
           PreemptedError: if `stop` said so; all steps that were done are saved.
           BadDataError: if a checkpoint cannot be written.
         """
@@ -185,8 +179,7 @@ class Trainer:
                     return
                 except CollapsedError as error:
                     # Other randomness does not bring back what a network forgot.
-                    bundle = self._record(self.step, str(error))
-                    raise CollapsedError(f"{error} ({bundle})") from error
+                    self._stop_collapsed(error)
                 except DivergedError as error:
                     note = self._roll_back(error, monitor)
 
@@ -217,7 +210,8 @@ class Trainer:
         num_steps, traced = 1, False
         while self.step < self._total_steps:
             assert self._batches is not None  # opened while there were steps to do
-            num_steps = min(num_steps, self._steps_until_due())
+            until_due = self.hooks.steps_until_due(self.step, self._checkpoint_every)
+            num_steps = min(num_steps, until_due)
             started = time.perf_counter()
             rows = self._take_steps(self._batches, num_steps)
             seconds = time.perf_counter() - started
@@ -237,12 +231,6 @@ class Trainer:
             require_intact(self._experiment.dataset, error)
             raise
 
-    def _steps_until_due(self) -> int:
-        """Steps until the next checkpoint, hook or the end."""
-        periods = [self._checkpoint_every, *(every for every, _ in self._hooks)]
-        until = [every - self.step % every for every in periods]
-        return min(*until, self._total_steps - self.step)
-
     def _log(
         self,
         rows: dict[str, np.ndarray],
@@ -253,8 +241,10 @@ class Trainer:
         first = self.step - num_steps + 1
         self._recorder.record(first, self.attempt, rows)
         self._check_finite(rows, first)
+        best = self.checkpoints.best
         also = {
             "attempt": self.attempt,
+            **(best.scalars() if best else {}),
             "images_per_second": num_steps * self._experiment.batch_size / seconds,
         }
         for index, step in enumerate(range(first, self.step + 1)):
@@ -264,14 +254,11 @@ class Trainer:
         monitor.advance(num_steps, {name: float(row[-1]) for name, row in rows.items()})
 
     def _check_finite(self, rows: dict[str, np.ndarray], first: int) -> None:
-        finite = np.all([np.isfinite(row) for row in rows.values()], axis=0)
-        if finite.all():
-            return
-        index = int(np.argmin(finite))
-        names = [name for name, row in rows.items() if not np.isfinite(row[index])]
-        reason = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not finite"
-        step = first + index
-        raise DivergedError(f"step {step}: {reason} ({self._record(step, reason)})")
+        found = not_finite(rows)
+        if found is not None:
+            index, reason = found
+            step = first + index
+            raise DivergedError(f"step {step}: {reason} ({self._record(step, reason)})")
 
     def _record(self, step: int, reason: str) -> str:
         """Writes the flight recorder's bundle; returns what can be done with it."""
@@ -301,9 +288,9 @@ class Trainer:
 
     def _after_call(self, monitor: Monitor, stopping: bool) -> None:
         last = self.step == self._total_steps
-        due = any(last or self.step % every == 0 for every, _ in self._hooks)
+        due = self.hooks.are_due(self.step)
         saving = last or stopping or self.step % self._checkpoint_every == 0
-        if saving:
+        if saving or self.hooks.evaluation_is_due(self.step):
             monitor.flush()
             if self._is_chief:
                 # Every variable is written by all workers alike (none is aggregated
@@ -321,9 +308,20 @@ class Trainer:
     def _call_hooks(self, monitor: Monitor) -> None:
         if not self._is_chief:
             return
-        for every, hook in self._hooks:
-            if self.step % every == 0 or self.step == self._total_steps:
-                hook(self.step, monitor)
-        if self.checkpoints.hooks_pending:
-            monitor.flush()
-            self.checkpoints.hooks_done()
+        quality = self.hooks.call(self.step, monitor)
+        if quality is not None:
+            self.checkpoints.best = self._watch.judge(
+                self.step, quality, self.checkpoints.best
+            )
+        monitor.flush()
+        self.checkpoints.hooks_done(checked=self.hooks.are_due(self.step))
+
+    def _stop_collapsed(self, error: CollapsedError) -> NoReturn:
+        """Saves the state, that a resume may say so again, and names what is left."""
+        if self.step not in self.checkpoints.steps():
+            self.checkpoints.save(hooks_pending=True)
+        kept = self.checkpoints.files.named(self.step)
+        steps = [f"{step} ({what})" for step, what in kept.items() if step != self.step]
+        left = f"; kept: step {', '.join(steps)}" if steps else ""
+        bundle = self._record(self.step, str(error))
+        raise CollapsedError(f"{error}{left} ({bundle})") from error

@@ -101,7 +101,7 @@ def test_several_seeds_give_intervals_and_can_be_compared(
     flags = ["--num_samples=20", "--seeds=5", "--seed=2"]
     path, written, out = evaluate(ring_run, *flags)
     assert path.endswith("step-00000004-seed2-seeds5-samples20.json")
-    assert "seed 2 to 6" in out
+    assert "seeds 2 to 6" in out
     assert (written["receipt"]["seed"], written["receipt"]["num_seeds"]) == (2, 5)
     metric = written["metrics"]["high_quality"]
     single = evaluate(ring_run, "--num_samples=20", "--seed=4")

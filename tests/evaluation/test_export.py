@@ -13,6 +13,7 @@ import tensorflow as tf
 from logan_tf.data.batch import uniform_prior
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.evaluation import sampling
+from logan_tf.evaluation.drawing import Drawing
 from logan_tf.evaluation.export import export
 from logan_tf.evaluation.saved_sampler import SavedSampler
 from logan_tf.evaluation.signatures import Signatures
@@ -36,7 +37,7 @@ class Generator(sngan.Generator):
 
 
 def make_sampler():
-    return sampling.Sampler(
+    drawing = Drawing(
         Generator(16, 3, width=4, latent_dim=DIM),
         sngan.Discriminator(16, 3, width=4),
         latent.LatentOptimizer(NGD, 0.7),
@@ -44,10 +45,11 @@ def make_sampler():
         CLASSES,
         batch_size=BATCH,
     )
+    return sampling.Sampler(drawing)
 
 
 def small_sampler(optimizer=True):
-    return sampling.Sampler(
+    drawing = Drawing(
         mlp.Generator(DIM, (5,)),
         mlp.Discriminator((5,)),
         latent.LatentOptimizer(NGD, 0.7) if optimizer else None,
@@ -55,6 +57,7 @@ def small_sampler(optimizer=True):
         CLASSES,
         batch_size=BATCH,
     )
+    return sampling.Sampler(drawing)
 
 
 def make_export(path, sampler, **arguments) -> str:

@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import metrics
+from logan_tf.evaluation import metrics, tf_gan
 from logan_tf.evaluation.moments import moments_of
 
 
@@ -26,16 +27,34 @@ def _frechet(a, b):
     return ((a.mean(0) - b.mean(0)) ** 2).sum() + squares - 2 * cross
 
 
+def _tf_gans_frechet(a, b):
+    """With clouds of the order of 1, for TF-GAN's threshold is absolute."""
+    scale = math.sqrt(np.var(a, axis=0).mean())
+    a, b = a / scale, b / scale
+    covariances = [np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b)]
+    cross = tf_gan._classifier_metrics().trace_sqrt_product(
+        *map(tf.constant, covariances)
+    )
+    traces = sum(np.trace(covariance) for covariance in covariances)
+    means = ((a.mean(0) - b.mean(0)) ** 2).sum()
+    return scale**2 * (means + traces - 2 * float(cross))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 @pytest.mark.parametrize(
     ("a", "b"),
     [
         pytest.param(_cloud(400, 24, 1), _cloud(300, 24, 2, 1.5), id="full rank"),
         pytest.param(_cloud(40, 96, 3), _cloud(50, 96, 4), id="fewer than d"),
+        pytest.param(_cloud(20, 96, 3), _cloud(500, 96, 4), id="one of low rank"),
         pytest.param(
             _cloud(200, 64, 5, rank=3), _cloud(200, 64, 6, rank=5), id="rank deficient"
         ),
-        pytest.param(_cloud(100, 8, 7, 1e-5), _cloud(100, 8, 8, 2e-5), id="tiny"),
-        pytest.param(_cloud(100, 8, 9, 1e-4), _cloud(100, 8, 9, 1e3), id="unlike"),
+        pytest.param(
+            _cloud(300, 32, 9) * np.geomspace(1, 1e-3, 32),
+            _cloud(300, 32, 7) * np.geomspace(1, 1e-3, 32),
+            id="falling variances",
+        ),
         pytest.param(_cloud(2, 3, 10), _cloud(2, 3, 11), id="two examples"),
         pytest.param(_cloud(50, 1, 12), _cloud(60, 1, 13, 2.0), id="one dimension"),
         pytest.param(
@@ -43,12 +62,19 @@ def _frechet(a, b):
         ),
     ],
 )
-def test_frechet_distance(a, b):
+def test_frechet_distance(a, b, scale):
+    a, b = scale * a, scale * b
     found = metrics.frechet_distance(a, b)
-    assert found == pytest.approx(_frechet(a, b), rel=1e-5)
+    assert found == pytest.approx(_frechet(a, b), rel=1e-9)
+    assert found == pytest.approx(_tf_gans_frechet(a, b), rel=1e-5)
     assert metrics.frechet_distance(b, a) == pytest.approx(found, rel=1e-9)
     cached = metrics.frechet_distance(moments_of(a), b)
     assert cached == pytest.approx(found, rel=1e-12)
+
+
+def test_frechet_distance_of_unlike_scales():
+    a, b = _cloud(100, 8, 9, 1e-6), _cloud(100, 8, 9, 1e6)
+    assert metrics.frechet_distance(a, b) == pytest.approx(_frechet(a, b), rel=1e-9)
 
 
 def test_frechet_distance_of_float32_features_is_computed_in_float64():

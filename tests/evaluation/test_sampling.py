@@ -8,6 +8,7 @@ import tensorflow as tf
 from logan_tf.data.batch import normal_prior, uniform_prior
 from logan_tf.errors import ConfigurationError, DivergedError
 from logan_tf.evaluation import sampling
+from logan_tf.evaluation.drawing import Drawing
 from logan_tf.game import latent
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.networks import sngan
@@ -39,8 +40,8 @@ class SumDiscriminator(keras.Model):
 
 def make_sampler(generator=None, optimizer=None, prior=uniform_prior, **arguments):
     arguments = {"num_classes": 3, "batch_size": 16, **arguments}
-    players = generator or LinearGenerator(), SumDiscriminator()
-    return sampling.Sampler(*players, optimizer, prior, **arguments)
+    networks = generator or LinearGenerator(), SumDiscriminator()
+    return sampling.Sampler(Drawing(*networks, optimizer, prior, **arguments))
 
 
 @pytest.mark.parametrize("num", [1, 15, 16, 17, 64])
@@ -264,7 +265,8 @@ def test_the_whole_path_with_sngan():
     generator = sngan.Generator(16, 3, width=4, latent_dim=8)
     discriminator = sngan.Discriminator(16, 3, width=4)
     optimizer = latent.LatentOptimizer(NGD, 0.8)
-    sampler = sampling.Sampler(generator, discriminator, optimizer, uniform_prior, 1000)
+    drawing = Drawing(generator, discriminator, optimizer, uniform_prior, 1000)
+    sampler = sampling.Sampler(drawing)
     sampler.collect_standing(2, seed=1)
     images = sampler.sample(3, seed=0, latent_steps=2).images
     assert images.shape == (3, 16, 16, 3)

@@ -10,6 +10,7 @@ import pytest
 from logan_tf.data.batch import uniform_prior
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.evaluation import sampling
+from logan_tf.evaluation.drawing import Drawing
 from logan_tf.evaluation.export import export
 from logan_tf.evaluation.saved_sampler import SavedSampler
 from logan_tf.evaluation.signatures import Signatures
@@ -19,7 +20,7 @@ from logan_tf.networks import mlp
 @pytest.fixture
 def path(tmp_path):
     networks = mlp.Generator(3, (5,)), mlp.Discriminator((5,))
-    sampler = sampling.Sampler(*networks, None, uniform_prior, 0)
+    sampler = sampling.Sampler(Drawing(*networks, None, uniform_prior, 0))
     signatures = Signatures(sampler.drawing, 1, 4)
     receipt = {"latent_steps": 0} | signatures.description()
     export(tmp_path / "model", signatures, receipt, ["one"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from logan_tf.errors import BadDataError
+from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.training.checkpoint_files import CheckpointFiles
 
 
@@ -39,6 +39,45 @@ def test_what_is_there(files):
     assert files.manifest(21) == {}
     assert not files.lost()
     assert CheckpointFiles(files.directory / "none").steps() == []
+
+
+def test_what_the_newest_name_is_kept(tmp_path):
+    files = CheckpointFiles(tmp_path)
+    best = {"metric": "fid", "value": 3.0}
+    for step, named in ((1, 1), (2, 1), (3, 3), (4, 3), (5, 3), (6, 6)):
+        write(files, step, best={"step": named, **best}, sound=step - 1)
+        files.keep(2)
+    # A run may go on from 5, whose best is 3; that of 1 and 2 went with them.
+    assert files.steps() == [3, 5, 6]
+    write(files, 7, best={"step": 6, **best}, sound=2)
+    files.keep(2)
+    assert files.steps() == [6, 7]
+    assert files.named(7) == {6: "the best, fid 3"}  # and 2 is gone
+    write(files, 8, best={"step": 8, **best}, sound=6)
+    files.keep(1)
+    assert files.steps() == [6, 8]
+    assert files.named(8)[6] == "the last that was sound"
+
+
+def test_the_best_checkpoint(files):
+    with pytest.raises(ConfigurationError, match=r"says which checkpoint is the best"):
+        files.choose("best")
+    write(files, 30, best={"step": 10, "metric": "fid", "value": 3.0})
+    assert files.choose("best") == [10]
+    # A newer manifest that is garbled says nothing.
+    (files.directory / "ckpt-40.json").write_text('{"step": 40, "files"')
+    assert files.choose("best") == [10]
+    assert files.choose("latest") == [40, 30, 20, 10, 5]
+    assert files.choose("20") == [20]
+    (files.directory / "ckpt-30.json").write_text(
+        '{"step": 30, "files": {}, "best": {"stop": 10}}'
+    )
+    assert files.damage(30) == "ckpt-30.json is garbled"
+    for path in files.directory.glob("ckpt-10.*"):
+        path.unlink()
+    write(files, 50, best={"step": 10, "metric": "fid", "value": 3.0})
+    with pytest.raises(ConfigurationError, match="no checkpoint '10'"):
+        files.choose("best")
 
 
 def test_a_save_that_fails_leaves_the_others_and_nothing_else(files):

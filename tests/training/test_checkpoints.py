@@ -74,11 +74,13 @@ def test_no_checkpoint_or_another_step(toy, saved, tmp_path):
     experiment = toy()
     with pytest.raises(ConfigurationError, match="no checkpoint: train first with bin"):
         opened(tmp_path / "none", experiment)[0].restore()
-    for which in ("7", "best", "-5", ""):
+    for which in ("7", "-5", ""):
         with pytest.raises(
-            ConfigurationError, match=r"'latest' or one of the .* 5, 10"
+            ConfigurationError, match=r"'latest', 'best' or one of the .* 5, 10"
         ):
             opened(saved[0], experiment)[0].restore(which)
+    with pytest.raises(ConfigurationError, match=r"which .* is the best: .*'latest'"):
+        opened(saved[0], experiment)[0].restore("best")
 
 
 @pytest.mark.parametrize(

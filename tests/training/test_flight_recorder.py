@@ -92,7 +92,10 @@ def test_a_collapse_stops_the_run_and_leaves_a_bundle(toy, tmp_path):
 
     settings = {"total_steps": 9, "checkpoint_every": 2, "sample_every": 2}
     for _ in range(2):  # The second time, it is found before any step is taken.
-        with pytest.raises(CollapsedError, match=r"all alike \(bin/doctor --replay"):
+        said = (
+            r"all alike; kept: step 2 \(the last that was sound\) \(bin/doctor --replay"
+        )
+        with pytest.raises(CollapsedError, match=said):
             train(toy(), tmp_path, **settings, sample=sample)
     (path,) = (tmp_path / "failures").iterdir()
     failure, steps = read_bundle(RunDirectory(path))
