@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from logan_tf.cli import app, opened
+from logan_tf.cli import app, opened, reporting
 from logan_tf.errors import ConfigurationError
 
 FLAGS = flags.FLAGS
@@ -41,6 +41,7 @@ def main() -> None:
         latent_steps=FLAGS.latent_steps,
         truncation=FLAGS.truncation,
     )
+    reporting.refresh(directory, FLAGS.module)
     columns = {f"step {step}": metrics}
     held_out = run.evaluator.evaluate_held_out(
         num_samples=receipt.num_samples, seed=receipt.seed

@@ -40,6 +40,7 @@ class RunDirectory:
         self.samples = self.path / "samples"
         self.evaluations = self.path / "evaluations"
         self.saved_model = self.path / "saved_model"
+        self.report = self.path / "report.html"
         self.failures = self.path / "failures"
         self.failure = self.path / "failure.json"
 
@@ -99,7 +100,8 @@ class RunDirectory:
 
     def recipe(self) -> str:
         """The name of the run's recipe, which its configuration begins with."""
-        first, *_ = self.config.read_text(encoding="utf-8").splitlines() or [""]
+        text = self.config.read_text(encoding="utf-8", errors="replace")
+        first, *_ = text.splitlines() or [""]
         name = first.removeprefix(_RECIPE)
         return name if name != first else self.path.name
 
@@ -124,7 +126,8 @@ class RunDirectory:
             self.failures,
         ):
             shutil.rmtree(path, ignore_errors=True)
-        for path in (self.config, self.operative_config, self.metrics):
+        files = (self.config, self.operative_config, self.metrics, self.report)
+        for path in files:
             path.unlink(missing_ok=True)
 
     def sample_path(self, step: int) -> Path:
