@@ -157,9 +157,8 @@ def decimate(
     Returns:
       Each bin's mean step, mean, least and greatest value, [min(n, most)] each.
     """
-    starts = np.linspace(0, len(steps), min(len(steps), most), endpoint=False).astype(
-        int
-    )
+    bins = min(len(steps), most)
+    starts: np.ndarray = np.arange(bins) * len(steps) // bins
     counts = np.diff([*starts, len(steps)])
     return (
         np.add.reduceat(steps, starts) / counts,

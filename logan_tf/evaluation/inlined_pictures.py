@@ -13,6 +13,8 @@ import PIL.Image
 
 _MOST_BYTES = 400_000  # of a picture as PNG; from there on it is JPEG
 _QUALITY = 88
+# What Pillow raises of damaged files.
+_UNREADABLE = (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError)
 
 
 class Inlined(NamedTuple):
@@ -40,20 +42,16 @@ def inline(path: Path, longest: int) -> Inlined | None:
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
             image = PIL.Image.open(io.BytesIO(contents))
             image.load()
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Warning,
-        PIL.Image.DecompressionBombError,
-    ):
+    except (*_UNREADABLE, Warning):
         return None
     is_small = max(image.size) <= longest and len(contents) <= _MOST_BYTES
     if image.format == "PNG" and is_small:
         return _inlined("png", contents, image)
     image = image.convert("RGB")
     image.thumbnail((longest, longest), PIL.Image.Resampling.LANCZOS)
-    for kind, options in (("png", {}), ("jpeg", {"quality": _QUALITY})):
+    # Neighboring pixels of stacked digits differ in color alone.
+    jpeg = {"quality": _QUALITY, "subsampling": 0}
+    for kind, options in (("png", {}), ("jpeg", jpeg)):
         buffer = io.BytesIO()
         image.save(buffer, kind, **options)
         contents = buffer.getvalue()

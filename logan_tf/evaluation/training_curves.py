@@ -9,7 +9,7 @@ import numpy as np
 
 from logan_tf.evaluation.charts import Chart, Line, chart
 
-_GREATEST = 1e300  # beyond it matplotlib's scales overflow
+_GREATEST = 1e100  # matplotlib's scales overflow at some power of it
 _NOT_DRAWN = ("step", "attempt")
 
 
