@@ -31,7 +31,7 @@ def main() -> None:
     directory = RunDirectory(FLAGS.run_dir)
     scanned = recipe.read([_RECIPE], FLAGS.gin_param, [])
     refreshed = reporting.refreshed(directory)
-    with refreshed, directory.writing(), Interruption() as interruption:
+    with Interruption() as interruption, refreshed, directory.writing():
         _run(scanned, directory, interruption)
     print(f"\n{time.perf_counter() - started:.0f} seconds in all")
 

@@ -41,7 +41,7 @@ def main() -> None:
     is_chief = devices.cluster().is_chief
     writing = directory.writing() if is_chief else contextlib.nullcontext()
     refreshed = reporting.refreshed(directory, FLAGS.module, wanted=is_chief)
-    with refreshed, writing, Interruption() as interruption:
+    with Interruption() as interruption, refreshed, writing:
         _train(scanned, directory, interruption)
 
 

@@ -19,12 +19,14 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 _MOST_POINTS = 250  # more cannot be told apart in a chart of 400 pixels
 _LOGARITHMIC = 1000.0  # the spread of positive values from which their scale is
+# Values as rare as this leave the frame where they would make all others a flat line.
+_RARE, _SPIKES = 0.005, 4.0
 _TICKS = 6
 _MINUS, _NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
 _INVISIBLE = "\N{ZERO WIDTH SPACE}"
 _SIZE = (4.6, 2.7)  # inches
 # Stand-ins: matplotlib takes no CSS variables.
-_INK, _PAPER = "#010203", "none"
+_INK, _PAPER = "#010203", "#030201"
 _COLORS = {
     "#0a0001": "var(--line-1)",
     "#0a0002": "var(--line-2)",
@@ -42,7 +44,7 @@ _STYLE = {
     "axes.edgecolor": _INK,
     "xtick.color": _INK,
     "ytick.color": _INK,
-    "axes.facecolor": _PAPER,
+    "axes.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -96,7 +98,8 @@ def chart(
 ) -> Chart | None:
     """Draws up to three lines against the steps.
 
-    Of many points each bin's mean is drawn, and a band from its least to its greatest.
+    Of many points each bin's mean is drawn, and a band from its least to its greatest;
+    rare spikes may leave the frame, the summary has them.
 
     Args:
       title: tells the chart from the page's others.
@@ -124,7 +127,7 @@ def chart(
             axes.axvline(mark, color=_INK, linewidth=0.8, linestyle=":")
         _scale(axes, lines)
         if len(lines) > 1:
-            axes.legend(loc="best", framealpha=0.0, fontsize=8)
+            axes.legend(facecolor=_PAPER, edgecolor="none", framealpha=0.7, fontsize=8)
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
@@ -186,9 +189,14 @@ def _draw(axes: Axes, line: Line, color: str, dash: Any, dots: bool) -> None:
 
 
 def _scale(axes: Axes, lines: Sequence[Line]) -> None:
-    if _is_wide(lines):
+    values = np.concatenate([line.values for line in lines])
+    if values.min() > 0 and values.max() > _LOGARITHMIC * values.min():
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        low, high = np.quantile(values, (_RARE, 1 - _RARE))
+        if 0 < _SPIKES * (high - low) < np.ptp(values):
+            axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     axes.xaxis.set_major_locator(MaxNLocator(_TICKS, integer=True))
     axes.xaxis.set_major_formatter(_written(",.0f"))
     axes.yaxis.set_major_formatter(_written(".6g"))
@@ -198,11 +206,6 @@ def _scale(axes: Axes, lines: Sequence[Line]) -> None:
 def _written(form: str) -> FuncFormatter:
     """matplotlib's own would write powers of ten as formulas."""
     return FuncFormatter(lambda value, _: f"{value:{form}}".replace("-", _MINUS))
-
-
-def _is_wide(lines: Sequence[Line]) -> bool:
-    values = np.concatenate([line.values for line in lines])
-    return bool(values.min() > 0 and values.max() > _LOGARITHMIC * values.min())
 
 
 def _summary(line: Line, title: str) -> str:
@@ -224,6 +227,10 @@ def _inline(svg: str, label: str) -> str:
     svg = opening + svg[svg.index(">") + 1 :]
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.S)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    for stand_in, color in {_INK: "currentColor", **_COLORS}.items():
+    for stand_in, color in {
+        _INK: "currentColor",
+        _PAPER: "var(--paper)",
+        **_COLORS,
+    }.items():
         svg = svg.replace(stand_in, color)
     return re.sub(r"\s*\n\s*", " ", svg).replace(_INVISIBLE, "")

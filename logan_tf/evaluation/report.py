@@ -152,7 +152,7 @@ def _state(
     elif progress.is_done:
         now = ", finished"
     elif last and last.step >= progress.step:
-        now = f", stopped by a failure: {last.reason}"
+        now = ", stopped by a failure"
     elif progress.total is None or not progress.step:
         now = ""
     else:
@@ -169,9 +169,9 @@ def _facts(
     facts = {
         "Directory": str(directory.path.absolute()),
         "Started": _started(directory),
-        "Last line of metrics": _changed(directory.metrics),
+        "Last logged": _changed(directory.metrics) if len(history.steps) else "",
         "Attempt": attempt if len(history.steps) else "",
-        "Checkpoints": f"steps {saved}" if saved else "none",
+        "Checkpoints of steps": saved or "none yet",
     }
     return {name: value for name, value in facts.items() if value}
 

@@ -77,6 +77,16 @@ def test_a_scale_is_logarithmic_where_it_has_to_be():
     assert "10000" not in texts(signed)
 
 
+def test_rare_spikes_do_not_flatten_the_rest():
+    steps, values = np.arange(1000.0), np.sin(np.arange(1000.0))
+    values[500] = -5000.0
+    chart = charts.chart("a", [Line("a", steps, values)])
+    assert {"0.5", "1"} <= set(texts(chart))
+    assert "5,000 to 1)" in chart.summary[0]
+    values[::100] = -5000.0
+    assert "0.5" not in texts(charts.chart("a", [Line("a", steps, values)]))
+
+
 @pytest.mark.parametrize("value", [3e38, -3e38, 1e99, 1e-45, 0.0])
 def test_numbers_of_any_size_are_drawn(value):
     for values in (STEPS * 0 + value, np.where(STEPS > 50, value, 1.0)):
