@@ -25,7 +25,7 @@ SETTINGS = {
 """What tells the rows of a table apart → its column's head."""
 
 _YARDSTICK = ("protocol", "num_samples", "classifier", "reference")
-_LONGEST_PICTURE = 1000
+_LONGEST_PICTURE = 2000
 _MOST_CHARTS = 9
 _MOST_DETAILS = 4000  # characters
 _STEP = re.compile(r"step-(\d+)")
@@ -59,8 +59,11 @@ class Row(NamedTuple):
         return _cut(json.dumps(self.metrics, indent=1, ensure_ascii=False), self.file)
 
     def setting(self, name: str) -> str:
-        """One of `SETTINGS` as text."""
-        return shown(self.receipt.get(name))
+        """One of `SETTINGS` as text; of no checkpoint, what was judged instead."""
+        value = self.receipt.get(name)
+        if value is None and name == "checkpoint_step":
+            return str(self.receipt.get("subject"))
+        return shown(value)
 
     def cell(self, metric: str) -> tuple[str, str]:
         """A metric's value as text, and what is known of its spread."""
@@ -140,7 +143,7 @@ def collect(folder: Path) -> Evaluations:
     """Reads the evaluations of a run; the folder need not exist."""
     rows, sweeps, unreadable = [], {}, []
     neighbors = None
-    for path in sorted(folder.glob("step-*")):
+    for path in sorted(folder.glob("[!.]*")):
         if path.suffix == ".png" and "neighbors" in path.stem:
             neighbors = _neighbors(path)
         if path.suffix != ".json" or "neighbors" in path.stem:
@@ -167,7 +170,6 @@ def _row(path: Path, contents: Mapping[str, Any], index: int = 0) -> Row:
         raise TypeError("neither receipt nor metrics may be missing")
     for metric in metrics.values():
         metric["value"]
-    receipt = {"checkpoint_step": _step(path), **receipt}
     anchor = re.sub(r"\W+", "-", f"{path.stem}-{index}")
     return Row(anchor, path.name, receipt, metrics)
 
@@ -190,7 +192,7 @@ def _neighbors(path: Path) -> Neighbors:
         details = _cut(file.read_text(encoding="utf-8"), file.name)
     except (OSError, ValueError):
         details = ""
-    return Neighbors(_step(path), inline(path, 2 * _LONGEST_PICTURE), details)
+    return Neighbors(_step(path), inline(path, _LONGEST_PICTURE), details)
 
 
 def _tables(rows: Iterable[Row]) -> list[Table]:
@@ -228,10 +230,12 @@ def _charts(tables: Sequence[Table]) -> list[Chart]:
         return []
     series: dict[tuple[object, ...], list[Row]] = {}
     for row in tables[0].rows:
+        if row.receipt.get("checkpoint_step") is None:
+            continue
         setting = tuple(str(row.receipt.get(name)) for name in [*SETTINGS][1:])
         series.setdefault(setting, []).append(row)
-    longest = max(series.values(), key=len)
-    steps = np.array([_order(row.receipt["checkpoint_step"]) for row in longest])
+    longest = max(series.values(), key=len, default=[])
+    steps = np.array([_order(row.receipt.get("checkpoint_step")) for row in longest])
     if len(set(steps)) < 2:
         return []
     drawn = []

@@ -10,7 +10,7 @@ import numpy as np
 from logan_tf.evaluation.charts import Chart, Line, chart
 
 _GREATEST = 1e100  # matplotlib's scales overflow at some power of it
-_NOT_DRAWN = ("step", "attempt")
+_NOT_DRAWN = ("attempt", "best_")
 
 
 def _of_players(metric: str) -> tuple[str, ...]:
@@ -72,6 +72,11 @@ class History(NamedTuple):
         rose: np.ndarray = np.diff(self._attempts()) > 0
         return self.steps[1:][rose].tolist()
 
+    def best(self) -> dict[str, float]:
+        """What the last line says of the best evaluation so far, by name."""
+        noted = {k: v[-1] for k, v in self.metrics.items() if k.startswith("best_")}
+        return {name: float(value) for name, value in noted.items() if value == value}
+
     def _attempts(self) -> np.ndarray:
         return self.metrics.get("attempt", np.zeros(len(self.steps)))
 
@@ -102,7 +107,7 @@ def charts(history: History) -> list[Chart]:
     others = {
         name: ((name,), "")
         for name in history.metrics
-        if name not in known and name not in _NOT_DRAWN
+        if name not in known and not name.startswith(_NOT_DRAWN)
     }
     drawn = (
         chart(title, _chosen(history, names), note=note, marks=history.rollbacks())

@@ -107,6 +107,7 @@ def run(tmp_path) -> Path:
     (path / "operative_config.gin").write_text("Ring.sigma = 0.02\n")
     lines = [
         {"step": step, "generator_loss": 1 / step, "attempt": step // 20}
+        | ({"best_step": 10, "best_fid": 110.0} if step > 10 else {})
         for step in range(1, 31)
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
@@ -134,6 +135,7 @@ def test_a_whole_run(run):
         "How to go on",
     ]
     assert "1 (the number of rollbacks)" in page.text
+    assert "step 10, fid 110" in page.text
     assert "seed = 5" in page.text
     assert [text.split("\n") for text in page.within["pre"][-2:]] == [
         ["# Recipe: ring_logan", "total_steps = 30", ""],

@@ -194,5 +194,17 @@ def test_receipts_of_other_versions_are_shown(tmp_path):
     contents = {"receipt": {"new": 1}, "metrics": {"fid": {"value": 2.0}}}
     (tmp_path / "step-00000007-new.json").write_text(json.dumps(contents))
     (row,) = table_of(tmp_path).rows
-    assert row.receipt == {"checkpoint_step": 7, "new": 1}
-    assert row.title == "step 7, latent steps –, truncation –, seeds –"  # noqa: RUF001
+    assert row.receipt == {"new": 1}
+    nothing = "\N{EN DASH}"
+    assert row.setting("latent_steps") == nothing
+    assert reported_evaluations.collect(tmp_path).charts == []
+
+
+def test_real_data_stand_beside_checkpoints(write, tmp_path):
+    write(3)
+    write(4)
+    receipt = Receipt(protocol="p/1", num_samples=1000, seed=0, subject="real data")
+    write_evaluation(tmp_path / "real.json", receipt, {"fid": {"value": 2.0}})
+    rows = table_of(tmp_path).rows
+    assert [row.setting("checkpoint_step") for row in rows] == ["real data", "3", "4"]
+    assert reported_evaluations.collect(tmp_path).charts[0].summary == ["60 (60 to 75)"]
