@@ -103,12 +103,15 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
 def _path(run: "Run", directory: RunDirectory, receipt: "Receipt", step: int) -> Path:
     from logan_tf.cli import runs
 
-    settings = {
-        "seed": receipt.seed,
-        "latent_steps": receipt.latent_steps,
-        "truncation": receipt.truncation,
-    }
-    return runs.evaluation_path(run, directory, step, "-accuracy", **settings)
+    return runs.evaluation_path(
+        run,
+        directory,
+        step,
+        "-accuracy",
+        seed=receipt.seed,
+        latent_steps=receipt.latent_steps,
+        truncation=receipt.truncation,
+    )
 
 
 @contextlib.contextmanager

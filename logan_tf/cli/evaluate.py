@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from logan_tf import atomic_file
-from logan_tf.cli import accuracy, app, opened
+from logan_tf.cli import accuracy, app, opened, reporting
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import curves
+from logan_tf.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from logan_tf.cli.runs import Run
     from logan_tf.evaluation.receipts import Receipt
-    from logan_tf.training.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("num_samples", None, "How many samples; None: the protocol's.")
@@ -67,9 +67,10 @@ def main() -> None:
         _neighbors(FLAGS.neighbors)
     else:
         _evaluate()
+    reporting.refresh(RunDirectory(FLAGS.run_dir), FLAGS.module)
 
 
-def _open() -> tuple["Run", "RunDirectory", int]:
+def _open() -> tuple["Run", RunDirectory, int]:
     return opened.open_run(FLAGS.gin_file, FLAGS.gin_param)
 
 
@@ -130,7 +131,7 @@ def _curve(axis: str) -> None:
 
 
 def _measured(
-    axis: str, values: list[float], run: "Run", directory: "RunDirectory", step: int
+    axis: str, values: list[float], run: "Run", directory: RunDirectory, step: int
 ) -> curves.Curve:
     from tqdm import tqdm
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from logan_tf.cli import app, recipe
+from logan_tf.cli import app, recipe, reporting
 from logan_tf.training.interruption import Interruption
 from logan_tf.training.run_directory import RunDirectory
 
@@ -30,7 +30,8 @@ def main() -> None:
     started = time.perf_counter()
     directory = RunDirectory(FLAGS.run_dir)
     scanned = recipe.read([_RECIPE], FLAGS.gin_param, [])
-    with directory.writing(), Interruption() as interruption:
+    refreshed = reporting.refreshed(directory)
+    with Interruption() as interruption, refreshed, directory.writing():
         _run(scanned, directory, interruption)
     print(f"\n{time.perf_counter() - started:.0f} seconds in all")
 
@@ -85,7 +86,8 @@ def _print_table(
 
 def _name_files(directory: RunDirectory, evaluation: Path, step: int) -> None:
     tensorboard = Path(sys.executable).with_name("tensorboard")
-    print(f"\nsamples      {directory.sample_path(step)}")
+    print(f"\nreport       {directory.report}")
+    print(f"samples      {directory.sample_path(step)}")
     print(f"numbers      {evaluation}")
     print(f"baseline     {_here(BASELINE)} (regenerate it with `make baseline`)")
     print(f"curves       {_here(tensorboard)} --logdir={directory.events}")

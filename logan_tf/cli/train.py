@@ -4,7 +4,7 @@ import contextlib
 
 from absl import flags
 
-from logan_tf.cli import app, recipe
+from logan_tf.cli import app, recipe, reporting
 from logan_tf.errors import ConfigurationError
 from logan_tf.training import devices
 from logan_tf.training.interruption import Interruption
@@ -44,7 +44,8 @@ def main() -> None:
         return
     is_chief = devices.cluster().is_chief
     writing = directory.writing() if is_chief else contextlib.nullcontext()
-    with writing, Interruption() as interruption:
+    refreshed = reporting.refreshed(directory, FLAGS.module, wanted=is_chief)
+    with Interruption() as interruption, refreshed, writing:
         _train(scanned, directory, interruption, init_from)
 
 

@@ -42,6 +42,7 @@ class RunDirectory:
         self.evaluations = self.path / "evaluations"
         self.accuracy_score = self.path / "accuracy_score"
         self.saved_model = self.path / "saved_model"
+        self.report = self.path / "report.html"
         self.failures = self.path / "failures"
         self.failure = self.path / "failure.json"
 
@@ -97,7 +98,8 @@ class RunDirectory:
 
     def recipe(self) -> str:
         """The name of the run's recipe, which its configuration begins with."""
-        first, *_ = self.config.read_text(encoding="utf-8").splitlines() or [""]
+        text = self.config.read_text(encoding="utf-8", errors="replace")
+        first, *_ = text.splitlines() or [""]
         name = first.removeprefix(_RECIPE)
         return name if name != first else self.path.name
 
@@ -128,6 +130,7 @@ class RunDirectory:
             self.operative_config,
             self.initialization,
             self.metrics,
+            self.report,
         ):
             path.unlink(missing_ok=True)
 

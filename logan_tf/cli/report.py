@@ -1,0 +1,37 @@
+"""bin/report: writes a run's report.html, one page that needs no other file.
+
+bin/report RUN
+"""
+
+from absl import flags
+
+from logan_tf.cli import app, reporting
+from logan_tf.errors import ConfigurationError
+from logan_tf.training.run_directory import RunDirectory
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("run_dir", None, "The run; may be given without the flag's name.")
+flags.DEFINE_multi_string(
+    "module", [], "A module of yours that the run's recipe names."
+)
+
+FIRST = "run_dir"
+
+
+def main() -> None:
+    """Writes the page and prints where it lies."""
+    if FLAGS.run_dir is None:
+        raise ConfigurationError("a report of which run? bin/report RUN_DIR")
+    directory = RunDirectory(FLAGS.run_dir)
+    directory.require()
+    try:
+        print(reporting.write(directory, FLAGS.module))
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {directory.report} ({error.strerror}): make room or take "
+            "a copy of the run that you may write to"
+        ) from error
+
+
+if __name__ == "__main__":
+    app.run(main, __doc__ or "", FIRST)
