@@ -1,6 +1,7 @@
 """What the commands do with a run, once its configuration is known to gin."""
 
 import difflib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.strategy import is_chief, require_divisible
 from logan_tf.training.trainer import Trainer
 
+_RATES = (100.0, 1_000.0, 10_000.0)
 _FIXED_LATENTS = 64  # drawn again and again while training
 _LEAST_DEVIATION = 1e-3  # of the samples' most variable number; pictures span [-1, 1]
 
@@ -122,28 +124,50 @@ def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
     return run, Checkpoints(directory.checkpoints, run.experiment, step).restore(which)
 
 
-def describe(config: str, least_replicas: int = 1) -> None:
-    """Prints the configuration, the networks' sizes and the cost of a step.
+def describe(
+    config: str,
+    total_steps: int,
+    num_replicas: int = 1,
+    rates: Sequence[float] = _RATES,
+) -> None:
+    """Prints the configuration, the networks' sizes and what training takes.
 
     Args:
       config: the whole configuration.
-      least_replicas: how many there will be as far as is known without asking other
-        machines. The cost is that of the whole batch, however many share it.
+      total_steps: of the training.
+      num_replicas: that share the batch, as far as is known without asking other
+        machines.
+      rates: images a second, as `images_per_second` in the metrics, to reckon with.
 
     Raises:
       ConfigurationError: if the replicas do not divide the batch.
     """
     run = build()
-    require_divisible(run.experiment.batch_size, least_replicas)
-    measured = cost.measure(run.experiment, run.strategy)
+    experiment = run.experiment
+    require_divisible(experiment.batch_size, num_replicas, experiment.accumulation)
+    measured = cost.measure(experiment, run.strategy, num_replicas)
     print(config)
     print(f"generator      {measured.generator_parameters:>14,} parameters")
     print(f"discriminator  {measured.discriminator_parameters:>14,} parameters")
-    per_image = measured.operations / run.experiment.batch_size
+    size = experiment.batch_size
     print(
         f"one step       {measured.operations / 1e9:>14,.2f} GFLOP "
-        f"({per_image / 1e9:.3f} an image at batch {run.experiment.batch_size})"
+        f"({measured.operations / size / 1e9:.3f} an image at batch {size})"
     )
+    at_once = size // num_replicas // experiment.accumulation
+    state, peak = (x / 2**30 for x in (measured.replica_state, measured.replica_peak))
+    print(
+        f"memory         {state + peak:>14,.2f} GiB a replica: {state:.2f} of variables, "
+        f"{peak:.2f} for {at_once:,} images at a time ({num_replicas:,} replicas; an "
+        "estimate)"
+    )
+    real = experiment.schedule.images_per_step
+    for rate in rates:
+        hours = total_steps * size / rate / 3600
+        print(
+            f"{f'at {rate:,g} images/s':<15}{hours:>14,.1f} hours for {total_steps:,} "
+            f"steps; the data must bring {real * rate:,g} images/s"
+        )
 
 
 def variant(receipt: Receipt, num_samples: int) -> str:
