@@ -39,7 +39,8 @@ class GeneratorBlock(keras.layers.Layer):
         kernels: Kernels,
         slope: float,
     ) -> None:
-        super().__init__()
+        # A step of the latents, by which c moves, would be lost in bfloat16.
+        super().__init__(autocast=False)
         self.channels = channels
         self.slope = slope
         self._normalizations = [normalization(), normalization()]
@@ -61,6 +62,7 @@ class GeneratorBlock(keras.layers.Layer):
             self._normalizations,
             self._convolutions,
         )
+        x = tf.cast(x, self.compute_dtype)
         y = leaky_relu(normalize(x, condition, training=training), self.slope)
         y = convolve(upsample(y))
         y = leaky_relu(normalize_again(y, condition, training=training), self.slope)

@@ -21,7 +21,6 @@ from logan_tf.errors import ConfigurationError
 from logan_tf.layers.conditional_batch_normalization import (
     ConditionalBatchNormalization,
 )
-from logan_tf.layers.embedding import Embedding
 from logan_tf.layers.self_attention import SelfAttention
 from logan_tf.networks.basic_blocks import GeneratorBlock, discriminator_layers
 from logan_tf.networks.biggan_deep import DISCRIMINATOR, GENERATOR
@@ -95,7 +94,7 @@ class Generator(ResidualGenerator):
             ],
             attention=SelfAttention(spectral_epsilon) if attention_size else None,
             attended=sizes.index(attention_size) if attention_size else None,
-            embedding=Embedding(num_classes, embedding_dim) if num_classes else None,
+            embedding=(num_classes, embedding_dim) if num_classes else None,
             features=(chunk, chunk + (embedding_dim if num_classes else 0)),
             kernels=kernels,
             slope=slope,
@@ -110,7 +109,7 @@ class Generator(ResidualGenerator):
         first, *chunks = tf.split(latents, len(self._blocks) + 1, axis=-1)
         if self._embedding is None:
             return first, chunks
-        embedded = tf.cast(self._embedding(labels), latents.dtype)
+        embedded = self._embedding(labels)
         return first, [tf.concat([chunk, embedded], -1) for chunk in chunks]
 
 

@@ -22,7 +22,6 @@ import keras
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.layers.embedding import Embedding
 from logan_tf.layers.self_attention import SelfAttention
 from logan_tf.networks.bottleneck_blocks import (
     BOTTLENECK,
@@ -119,7 +118,7 @@ class Generator(ResidualGenerator):
             blocks=blocks,
             attention=SelfAttention(spectral_epsilon) if attention_size else None,
             attended=sizes.index(attention_size) if attention_size else None,
-            embedding=Embedding(num_classes, embedding_dim) if num_classes else None,
+            embedding=(num_classes, embedding_dim) if num_classes else None,
             features=(condition, condition),
             kernels=kernels,
             slope=slope,
@@ -133,8 +132,7 @@ class Generator(ResidualGenerator):
         """All see all latents and the class's embedding."""
         seen = latents
         if self._embedding is not None:
-            embedded = tf.cast(self._embedding(labels), latents.dtype)
-            seen = tf.concat([latents, embedded], -1)
+            seen = tf.concat([latents, self._embedding(labels)], -1)
         return seen, [seen] * len(self._blocks)
 
 

@@ -40,7 +40,8 @@ class GeneratorBlock(keras.layers.Layer):
         slope: float,
         epsilon: float,
     ) -> None:
-        super().__init__()
+        # A step of the latents, by which c moves, would be lost in bfloat16.
+        super().__init__(autocast=False)
         self.channels = channels
         self.doubling = doubling
         self.slope = slope
@@ -60,7 +61,7 @@ class GeneratorBlock(keras.layers.Layer):
     def call(
         self, x: tf.Tensor, condition: tf.Tensor, training: bool = True
     ) -> tf.Tensor:
-        y = x
+        y = x = tf.cast(x, self.compute_dtype)
         for index, (normalize, convolve) in enumerate(
             zip(self._normalizations, self._convolutions, strict=True)
         ):

@@ -29,10 +29,9 @@ class Kernels(NamedTuple):
             channels, kernel_size, epsilon=self.spectral_epsilon, **settings
         )
 
-    def dense(self, units: int) -> keras.layers.Dense:
-        """A dense layer."""
+    def dense(self, units: int, dtype: str) -> keras.layers.Dense:
+        """A dense layer that computes in a dtype."""
+        settings = {"kernel_initializer": self.initializer, "dtype": dtype}
         if self.spectral_epsilon is None:
-            return keras.layers.Dense(units, kernel_initializer=self.initializer)
-        return SpectralDense(
-            units, kernel_initializer=self.initializer, epsilon=self.spectral_epsilon
-        )
+            return keras.layers.Dense(units, **settings)
+        return SpectralDense(units, epsilon=self.spectral_epsilon, **settings)

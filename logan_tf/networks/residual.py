@@ -25,7 +25,8 @@ class ResidualGenerator(keras.Model):
     """Latents [batch, latent_dim], labels int [batch] → images [batch, h, w, channels]
     in [−1, 1], of the variables' dtype.
 
-    A subclass says what the dense layer and the blocks see, in `conditions`.
+    A subclass says what the dense layer and the blocks see, in `conditions`. In mixed
+    precision all that sees latents computes in the dtype of the variables.
 
     Args:
       latent_dim: length of a latent vector.
@@ -34,7 +35,7 @@ class ResidualGenerator(keras.Model):
       blocks: each called as `block(x, condition, training=training)`.
       attention: that follows one block, or None.
       attended: the number of that block.
-      embedding: of the labels, or None.
+      embedding: numbers of classes and of features of the labels' embedding, or None.
       features: how many the dense layer sees, and how many a block's normalizations.
       kernels: of all that is no block.
       slope: of the leaky ReLU's negative part.
@@ -51,21 +52,22 @@ class ResidualGenerator(keras.Model):
         blocks: Sequence[keras.layers.Layer],
         attention: SelfAttention | None,
         attended: int | None,
-        embedding: Embedding | None,
+        embedding: tuple[int, int] | None,
         features: tuple[int, int],
         kernels: Kernels,
         slope: float,
         epsilon: float,
         conditional: bool,
     ) -> None:
-        super().__init__()
+        super().__init__(autocast=False)
         self.latent_dim = latent_dim
         self.conditional = conditional
         self.slope = slope
         self._first = first
         self._features = features
-        self._embedding = embedding
-        self._project = kernels.dense(FIRST_SIZE**2 * first)
+        exact = self.variable_dtype
+        self._embedding = Embedding(*embedding, dtype=exact) if embedding else None
+        self._project = kernels.dense(FIRST_SIZE**2 * first, exact)
         self._reshape = keras.layers.Reshape((FIRST_SIZE, FIRST_SIZE, first))
         self._blocks = list(blocks)
         self._attended = attended
@@ -101,6 +103,7 @@ class ResidualGenerator(keras.Model):
         training: bool = True,
     ) -> tf.Tensor:
         """Labels may be None where they do not matter."""
+        latents = tf.cast(latents, self.variable_dtype)
         first, conditions = self.conditions(latents, labels)
         x = self._reshape(self._project(first))
         for index, block in enumerate(self._blocks):

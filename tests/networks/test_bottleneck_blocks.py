@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from logan_tf.layers.self_attention import SelfAttention
 from logan_tf.networks.bottleneck_blocks import DiscriminatorBlock, GeneratorBlock
 from logan_tf.networks.kernels import Kernels
 
@@ -66,3 +68,31 @@ def test_discriminator_block(channels, halving, float64, oracle, randomize):
     expected = [(8, quarter), (quarter,) * 2, (quarter,) * 2, (quarter, channels)]
     assert narrow == expected
     assert len(block.trainable_variables) == (10 if channels > 8 else 8)
+
+
+def test_xla_compiles_second_derivatives_of_blocks_and_attention(xla):
+    """The whole networks' are compiled in a slow test of `test_biggan_deep.py`."""
+    generator, discriminator = _generator_block(8, True), _discriminator_block(8, True)
+    attention = SelfAttention()
+    x, condition = tf.constant(_X, tf.float32), tf.constant(_CONDITION, tf.float32)
+    attention(x)
+    attention.gamma.assign(0.7)
+    variables = [
+        variable.value
+        for layer in (generator, attention, discriminator)
+        for variable in layer.trainable_variables
+    ]
+
+    def gradient():
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(condition)
+                y = discriminator(attention(generator(x, condition)))
+            loss = tf.reduce_sum(inner.gradient(y, condition) ** 2)
+        return outer.gradient(loss, variables, unconnected_gradients="zero")
+
+    plain, compiled = gradient(), tf.function(gradient, jit_compile=True)()
+    largest = max(np.abs(g).max() for g in plain)
+    assert largest > 0
+    for a, b in zip(compiled, plain, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3 * largest)

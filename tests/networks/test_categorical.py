@@ -68,8 +68,8 @@ def _spectral(network):
 
 @pytest.mark.parametrize("module", [sagan, sngan_resnet])
 def test_what_is_normalized(module, count):
-    generator = module.Generator(64, width=4, num_classes=3)
-    discriminator = module.Discriminator(64, width=4, num_classes=3)
+    generator = module.Generator(64, width=8, num_classes=3)
+    discriminator = module.Discriminator(64, width=8, num_classes=3)
     count(generator, (128,))
     count(discriminator, (64, 64, 3))
     convolutions = {

@@ -118,6 +118,12 @@ def test_in_bfloat16_scores_and_images_are_float32(module):
     images = half[0](half[2], _LABELS)
     scores = half[1](images, _LABELS)
     assert images.dtype == scores.dtype == tf.float32
+    # A small step of the latents is not rounded away before the first product.
+    step = 2.0**-12 * np.random.default_rng(3).normal(size=half[2].shape)
+    assert np.abs(half[0](half[2] + step, _LABELS) - images).max() > 0
+    for layer in half[0]._flatten_layers(include_self=False):
+        if layer.name.startswith(("dense", "spectral_dense")):
+            assert layer.compute_dtype == "float32"
     expected = whole[0](half[2], _LABELS)
     assert 0 < np.abs(images - expected).max() < 0.2
     expected = np.array(whole[1](images, _LABELS))
