@@ -16,7 +16,15 @@ from logan_tf.data import (
     stacked_digits,
     tfds_images,
 )
-from logan_tf.evaluation import classifiers, evaluator, protocols
+from logan_tf.evaluation import (
+    accuracy_score,
+    classifier_input,
+    classifier_training,
+    classifiers,
+    evaluator,
+    protocols,
+    residual_network,
+)
 from logan_tf.game import augmentation, game, latent, objectives, updates
 from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
 from logan_tf.training import averaging, experiment, trainer
@@ -74,5 +82,9 @@ for configurable in (
     protocols.ImageMetrics,
     protocols.DigitMetrics,
     protocols.PointsModes,
+    accuracy_score.AccuracyScore,
+    classifier_input.ClassifierInput,
+    classifier_training.ClassifierTraining,
+    residual_network.resnet_56,
 ):
     gin.external_configurable(configurable)

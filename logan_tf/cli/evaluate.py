@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from logan_tf.cli import app, opened
+from logan_tf.cli import accuracy, app, opened
 from logan_tf.errors import ConfigurationError
 
 FLAGS = flags.FLAGS
@@ -14,6 +14,10 @@ flags.DEFINE_string(
     "compare", None, "An evaluation's file; a second one follows. Nothing is measured."
 )
 flags.DEFINE_string("with", None, "The second file.")
+flags.DEFINE_multi_string("gin_file", [], "Read after the run's own configuration.")
+flags.DEFINE_multi_string(
+    "gin_param", [], "A statement after it, such as 'ClassifierTraining.epochs = 10'."
+)
 
 FIRST = "with"
 
@@ -27,7 +31,11 @@ def main() -> None:
         value = FLAGS[name].value
         if value is not None and value < 1:
             raise ConfigurationError(f"--{name} must be 1 or more, not {value}")
-    run, directory, step = opened.open_run()
+    accuracy.require_flags()
+    run, directory, step = opened.open_run(FLAGS.gin_file, FLAGS.gin_param)
+    if FLAGS.accuracy_score:
+        accuracy.main(run, directory, step)
+        return
     from logan_tf.cli import runs
     from logan_tf.evaluation import receipts
 
@@ -88,5 +96,8 @@ def _compare(first: str | None, second: str | None) -> None:
 
 
 if __name__ == "__main__":
-    usage = "bin/evaluate --run_dir=DIR\nbin/evaluate --compare A.json B.json"
+    usage = (
+        "bin/evaluate --run_dir=DIR\nbin/evaluate --run_dir=DIR --accuracy_score\n"
+        "bin/evaluate --compare A.json B.json"
+    )
     app.run(main, f"{__doc__}\n\n{usage}", FIRST)

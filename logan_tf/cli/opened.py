@@ -1,10 +1,16 @@
 """The flags of commands that work on a run, and the run that they name."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from absl import flags
 
 from logan_tf.cli import app, recipe
 from logan_tf.errors import ConfigurationError
 from logan_tf.training.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from logan_tf.cli.runs import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", None, "The run, as bin/train made it.")
@@ -19,8 +25,13 @@ flags.DEFINE_multi_string(
 )
 
 
-def open_run():
+def open_run(
+    gin_files: Sequence[str] = (), gin_params: Sequence[str] = ()
+) -> tuple["Run", RunDirectory, int]:
     """Builds the run that --run_dir names and restores its --checkpoint.
+
+    Args:
+      gin_files, gin_params: read after the run's own configuration.
 
     Returns:
       The `runs.Run`, the `RunDirectory` and the checkpoint's step.
@@ -33,7 +44,7 @@ def open_run():
     directory = RunDirectory(FLAGS.run_dir)
     directory.require()
     directory.require_checkpoint()
-    scanned = recipe.read([str(directory.config)], [], FLAGS.module)
+    scanned = recipe.read([str(directory.config), *gin_files], gin_params, FLAGS.module)
     app.import_tensorflow()
     from logan_tf.cli import configuration, runs
 

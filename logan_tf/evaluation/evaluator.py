@@ -10,6 +10,7 @@ import numpy as np
 from logan_tf.data.points import Grid, Ring
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import pictures, repetition
+from logan_tf.evaluation.accuracy_score import AccuracyScore
 from logan_tf.evaluation.protocols import Protocol
 from logan_tf.evaluation.receipts import Metrics, Receipt
 from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
@@ -28,6 +29,8 @@ class Evaluator:
         no metrics.
       latent_steps: how often latents step before sampling, where nobody says.
       standing_batches: batches of latents behind the standing statistics, 1 or more.
+      accuracy_score: makes an `AccuracyScore` from the dataset; None: the recipe has
+        none.
 
     Raises:
       ConfigurationError: for numbers out of these ranges, or latent steps without a
@@ -40,6 +43,7 @@ class Evaluator:
         protocol: Callable[..., Protocol] | None = None,
         latent_steps: int = 0,
         standing_batches: int = 16,
+        accuracy_score: Callable[..., AccuracyScore] | None = None,
     ) -> None:
         if standing_batches < 1:
             raise ConfigurationError(
@@ -58,6 +62,9 @@ class Evaluator:
         self.protocol = protocol(experiment.dataset) if protocol else None
         self.latent_steps = latent_steps
         self.standing_batches = standing_batches
+        self.accuracy_score = (
+            accuracy_score(experiment.dataset) if accuracy_score else None
+        )
         self._sampler = Sampler(
             experiment.averaged_generator,
             experiment.discriminator,

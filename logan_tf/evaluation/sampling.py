@@ -100,24 +100,31 @@ class Sampler:
         num: int,
         *,
         seed: int,
+        first: int = 0,
         latent_steps: int = 0,
         truncation: float = 1.0,
         labels: np.ndarray | None = None,
     ) -> Iterator[Samples]:
-        """The same samples as `sample`, in order, no more than `batch_size` at once."""
+        """The same samples as `sample`, in order, no more than `batch_size` at once.
+
+        Args:
+            first: the number of the first one; a multiple of `batch_size`, for the bits
+                to be those of one long drawing. `num` samples follow, and `labels` are
+                theirs.
+        """
         require_settings(num, latent_steps, truncation, self.has_latent_steps)
         given = self._checked_labels(labels, num)
         size = self.drawing.batch_size
         return (
             self._drawn(
-                first,
-                min(size, num - first),
+                first + done,
+                min(size, num - done),
                 seed,
                 latent_steps,
                 truncation,
-                given[first : first + size],
+                given[done : done + size],
             )
-            for first in range(0, num, size)
+            for done in range(0, num, size)
         )
 
     def collect_standing(

@@ -39,6 +39,7 @@ class RunDirectory:
         self.events = self.path / "events"
         self.samples = self.path / "samples"
         self.evaluations = self.path / "evaluations"
+        self.accuracy_score = self.path / "accuracy_score"
         self.saved_model = self.path / "saved_model"
         self.failures = self.path / "failures"
         self.failure = self.path / "failure.json"
@@ -120,6 +121,7 @@ class RunDirectory:
             self.events,
             self.samples,
             self.evaluations,
+            self.accuracy_score,
             self.saved_model,
             self.failures,
         ):

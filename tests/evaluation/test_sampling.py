@@ -39,13 +39,8 @@ class SumDiscriminator(keras.Model):
 
 def make_sampler(generator=None, optimizer=None, prior=uniform_prior, **arguments):
     arguments = {"num_classes": 3, "batch_size": 16, **arguments}
-    return sampling.Sampler(
-        generator or LinearGenerator(),
-        SumDiscriminator(),
-        optimizer,
-        prior,
-        **arguments,
-    )
+    players = generator or LinearGenerator(), SumDiscriminator()
+    return sampling.Sampler(*players, optimizer, prior, **arguments)
 
 
 @pytest.mark.parametrize("num", [1, 15, 16, 17, 64])
@@ -306,6 +301,11 @@ def test_batches_are_the_samples_bit_for_bit(steps):
     for name, values in zip(whole._fields, whole, strict=True):
         joined = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(values, joined)
+    rest = settings | {"labels": settings["labels"][16:]}
+    for later, part in zip(
+        sampler.batches(24, first=16, **rest), parts[1:], strict=True
+    ):
+        np.testing.assert_array_equal(later.images, part.images)
 
 
 @pytest.mark.parametrize("steps", [0, 2])

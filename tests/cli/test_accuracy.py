@@ -1,0 +1,293 @@
+"""bin/evaluate --accuracy_score: a conditional run's score, receipt and resumption."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from logan_tf.cli import recipe
+from logan_tf.training import run_lock
+
+ROOT = recipe.RECIPES.parent
+
+MODULE = '''
+"""A conditional generator that repeats the mean digit of a class, with noise."""
+import gin
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn import datasets
+
+images, labels = datasets.load_digits(return_X_y=True)
+images = images.reshape(-1, 8, 8).repeat(2, 1).repeat(2, 2)[..., None] / 8 - 1
+MEANS = np.stack([images[labels == c].mean(0) for c in range(10)]).astype("float32")
+
+
+class Generator(keras.Model):
+    num_classes = 10
+    latent_dim = 8
+
+    def __init__(self, conditional=True):
+        super().__init__()
+        self.conditional = conditional
+        noise = np.random.default_rng(0).normal(size=(8, 16 * 16)).astype("float32")
+        self.noise = self.add_weight(
+            shape=noise.shape, initializer=lambda *_, **__: 0.3 * noise
+        )
+
+    def call(self, latents, labels, training=False):
+        noise = tf.reshape(latents @ self.noise, [-1, 16, 16, 1])
+        return tf.clip_by_value(tf.gather(MEANS, labels) + noise, -1.0, 1.0)
+
+
+class Discriminator(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.scale = self.add_weight(shape=())
+
+    def call(self, images, labels):
+        return self.scale * tf.reduce_mean(images, [1, 2, 3])
+
+
+def linear(shape, num_classes):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(num_classes)]
+    return keras.Sequential([keras.Input(shape), *layers])
+
+
+gin.external_configurable(Generator, module="conditional_digits")
+gin.external_configurable(Discriminator, module="conditional_digits")
+gin.external_configurable(linear, module="conditional_digits")
+'''
+
+FAST = """
+Evaluator.accuracy_score = @AccuracyScore
+AccuracyScore.training = @ClassifierTraining()
+ClassifierTraining.architecture = @conditional_digits.linear
+ClassifierTraining.pictures = @ClassifierInput()
+ClassifierTraining.optimizer = @classifier/keras.optimizers.Adam
+ClassifierTraining.epochs = 4
+ClassifierTraining.batch_size = 32
+ClassifierTraining.learning_rate = 0.01
+ClassifierInput.size = 16
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """With the module and the part of a recipe; on the import path."""
+    path = tmp_path_factory.mktemp("conditional")
+    (path / "conditional_digits.py").write_text(MODULE)
+    (path / "fast.gin").write_text(FAST)
+    sys.path.insert(0, str(path))
+    yield path
+    sys.path.remove(str(path))
+
+
+@pytest.fixture(scope="module")
+def conditional_run(command, data_dir, folder):
+    bindings = {
+        "total_steps": 1,
+        "batch_size": 4,
+        "sample_every": 0,
+        "standing_batches": 1,
+        "data_dir": data_dir,
+    }
+    flags = [f"--gin_param={name} = {value!r}" for name, value in bindings.items()]
+    done = command(
+        "train",
+        "--gin_file=digits_logan",
+        "--gin_param=Experiment.generator = @conditional_digits.Generator",
+        "--gin_param=Experiment.discriminator = @conditional_digits.Discriminator",
+        "--gin_param=Game.latent_optimizer = None",
+        f"--run_dir={folder / 'run'}",
+        "--module=conditional_digits",
+        *flags,
+        "--noprogress",
+    )
+    assert (done.exit_code, done.err) == (0, "")
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def flags(folder, conditional_run):
+    return [
+        f"--run_dir={conditional_run}",
+        "--module=conditional_digits",
+        f"--gin_file={folder / 'fast.gin'}",
+        "--accuracy_score",
+    ]
+
+
+def test_the_score_beside_that_of_real_images(command, conditional_run, flags):
+    done = command("evaluate", *flags, "--real_control")
+    assert (done.exit_code, done.err) == (0, "")
+    path = conditional_run / "evaluations" / "step-00000001-accuracy.json"
+    assert done.out.splitlines()[-1] == str(path)
+    written = json.loads(path.read_text())
+    receipt, metrics = written["receipt"], written["metrics"]
+    for part in ("accuracy_score/1 linear 16x16x1", "epochs=4", "batch=32", "Adam()"):
+        assert part in receipt["protocol"]
+    assert receipt["num_samples"] == 1442
+    assert receipt["reference"].startswith("digits/1.0.0 train and test 16x16x1")
+    assert (receipt["subject"], receipt["checkpoint_step"]) == ("checkpoint", 1)
+    assert (receipt["standing_batches"], receipt["standing_batch_size"]) == (1, 4)
+    assert len(receipt["checkpoint_hash"]) == len(receipt["classifier_weights"]) == 16
+    assert list(metrics) == ["top_1", "top_5"]
+    assert metrics["top_1"]["value"] > 0.75
+    assert len(metrics["top_5"]["classes"]) == 10
+    real = json.loads((conditional_run / "evaluations/real-accuracy.json").read_text())
+    assert real["receipt"]["subject"] == "real data"
+    assert real["receipt"]["protocol"] == receipt["protocol"]
+    assert real["receipt"]["checkpoint_hash"] is None
+    assert real["metrics"]["top_1"]["value"] > 0.9
+    header, _, row, *_ = done.out.splitlines()[1:]
+    assert "step 1" in header
+    assert "real data" in header
+    assert row.split() == [
+        "top_1",
+        f"{metrics['top_1']['value']:.4g}",
+        f"{real['metrics']['top_1']['value']:.4g}",
+    ]
+    left = {
+        p.name.split("_")[0] for p in (conditional_run / "accuracy_score").iterdir()
+    }
+    assert left == {"labels"}
+
+
+def test_what_was_measured_is_not_measured_again_and_another_setting_is(
+    command, conditional_run, flags
+):
+    path = conditional_run / "evaluations" / "step-00000001-accuracy.json"
+    first = command("evaluate", *flags)
+    written, when = path.read_text(), path.stat().st_mtime_ns
+    again = command("evaluate", *flags)
+    assert "remove it to measure again" in again.out
+    assert again.out.splitlines()[-3:] == first.out.splitlines()[-3:]
+    assert path.stat().st_mtime_ns == when
+    epochs = "--gin_param=ClassifierTraining.epochs = 1"
+    done = command("evaluate", *flags, epochs, "--truncation=0.5", "--seed=1")
+    assert (done.exit_code, done.err) == (0, "")
+    other = done.out.splitlines()[-1]
+    assert other.endswith("step-00000001-accuracy-truncation0.5-seed1.json")
+    assert path.read_text() == written
+    command("evaluate", *flags, epochs)  # replaces it: another protocol
+    assert "epochs=1" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "cause"),
+    [
+        (["--num_samples=5"], "without --num_samples"),
+        (["--seeds=5"], "--seeds"),
+        (["--gin_param=ClassifierTraining.epochs = 0"], "epochs must be 1"),
+        (["--gin_param=ClassifierTraining.epochs = 1.5"], "epochs must be int"),
+        (["--gin_param=ClassifierTraining.batch_size = 2000"], "1442 training images"),
+        (["--gin_param=ClassifierTraining.architecture = 'ResNet5O'"], "'ResNet50'"),
+        (["--gin_param=ClassifierInput.shft = 1"], "did you mean 'shift'"),
+        (["--work_dir=/proc/nowhere"], "another --work_dir"),
+    ],
+)
+def test_what_is_refused(more, cause, command, flags):
+    done = command("evaluate", *flags, *more)
+    assert done.exit_code == 2
+    (line,) = done.err.splitlines()
+    assert cause in line
+
+
+def test_runs_without_a_score(command, flags, folder, ring_run):
+    part = f"--gin_file={folder / 'fast.gin'}"
+    ring = [f"--run_dir={ring_run}", "--module=conditional_digits", "--accuracy_score"]
+    for arguments, cause in (
+        (
+            [*flags, "--gin_param=conditional_digits.Generator.conditional = False"],
+            "conditional one",
+        ),
+        ([*ring, part], "pictures"),
+        (ring, "add --gin_file=parts/accuracy_digits.gin"),
+    ):
+        done = command("evaluate", *arguments)
+        assert done.exit_code == 2
+        (line,) = done.err.splitlines()
+        assert cause in line
+    done = command("evaluate", f"--run_dir={ring_run}", "--real_control")
+    assert (done.exit_code, len(done.err.splitlines())) == (2, 1)
+    assert "belongs to --accuracy_score" in done.err
+
+
+def test_one_process_works_in_a_folder(command, flags, tmp_path):
+    with run_lock.held(tmp_path):
+        done = command("evaluate", *flags, f"--work_dir={tmp_path}")
+    assert done.exit_code == 2
+    assert "in use by process" in done.err
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_file(
+    flags, conditional_run, folder, tmp_path
+):
+    def start(work):
+        return subprocess.Popen(
+            [ROOT / "bin" / "evaluate", *flags, *epochs, f"--work_dir={work}"],
+            env={"PYTHONPATH": f"{folder}:{ROOT}", "PATH": f"{sys.prefix}/bin"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    epochs = ["--gin_param=ClassifierTraining.epochs = 60"]
+    path = conditional_run / "evaluations" / "step-00000001-accuracy.json"
+    path.unlink(missing_ok=True)
+    whole = start(tmp_path / "whole")
+    out, _ = whole.communicate()
+    assert whole.returncode == 0, out
+    expected = path.read_text()
+    path.unlink()
+    work = tmp_path / "killed"
+    checkpoints = work / path.stem / "classifier"
+    for number, sign in ((2, signal.SIGKILL), (20, signal.SIGTERM)):
+        process = start(work)
+        while not (checkpoints / f"ckpt-{number}.json").exists():
+            assert process.poll() is None, process.communicate()[0]
+        process.send_signal(sign)
+        process.communicate()
+        assert process.returncode == (42 if sign == signal.SIGTERM else -9)
+        assert not path.exists()
+    last = start(work)
+    out, _ = last.communicate()
+    assert last.returncode == 0, out
+    assert path.read_text() == expected
+    shutil.rmtree(work)
+
+
+@pytest.mark.slow
+def test_a_residual_network_of_50_layers_reads_the_digits(
+    command, flags, conditional_run
+):
+    """The part that is shipped; the real control says whether its number means much."""
+    part = "--gin_file=parts/accuracy_digits.gin"
+    flags = [part if flag.startswith("--gin_file=") else flag for flag in flags]
+    done = command("evaluate", *flags, "--real_control")
+    assert (done.exit_code, done.err) == (0, "")
+    paths = ("step-00000001-accuracy.json", "real-accuracy.json")
+    found, real = (
+        json.loads((conditional_run / "evaluations" / path).read_text())
+        for path in paths
+    )
+    assert "ResNet50 32x32x1 nearest" in found["receipt"]["protocol"]
+    assert real["metrics"]["top_1"]["value"] >= 0.95
+    assert 0.5 < found["metrics"]["top_1"]["value"] < real["metrics"]["top_1"]["value"]
+    print(done.out)
+
+
+@pytest.mark.parametrize("part", ["digits", "cifar10", "imagenet"])
+def test_the_parts_that_are_shipped_are_well_formed(part, command, flags):
+    """All but the classifier is made before the generator is refused."""
+    given = [f for f in flags if not f.startswith("--gin_file=")]
+    given += [f"--gin_file=parts/accuracy_{part}.gin"]
+    given += ["--gin_param=conditional_digits.Generator.conditional = False"]
+    done = command("evaluate", *given)
+    assert done.exit_code == 2
+    assert "conditional one" in done.err
