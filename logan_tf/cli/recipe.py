@@ -25,6 +25,8 @@ _MOST_FILES = 1000  # A recipe reads some ten; includes that double at each turn
 KNOBS: dict[str, tuple[type, ...]] = {
     "total_steps": (int,),
     "batch_size": (int,),
+    "accumulation": (int,),
+    "precision": (str,),
     "seed": (int,),
     "data_dir": (str, type(None)),
     "log_every": (int,),
@@ -79,6 +81,17 @@ class Recipe(NamedTuple):
     def text(self) -> str:
         """All of it as one gin file that includes nothing."""
         return "".join(self.lines)
+
+    def value(self, name: str) -> Any:
+        """What a parameter such as "Trainer.total_steps" is bound to at last.
+
+        Raises:
+          ConfigurationError: if nothing binds it.
+        """
+        for binding in reversed(self.bindings):
+            if binding.name == name:
+                return resolved(binding.value, self.macros())
+        raise ConfigurationError(f"the recipe does not say what {name} is: bind it")
 
     def macros(self) -> dict[str, Any]:
         """Each macro's last value; another macro's name stays a `Macro`."""

@@ -22,7 +22,7 @@ from logan_tf.evaluation.receipts import (
     write_evaluation,
 )
 from logan_tf.evaluation.sampling import Samples
-from logan_tf.training import cost, initialization
+from logan_tf.training import initialization
 from logan_tf.training.best import Quality
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
@@ -138,30 +138,6 @@ def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
     run = build()
     step = tf.Variable(0, dtype=tf.int64)
     return run, Checkpoints(directory.checkpoints, run.experiment, step).restore(which)
-
-
-def describe(config: str, least_replicas: int = 1) -> None:
-    """Prints the configuration, the networks' sizes and the cost of a step.
-
-    Args:
-      config: the whole configuration.
-      least_replicas: how many there will be as far as is known without asking other
-        machines. The cost is that of the whole batch, however many share it.
-
-    Raises:
-      ConfigurationError: if the replicas do not divide the batch.
-    """
-    run = build()
-    run.experiment.require_replicas(least_replicas)
-    measured = cost.measure(run.experiment, run.strategy)
-    print(config)
-    print(f"generator      {measured.generator_parameters:>14,} parameters")
-    print(f"discriminator  {measured.discriminator_parameters:>14,} parameters")
-    per_image = measured.operations / run.experiment.batch_size
-    print(
-        f"one step       {measured.operations / 1e9:>14,.2f} GFLOP "
-        f"({per_image / 1e9:.3f} an image at batch {run.experiment.batch_size})"
-    )
 
 
 def evaluation_path(

@@ -24,7 +24,14 @@ flags.DEFINE_bool(
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
 flags.DEFINE_string("strategy", "auto", f"One of {', '.join(devices.STRATEGIES)}.")
 flags.DEFINE_string("tpu", None, "The TPU's name; local on a TPU's own machine.")
-flags.DEFINE_integer("virtual_devices", 0, "Tries several devices on one CPU.")
+flags.DEFINE_integer(
+    "virtual_devices",
+    0,
+    "Tries several devices on one CPU; how many a --dry_run reckons with.",
+)
+flags.DEFINE_float(
+    "rate", None, "Images a second that a --dry_run reckons with.", lower_bound=1e-3
+)
 
 
 def main() -> None:
@@ -52,12 +59,18 @@ def main() -> None:
 def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
     """Asks neither other workers nor a TPU."""
     app.import_tensorflow()
-    from logan_tf.cli import configuration, runs
+    from logan_tf.cli import configuration, description
 
     config = configuration.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     workers = len(devices.cluster().workers)
-    runs.describe(config, least_replicas=FLAGS.virtual_devices or workers)
+    rates = {"rates": [FLAGS.rate]} if FLAGS.rate else {}
+    description.describe(
+        config,
+        scanned.value("Trainer.total_steps"),
+        FLAGS.virtual_devices or workers,
+        **rates,
+    )
 
 
 def _train(

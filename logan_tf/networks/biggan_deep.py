@@ -123,7 +123,7 @@ class Generator(ResidualGenerator):
             kernels=kernels,
             slope=slope,
             epsilon=epsilon,
-            conditional=num_classes > 0,
+            num_classes=num_classes,
         )
 
     def conditions(

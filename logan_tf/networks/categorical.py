@@ -93,7 +93,7 @@ class CategoricalGenerator(ResidualGenerator):
             kernels=kernels,
             slope=slope,
             epsilon=epsilon,
-            conditional=num_classes > 0,
+            num_classes=num_classes,
         )
         self._num_classes = classes
 

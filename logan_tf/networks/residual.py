@@ -40,7 +40,7 @@ class ResidualGenerator(keras.Model):
       kernels: of all that is no block.
       slope: of the leaky ReLU's negative part.
       epsilon: of the last batch normalization, which sees no condition.
-      conditional: whether labels matter.
+      num_classes: 0 where labels do not matter.
     """
 
     def __init__(
@@ -57,11 +57,12 @@ class ResidualGenerator(keras.Model):
         kernels: Kernels,
         slope: float,
         epsilon: float,
-        conditional: bool,
+        num_classes: int,
     ) -> None:
         super().__init__(autocast=False)
         self.latent_dim = latent_dim
-        self.conditional = conditional
+        self.num_classes = num_classes
+        self.conditional = num_classes > 0
         self.slope = slope
         self._first = first
         self._features = features
@@ -139,6 +140,7 @@ class ResidualDiscriminator(keras.Model):
     ) -> None:
         super().__init__()
         self.image_shape = image_shape
+        self.num_classes = num_classes
         self.slope = slope
         self._blocks = list(layers)
         self._score = ProjectionScore(

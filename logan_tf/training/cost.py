@@ -1,6 +1,7 @@
 """What a training step costs, read off its graph; needs no data."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch
+from logan_tf.training import live_memory
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.step import TrainStep
 
@@ -16,11 +18,16 @@ _MATRIX_PRODUCTS = ("MatMul", "BatchMatMul", "Einsum")
 
 
 class Cost(NamedTuple):
-    """Parameters of the players and operations of one step of the global batch."""
+    """What a step of the global batch takes, and each replica's share of it."""
 
     generator_parameters: int
     discriminator_parameters: int
     operations: int
+    """Of all replicas together."""
+    replica_state: int
+    """Bytes of a replica's weights, averages, optimizers and accumulators."""
+    replica_peak: int
+    """Bytes that its largest update holds besides; see `live_memory.peak`."""
 
 
 class Operations(NamedTuple):
@@ -49,6 +56,9 @@ class Operations(NamedTuple):
         return Operations(*(own + times * other for own, other in pairs))
 
 
+_NO_OPERATIONS = Operations(0, 0, 0)
+
+
 class ForwardPass(NamedTuple):
     """Operations of a forward pass of the global batch through each network."""
 
@@ -56,12 +66,27 @@ class ForwardPass(NamedTuple):
     discriminator: int
 
 
-def measure(experiment: Experiment, strategy: tf.distribute.Strategy) -> Cost:
-    """The networks' sizes and the operations of a step; see `count_step`."""
+def measure(
+    experiment: Experiment, strategy: tf.distribute.Strategy, num_replicas: int = 1
+) -> Cost:
+    """The networks' sizes, and the operations and the memory of a step.
+
+    Args:
+      experiment: created in the strategy's scope.
+      strategy: of one replica.
+      num_replicas: that shall share the batch.
+    """
+    step = TrainStep(experiment, strategy)
+    operations, peak = _NO_OPERATIONS, 0
+    for times, function in _stages(step, experiment, num_replicas):
+        operations = operations.plus(count(function), times)
+        peak = max(peak, live_memory.peak(function))
     return Cost(
         _num_parameters(experiment.generator),
         _num_parameters(experiment.discriminator),
-        count_step(experiment, strategy).total,
+        num_replicas * operations.total,
+        _num_bytes(experiment, step),
+        peak,
     )
 
 
@@ -77,13 +102,9 @@ def count_step(experiment: Experiment, strategy: tf.distribute.Strategy) -> Oper
     Returns:
       The `Operations` of a step of the global batch.
     """
-    step, spec = TrainStep(experiment, strategy), batch_spec(experiment)
-    total = Operations(0, 0, 0)
-    for players, repeats in experiment.schedule.updates:
-        for stage in step.stages(players):
-            run = tf.function(partial(step.run_stage, stage))
-            counted = count(run.get_concrete_function(spec))
-            total = total.plus(counted, times=repeats * stage.repeats)
+    total = _NO_OPERATIONS
+    for times, function in _stages(TrainStep(experiment, strategy), experiment, 1):
+        total = total.plus(count(function), times)
     return total
 
 
@@ -132,31 +153,35 @@ def count(function: tf.types.experimental.ConcreteFunction) -> Operations:
     return Operations(**counts)
 
 
-def batch_spec(experiment: Experiment) -> Batch:
-    """The shapes and dtypes of one step's batch."""
-    size, schedule = experiment.batch_size, experiment.schedule
-    images, latents = schedule.images_per_step, schedule.latents_per_step
+def batch_spec(experiment: Experiment, num_replicas: int = 1) -> Batch:
+    """The shapes and dtypes of one step's batch, a replica's part of it."""
+    size = experiment.batch_size // num_replicas
+    images = experiment.schedule.images_per_step
+    latents = experiment.schedule.latents_per_step
+    draws = {}
+    if number := experiment.game.num_draws:
+        draws = {
+            "image_draws": tf.TensorSpec([size, images, number]),
+            "fake_draws": tf.TensorSpec([size, latents, number]),
+        }
     return Batch(
         images=tf.TensorSpec([size, images, *experiment.dataset.shape]),
         labels=tf.TensorSpec([size, images], tf.int32),
         latents=tf.TensorSpec([size, latents, experiment.latent_dim]),
         fake_labels=tf.TensorSpec([size, latents], tf.int32),
-        **_draws_spec(experiment),
+        **draws,
     )
 
 
-def _draws_spec(experiment: Experiment) -> dict[str, tf.TensorSpec]:
-    size, schedule, number = (
-        experiment.batch_size,
-        experiment.schedule,
-        experiment.game.num_draws,
-    )
-    if not number:
-        return {}
-    return {
-        "image_draws": tf.TensorSpec([size, schedule.images_per_step, number]),
-        "fake_draws": tf.TensorSpec([size, schedule.latents_per_step, number]),
-    }
+def _stages(
+    step: TrainStep, experiment: Experiment, num_replicas: int
+) -> Iterator[tuple[int, tf.types.experimental.ConcreteFunction]]:
+    """What a replica does in a step: how often, and its traced function."""
+    spec = batch_spec(experiment, num_replicas)
+    for players, repeats in experiment.schedule.updates:
+        for stage in step.stages(players):
+            run = tf.function(partial(step.run_stage, stage))
+            yield repeats * stage.repeats, run.get_concrete_function(spec)
 
 
 def _kind(operation: str) -> str:
@@ -183,4 +208,19 @@ def _per_batch(
 def _num_parameters(network: keras.Model) -> int:
     return sum(
         variable.shape.num_elements() for variable in network.trainable_variables
+    )
+
+
+def _num_bytes(experiment: Experiment, step: TrainStep) -> int:
+    """Of all variables that a replica holds."""
+    held = [
+        *experiment.generator.variables,
+        *experiment.averaged_generator.variables,
+        *experiment.discriminator.variables,
+        *(v for each in experiment.optimizers.values() for v in each.variables),
+        *step.accumulators,
+    ]
+    return sum(
+        math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
+        for variable in held
     )

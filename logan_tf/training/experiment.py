@@ -125,6 +125,7 @@ class Experiment:
                 "dataset has "
                 f"{shape}: give both the same image_size and channels"
             )
+        self._check_classes()
         scores = self.discriminator(tf.zeros([2, *shape]), labels)
         if scores.shape != (2,):
             raise ConfigurationError(
@@ -132,6 +133,17 @@ class Experiment:
                 f"{list(scores.shape)} for "
                 "a batch of 2: squeeze its last axis"
             )
+
+    def _check_classes(self) -> None:
+        """Raises ConfigurationError for networks of other classes than the data's."""
+        for player in (self.generator, self.discriminator):
+            classes = getattr(player, "num_classes", 0)
+            if classes and classes != self.dataset.num_classes:
+                raise ConfigurationError(
+                    f"the {type(player).__name__.lower()} has {classes} classes, the "
+                    f"dataset {self.dataset.num_classes}: set num_classes to that, or "
+                    "to 0 for networks that look at no labels"
+                )
 
     def _try_augmentation(self) -> None:
         """Raises ConfigurationError for examples that it does not transform."""

@@ -61,6 +61,11 @@ class TrainStep:
         self._step = compilation.compiled(self.one_step, strategy, jit_compile)
         self._run = tf.function(self._many_steps, reduce_retracing=True)
 
+    @property
+    def accumulators(self) -> list[tf.Variable]:
+        """The sums of micro-batches' gradients; none without accumulation."""
+        return self._flat_accumulators(tuple(self._accumulators))
+
     def run(self, batches: Iterator[Batch], num_steps: int) -> dict[str, np.ndarray]:
         """Takes `num_steps` steps.
 

@@ -1,0 +1,74 @@
+"""How much memory a traced function needs, read off its graph; nothing is run."""
+
+import math
+
+import tensorflow as tf
+
+# Their result is their first input's buffer.
+_VIEWS = frozenset(
+    {
+        "ExpandDims",
+        "Identity",
+        "IdentityN",
+        "PreventGradient",
+        "ReadVariableOp",
+        "Reshape",
+        "Snapshot",
+        "Squeeze",
+        "StopGradient",
+    }
+)
+# Their results lie in variables, or are the caller's.
+_ELSEWHERE = frozenset({"Const", "Placeholder", "ReadVariableOp"})
+
+
+def peak(function: tf.types.experimental.ConcreteFunction) -> int:
+    """The most bytes that are held at once if operations run in the graph's order.
+
+    A tensor is held from the operation that makes it to the last that reads it, and a
+    view of it counts as itself. Variables, constants and arguments do not count, nor do
+    workspaces that kernels take for themselves. An executor may choose another order,
+    and XLA fuses and recomputes: an estimate, good for comparing and for planning.
+
+    Args:
+      function: of static shapes; a loop's body counts as nothing.
+    """
+    operations = function.graph.get_operations()
+    buffers = _buffers(operations)
+    results = {buffers[output.ref()] for output in function.graph.outputs}
+    last_use = {}
+    for number, operation in enumerate(operations):
+        for tensor in (*operation.inputs, *operation.outputs):
+            last_use[buffers[tensor.ref()]] = number
+    held = most = 0
+    released: dict[int, int] = {}
+    for number, operation in enumerate(operations):
+        for output in operation.outputs:
+            buffer, size = buffers[output.ref()], _size(output)
+            if buffer == output.ref() and operation.type not in _ELSEWHERE:
+                held += size
+                if buffer not in results:
+                    end = last_use[buffer]
+                    released[end] = released.get(end, 0) + size
+        most = max(most, held)
+        held -= released.pop(number, 0)
+    return most
+
+
+def _buffers(operations: list[tf.Operation]) -> dict:
+    """Each tensor's buffer, named by the tensor that was made in it."""
+    buffers: dict = {}
+    for operation in operations:
+        for index, output in enumerate(operation.outputs):
+            view = operation.type in _VIEWS and index < len(operation.inputs)
+            source = operation.inputs[index].ref() if view else None
+            buffers[output.ref()] = buffers.get(source, output.ref())
+    return buffers
+
+
+def _size(tensor: tf.Tensor) -> int:
+    if tensor.dtype in (tf.resource, tf.variant):
+        return 0
+    if not tensor.shape.is_fully_defined():
+        return 0
+    return math.prod(tensor.shape.as_list()) * tensor.dtype.size
