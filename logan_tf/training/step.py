@@ -255,14 +255,21 @@ def _accumulators(experiment: Experiment) -> dict[str, Gradient]:
         return {}
     game = experiment.game
 
-    def sums(player: str) -> list[tf.Variable]:
+    def sums(player: str, part: str) -> list[tf.Variable]:
         return [
-            tf.Variable(tf.zeros(variable.shape, variable.dtype), trainable=False)
-            for variable in game.variables(player)
+            tf.Variable(
+                tf.zeros(variable.shape, variable.dtype),
+                trainable=False,
+                name=f"{player}_{part}_{index}",
+            )
+            for index, variable in enumerate(game.variables(player))
         ]
 
     return {
-        player: Gradient(sums(player), sums(player) if game.moves(player) else [])
+        player: Gradient(
+            sums(player, "whole"),
+            sums(player, "second_order") if game.moves(player) else [],
+        )
         for player in experiment.optimizers
     }
 

@@ -17,6 +17,7 @@ from logan_tf.game import latent, objectives
 from logan_tf.game.game import Game
 from logan_tf.game.updates import Alternating, Simultaneous
 from logan_tf.layers.batch_normalization import BatchNormalization
+from logan_tf.layers.rematerialization import rematerialized
 from logan_tf.networks import sngan
 from logan_tf.training import strategy as strategies
 from logan_tf.training.averaging import ExponentialMovingAverage
@@ -140,7 +141,7 @@ class Recorder(TrainStep):
         }
 
 
-def second_order(strategy) -> dict[str, np.ndarray]:
+def second_order(strategy, name, call=lambda layer, x: layer(x)):
     """First and second derivative through batch normalization, in float64."""
     x = np.random.default_rng(1).normal(size=(BATCH, 3)) ** 3
     with strategy.scope():
@@ -152,7 +153,7 @@ def second_order(strategy) -> dict[str, np.ndarray]:
             outer.watch(x)
             with tf.GradientTape() as inner:
                 inner.watch(x)
-                total = tf.reduce_sum(tf.tanh(layer(x)) ** 2)
+                total = tf.reduce_sum(tf.tanh(call(layer, x)) ** 2)
             first = inner.gradient(total, x)
             norm = tf.reduce_sum(first**2)
         return first, outer.gradient(norm, x)
@@ -165,13 +166,14 @@ def second_order(strategy) -> dict[str, np.ndarray]:
     own = strategy.experimental_distribute_values_from_function(rows)
     found = tf.function(lambda own: strategy.run(on_replica, args=(own,)))(own)
     return {
-        f"batch_norm/{name}": strategy.gather(value, axis=0).numpy()
-        for name, value in zip(("first", "second"), found, strict=True)
+        f"{name}/{order}": strategy.gather(value, axis=0).numpy()
+        for order, value in zip(("first", "second"), found, strict=True)
     }
 
 
 def everything(strategy) -> dict[str, np.ndarray]:
-    found = second_order(strategy)
+    found = second_order(strategy, "batch_norm")
+    found |= second_order(strategy, "rematerialized", rematerialized)
     for schedule in SCHEDULES:
         found |= _under(schedule, Recorder(strategy, schedule).record(STEPS))
     return found
