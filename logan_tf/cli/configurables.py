@@ -10,7 +10,7 @@ import keras
 
 from logan_tf.data import batch, digits, points, stacked_digits, tfds_images
 from logan_tf.evaluation import classifiers, evaluator, protocols
-from logan_tf.game import game, latent, objectives, updates
+from logan_tf.game import controls, game, latent, objectives, updates
 from logan_tf.networks import mlp, sngan
 from logan_tf.training import averaging, experiment, trainer
 
@@ -46,6 +46,9 @@ for configurable in (
     latent.gradient_step,
     latent.natural_gradient_step,
     latent.LatentOptimizer,
+    controls.RandomDirection,
+    controls.LatentPenalty,
+    controls.root_of_natural_gradient_step,
     game.Game,
     updates.Simultaneous,
     updates.Alternating,
