@@ -6,6 +6,7 @@ seconds a step; `ends`, the exit code after two steps; `speed`, images a second.
 
 import json
 import math
+import os
 import random
 import signal
 import sys
@@ -27,19 +28,14 @@ def main(module: str, arguments: list[str]) -> int:
     directory = Path(flags["run_dir"])
     name = module.rsplit(".", 1)[-1]
     with (directory / "starts").open("a") as file:
-        file.write(f"{name}\n")
+        file.write(f"{name} with {os.environ['TF_NUM_INTRAOP_THREADS']} threads\n")
     if name == "train":
         return train(directory, params)
     if name == "evaluate":
         steps, truncation = int(flags["latent_steps"]), float(flags["truncation"])
         evaluate(directory, last_step(directory), steps, truncation)
     elif name == "sample":
-        import numpy as np
-
-        rng = np.random.default_rng(0)
-        images = rng.integers(0, 200, (16, 16, 16, 3), np.uint8)
-        images = images + np.uint8(flags["latent_steps"])
-        np.savez(flags["output"], images=images)
+        sample(flags["output"], int(flags["latent_steps"]))
     else:
         numbers = {"discriminator": draw(directory, 0), "generator": 0.5}
         Path(flags["output"]).write_text(json.dumps(numbers))
@@ -90,7 +86,7 @@ def evaluate(directory: Path, step: int, latent_steps: int, truncation: float) -
     noise = draw(directory, step)
     fid = (
         (200 + 300 * noise)
-        * (1 + 20 / math.sqrt(step))
+        * (1 + 20 / math.sqrt(step + 1))
         * (1.2 + (latent_steps - 5) ** 2 / 100)
     )
     values = {
@@ -111,6 +107,13 @@ def evaluate(directory: Path, step: int, latent_steps: int, truncation: float) -
     }
     name = f"step-{step:08d}-latent{latent_steps}-truncation{truncation}.json"
     (folder / name).write_text(json.dumps(contents))
+
+
+def sample(output: str | Path, latent_steps: int) -> None:
+    import numpy as np
+
+    images = np.full((16, 16, 16, 3), 100 + latent_steps, np.uint8)
+    np.savez(output, images=images)
 
 
 def draw(directory: Path, step: int) -> float:
