@@ -77,7 +77,8 @@ def _run(study: Study) -> None:
         runner.run()
     print((runner.folder / "table.md").read_text("utf-8"))
     for path in (runner.folder / "results.json", *runner.figures()):
-        print(path)
+        if path.is_file():
+            print(path)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,9 @@ def at_wall_clock_of(slow: str, *fast: str) -> Then:
             first = max(1, round(ratio * steps[0]))
             longer = tuple(step // steps[0] * first for step in steps)
             label = f"{quick.arm.label}, in the time of {other.arm.label}"
-            arm = replace(quick.arm, name=f"{name}_longer", label=label, steps=longer)
+            arm = replace(
+                quick.arm, name=f"{name}_{slow}_time", label=label, steps=longer
+            )
             arms.append(arm)
         return arms
 

@@ -132,12 +132,15 @@ def truncation_curves(results: Results, path: Path) -> None:
 
 
 def before_and_after(results: Results, path: Path) -> None:
-    """Figure 8: samples before, after latent steps, and the difference of the two."""
+    """Figure 8: samples before, after latent steps, and the difference of the two.
+
+    There is none of a run that collapsed.
+    """
     ((_, runs),) = list(results.begun())[:1]
-    before, after = (
-        np.load(pictures_path(runs[0], steps))["images"]
-        for steps in results.study.pictures
-    )
+    paths = [pictures_path(runs[0], steps) for steps in results.study.pictures]
+    if not all(path.is_file() for path in paths):
+        return
+    before, after = (np.load(path)["images"] for path in paths)
     difference = (127.5 + (after.astype(float) - before) / 2).astype(np.uint8)
     shown = {
         "before": before,
@@ -211,14 +214,15 @@ def _normalized(line: np.ndarray, window: int) -> np.ndarray:
 
 def _aligned(
     runs: Sequence[Run], of: Series, smooth: Callable[[np.ndarray, int], np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Smoothed series of all seeds, cut to the shortest: [steps], [steps, seeds]."""
+) -> tuple[np.ndarray, list[list[np.floating]]]:
+    """The steps, and at each the smoothed series of the seeds that came so far."""
+    longest = max(runs, key=lambda run: len(run.metrics["step"]))
     lines = [of(run) for run in runs]
-    window = series.at_most(series.WINDOW, min(map(len, lines)))
-    lines = [smooth(line, window) for line in lines]
-    length = min(map(len, lines))
-    found = np.stack([line[:length] for line in lines], axis=-1)
-    return runs[0].metrics["step"][:length], found
+    window = series.at_most(series.WINDOW, max(map(len, lines)))
+    smoothed = [smooth(line, window) for line in lines if len(line) >= 2 * window]
+    length = max(map(len, smoothed), default=0)
+    found = [[line[t] for line in smoothed if t < len(line)] for t in range(length)]
+    return longest.metrics["step"][:length], found
 
 
 def _answered(

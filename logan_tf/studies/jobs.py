@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,15 +54,17 @@ def run(
     jobs: Sequence[Job],
     *,
     at_once: int,
+    on_end: Callable[[Ended], None],
     stop: Callable[[], bool] = lambda: False,
     show: Callable[[int, list[Job]], None] = lambda ended, running: None,
     program: Sequence[str] = PROGRAM,
-) -> Iterator[Ended]:
-    """Runs jobs in order; yields each as it ends.
+) -> None:
+    """Runs jobs in order, all of them to their end.
 
     Args:
       jobs: what to run.
       at_once: how many at the same time; they share the machine's cores evenly.
+      on_end: told of each as it ends; what it raises ends all others by SIGTERM.
       stop: asked ten times a second; once it says so all are ended by SIGTERM.
       show: told every two seconds how many have ended and which are running.
       program: what `job.module` is given to.
@@ -77,9 +79,8 @@ def run(
             for process in [p for p in running if p.popen.poll() is not None]:
                 running.remove(process)
                 ended += 1
-                yield Ended(
-                    process.job, process.popen.returncode, _last_line(process.job)
-                )
+                code = process.popen.returncode
+                on_end(Ended(process.job, code, _last_line(process.job)))
             if stop():
                 raise PreemptedError(
                     "interrupted; what was running is saved, and the same command goes "

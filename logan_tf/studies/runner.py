@@ -98,27 +98,24 @@ class Runner:
           BadDataError: if a command failed; all else was done nonetheless.
           PreemptedError: after a signal; what was running is saved.
         """
-        self._require_known(self.settings.only, self.study.arms)
+        self._require_known()
         self._train(self._runs(self.study.arms))
         further = self.further()
         self._train(self._runs(further))
         # A line's point may be one of the random settings, with more seeds.
         arms = {arm.name: arm for arm in (*self.study.arms, *further)}
-        runs = self._runs(arms.values())
-        self._ask(runs)
-        # Read anew: what was read while they were trained is not all.
-        results = Results(
-            self.study, self.settings.scale, [dataclasses.replace(r) for r in runs]
-        )
+        self._ask(self._runs(arms.values()))
+        results = self._results(self._runs(arms.values()))
         tables.write(self.folder, results)
-        for path, draw in zip(self.figures(), self.study.figures.values(), strict=True):
-            path.parent.mkdir(exist_ok=True)
-            draw(results, path)
         if self._failed:
             raise BadDataError(
                 f"{len(self._failed)} failed, the first was {self._failed[0]}; the "
                 "same command tries again"
             )
+        draws = self.study.figures.values() if list(results.begun()) else ()
+        for path, draw in zip(self.figures(), draws, strict=False):
+            path.parent.mkdir(exist_ok=True)
+            draw(results, path)
         return results
 
     def figures(self) -> list[Path]:
@@ -127,9 +124,7 @@ class Runner:
 
     def further(self) -> list[Arm]:
         """The arms that follow from what the others gave."""
-        found = Results(
-            self.study, self.settings.scale, self._runs(self.study.arms, every=True)
-        )
+        found = self._results(self._runs(self.study.arms, every=True))
         return list(self.study.then(found, self.study))
 
     def flags(self, run: Run) -> tuple[str, ...]:
@@ -154,6 +149,9 @@ class Runner:
             f"evaluate_every = {math.gcd(*steps)}",
         ]
         return (f"--gin_file={recipe}", *(f"--gin_param={each}" for each in params))
+
+    def _results(self, runs: Sequence[Run]) -> Results:
+        return Results(self.study, self.settings.scale, runs)
 
     def _runs(self, arms: Iterable[Arm], every: bool = False) -> list[Run]:
         """Every arm's, seed by seed, so that early results are of all arms."""
@@ -191,27 +189,26 @@ class Runner:
         def done() -> int:
             return sum(min(_last_step(path), steps[path]) for path in by_path)
 
-        for ended in self._in_parallel(
-            "training", "step", commands, sum(steps.values()), done
-        ):
-            run = by_path[ended.job.directory]
-            if ended.exit_code in (0, DivergedError.exit_code):
-                message = ended.message if ended.exit_code else ""
-                _write_outcome(
-                    run,
-                    {
-                        "flags": self.flags(run),
-                        "exit_code": ended.exit_code,
-                        "message": message,
-                        "last_step": _last_step(run.path),
-                    },
-                )
-            else:
+        def record(ended: Ended) -> None:
+            if ended.exit_code not in (0, DivergedError.exit_code):
                 self._refuse(ended)
+                return
+            run = by_path[ended.job.directory]
+            outcome = {
+                "flags": self.flags(run),
+                "exit_code": ended.exit_code,
+                "message": ended.message if ended.exit_code else "",
+                "last_step": _last_step(run.path),
+            }
+            _write_outcome(run, outcome)
+
+        self._in_parallel(
+            "training", "step", commands, sum(steps.values()), done, record
+        )
 
     def _is_trained(self, run: Run) -> bool:
         """Raises ConfigurationError if it was trained otherwise."""
-        written = Run(run.arm, run.seed, run.path).outcome
+        written = dataclasses.replace(run).outcome  # Not as it was when last asked.
         if written and tuple(written["flags"]) != self.flags(run):
             differing = set(written["flags"]) ^ set(self.flags(run))
             raise ConfigurationError(
@@ -224,21 +221,23 @@ class Runner:
         """Evaluations, pictures and measurements of runs that came to their end."""
         asked = [job for run in runs for job in self._asked(run)]
         ended: list[Ended] = []
-        for each in self._in_parallel(
-            "evaluating", "evaluation", asked, len(asked), lambda: len(ended)
-        ):
+
+        def record(each: Ended) -> None:
             ended.append(each)
             if each.exit_code:
                 self._refuse(each)
 
+        self._in_parallel(
+            "evaluating", "evaluation", asked, len(asked), lambda: len(ended), record
+        )
+
     def _asked(self, run: Run) -> Iterator[Job]:
-        found = dataclasses.replace(run)
-        if found.outcome.get("exit_code") != 0:
+        if run.outcome.get("exit_code") != 0:
             return
         path = f"--run_dir={run.path}"
         last = self.study.steps_of(run.arm, self.settings.scale)[-1]
         for each in self.study.asked:
-            if found.at(last, each.latent_steps, each.truncation) is None:
+            if run.at(last, each.latent_steps, each.truncation) is None:
                 flags = (
                     f"--latent_steps={each.latent_steps}",
                     f"--truncation={each.truncation}",
@@ -250,7 +249,7 @@ class Runner:
             if not output.is_file():
                 flags = (f"--latent_steps={latent_steps}", f"--num={_NUM_PICTURES}")
                 yield Job(_SAMPLE, (path, *flags, f"--output={output}"), run.path)
-        if self.study.local_approximation and not found.local_approximation:
+        if self.study.local_approximation and not run.local_approximation:
             output = run.path / LOCAL_APPROXIMATION
             yield Job(_APPROXIMATION, (path, f"--output={output}"), run.path)
 
@@ -261,7 +260,8 @@ class Runner:
         commands: Sequence[Job],
         total: int,
         done: Callable[[], int],
-    ) -> Iterator[Ended]:
+        on_end: Callable[[Ended], None],
+    ) -> None:
         """Runs jobs with a bar over all of them, `done()` of `total` units."""
         if not commands:
             return
@@ -280,9 +280,10 @@ class Runner:
                 bar.set_postfix_str(f"{ended}/{len(commands)}: {names}", refresh=False)
                 bar.update(done() - bar.n)
 
-            yield from jobs.run(
+            jobs.run(
                 commands,
                 at_once=at_once,
+                on_end=on_end,
                 stop=self._stop,
                 show=show,
                 program=self.settings.program,
@@ -301,9 +302,9 @@ class Runner:
             f"{ended.job.module} (exit {ended.exit_code}, see {log}): {message}"
         )
 
-    def _require_known(self, only: Iterable[str], arms: Sequence[Arm]) -> None:
-        names = [arm.name for arm in (*arms, *self.further())] if only else []
-        for name in only:
+    def _require_known(self) -> None:
+        names = [arm.name for arm in (*self.study.arms, *self.further())]
+        for name in self.settings.only:
             if name not in names:
                 raise ConfigurationError(
                     f"{self.study.name} has no arm {name!r}; it has {', '.join(names)}"

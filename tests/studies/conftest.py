@@ -41,8 +41,8 @@ def runner(tmp_path) -> Callable[..., Runner]:
 
     def make(study: Study, stop=lambda: False, **settings) -> Runner:
         program = (sys.executable, str(COMMANDS))
-        settings = {"at_once": 2, "program": program} | settings
-        return Runner(study, Settings(tmp_path, EMBEDDED, **settings), stop)
+        given = {"scale": EMBEDDED, "at_once": 2, "program": program} | settings
+        return Runner(study, Settings(tmp_path, **given), stop)
 
     return make
 

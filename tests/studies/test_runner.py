@@ -11,7 +11,7 @@ import pytest
 
 from logan_tf.errors import BadDataError, ConfigurationError, PreemptedError
 from logan_tf.studies import arms, jobs
-from logan_tf.studies.study import EMBEDDED, Arm, Asked
+from logan_tf.studies.study import EMBEDDED, PAPER, Asked
 from logan_tf.training import run_lock
 from logan_tf.training.interruption import Interruption
 
@@ -103,10 +103,16 @@ def test_a_collapse_is_a_result(two_arms, runner, tmp_path):
     assert starts(tmp_path / "small")["b-seed0"] == ["train"]
 
 
-def test_a_mistake_of_the_users_ends_all(two_arms, runner):
+def test_a_mistake_of_the_users_ends_all(two_arms, runner, tmp_path):
+    slow = dataclasses.replace(two_arms.arms[0], params=("pace = 0.5",))
     mistaken = with_params(two_arms, "ends = 2")
+    mistaken = dataclasses.replace(mistaken, arms=(slow, mistaken.arms[1]))
     with pytest.raises(ConfigurationError, match=r"b-seed0: there is no gin file 'x'"):
         runner(mistaken).run()
+    assert sorted(starts(tmp_path / "small")) == ["a-seed0", "b-seed0"]
+    metrics = tmp_path / "small" / "a-seed0" / "metrics.jsonl"
+    assert len(metrics.read_text().splitlines()) < 4
+    assert "exit_code" not in (metrics.parent / "outcome.json").read_text()
 
 
 def test_a_failure_leaves_the_others_be_and_is_tried_again(two_arms, runner, tmp_path):
@@ -133,9 +139,8 @@ def test_only_the_arms_that_are_named(two_arms, runner, tmp_path):
 
 
 def test_an_arm_without_a_recipe_is_refused(two_arms, runner):
-    without = dataclasses.replace(two_arms, arms=(Arm("a", "A", None),))
-    with pytest.raises(ConfigurationError, match="no recipe for a"):
-        runner(without).run()
+    with pytest.raises(ConfigurationError, match="no recipe for a at the scale paper"):
+        runner(dataclasses.replace(two_arms, steps={PAPER: (2,)}), scale=PAPER).run()
 
 
 def test_a_run_that_somebody_else_trains_is_waited_for(two_arms, runner, tmp_path):
@@ -164,9 +169,9 @@ def test_the_baseline_is_given_logans_time(two_arms, runner, tmp_path):
         two_arms, arms=(slow, quick), then=arms.at_wall_clock_of("a", "b")
     )
     results = runner(study).run()
-    (longer,) = [arm for arm in results.arms if arm.name == "b_longer"]
+    (longer,) = [arm for arm in results.arms if arm.name == "b_a_time"]
     ratio = results.of("b")[0].images_per_second / results.of("a")[0].images_per_second
     assert ratio == pytest.approx(2.5, rel=0.15)
     assert longer.steps == (round(2 * ratio), 2 * round(2 * ratio))
-    assert results.of("b_longer")[1].at(longer.steps[1]) is not None
+    assert results.of("b_a_time")[1].at(longer.steps[1]) is not None
     assert "B, in the time of A" in (tmp_path / "small" / "table.md").read_text("utf-8")
