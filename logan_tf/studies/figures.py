@@ -214,7 +214,7 @@ def _normalized(line: np.ndarray, window: int) -> np.ndarray:
 
 def _aligned(
     runs: Sequence[Run], of: Series, smooth: Callable[[np.ndarray, int], np.ndarray]
-) -> tuple[np.ndarray, list[list[np.floating]]]:
+) -> tuple[np.ndarray, list[list]]:
     """The steps, and at each the smoothed series of the seeds that came so far."""
     longest = max(runs, key=lambda run: len(run.metrics["step"]))
     lines = [of(run) for run in runs]

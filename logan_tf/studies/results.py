@@ -1,5 +1,6 @@
 """What the runs of a study left on disk."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -9,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from logan_tf import atomic_file
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
 from logan_tf.studies.study import Arm, Study
 from logan_tf.training.run_directory import RunDirectory
 
-OUTCOME = "outcome.json"
+_OUTCOME = "outcome.json"
+_TAIL = 8192  # bytes, a few lines
 LOCAL_APPROXIMATION = "local_approximation.json"
 
 
@@ -28,8 +31,13 @@ class Run:
     @functools.cached_property
     def outcome(self) -> dict[str, Any]:
         """How its training ended: `exit_code`, `message`; empty before that."""
-        path = self.path / OUTCOME
+        path = self.path / _OUTCOME
         return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+    def write_outcome(self, outcome: dict[str, Any]) -> None:
+        """Puts `outcome` on disk, whole or not at all."""
+        text = json.dumps(outcome, indent=2) + "\n"
+        atomic_file.write_text(self.path / _OUTCOME, text)
 
     @property
     def collapsed(self) -> bool:
@@ -126,6 +134,21 @@ class Results:
 def pictures_path(run: Run, latent_steps: int) -> Path:
     """Where samples lie that a figure shows."""
     return run.path / "samples" / f"latent{latent_steps}.npz"
+
+
+def last_step(path: Path) -> int:
+    """The step that a run has come to; 0 where nothing is logged."""
+    metrics = RunDirectory(path).metrics
+    if not metrics.is_file():
+        return 0
+    with metrics.open("rb") as file:
+        file.seek(max(0, metrics.stat().st_size - _TAIL))
+        lines = file.read().splitlines()
+    for line in reversed(lines):
+        # The last one may be half written, the first one half read.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return int(json.loads(line)["step"])
+    return 0
 
 
 def values(evaluations: Sequence[Evaluation | None], name: str) -> list[float]:

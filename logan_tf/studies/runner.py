@@ -1,14 +1,12 @@
 """Runs a study: trains what is missing, evaluates it, and writes down what it found."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from logan_tf import atomic_file
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
@@ -19,13 +17,12 @@ from logan_tf.studies import jobs, tables
 from logan_tf.studies.jobs import Ended, Job
 from logan_tf.studies.results import (
     LOCAL_APPROXIMATION,
-    OUTCOME,
     Results,
     Run,
+    last_step,
     pictures_path,
 )
 from logan_tf.studies.study import SMOKE, Arm, Study
-from logan_tf.training.run_directory import RunDirectory
 
 _TRAIN, _EVALUATE, _SAMPLE, _APPROXIMATION = (
     f"logan_tf.cli.{name}"
@@ -176,7 +173,7 @@ class Runner:
         }
         missing = [run for run in runs if not self._is_trained(run)]
         for run in missing:
-            _write_outcome(run, {"flags": self.flags(run)})
+            run.write_outcome({"flags": self.flags(run)})
         commands = [
             Job(
                 _TRAIN,
@@ -187,7 +184,7 @@ class Runner:
         ]
 
         def done() -> int:
-            return sum(min(_last_step(path), steps[path]) for path in by_path)
+            return sum(min(last_step(path), steps[path]) for path in by_path)
 
         def record(ended: Ended) -> None:
             if ended.exit_code not in (0, DivergedError.exit_code):
@@ -198,9 +195,9 @@ class Runner:
                 "flags": self.flags(run),
                 "exit_code": ended.exit_code,
                 "message": ended.message if ended.exit_code else "",
-                "last_step": _last_step(run.path),
+                "last_step": last_step(run.path),
             }
-            _write_outcome(run, outcome)
+            run.write_outcome(outcome)
 
         self._in_parallel(
             "training", "step", commands, sum(steps.values()), done, record
@@ -309,24 +306,3 @@ class Runner:
                 raise ConfigurationError(
                     f"{self.study.name} has no arm {name!r}; it has {', '.join(names)}"
                 )
-
-
-def _write_outcome(run: Run, outcome: dict) -> None:
-    text = json.dumps(outcome, indent=2) + "\n"
-    atomic_file.write_text(run.path / OUTCOME, text)
-
-
-def _last_step(path: Path) -> int:
-    """The last whole line's step; 0 where there is none."""
-    metrics = RunDirectory(path).metrics
-    if not metrics.is_file():
-        return 0
-    with metrics.open("rb") as file:
-        file.seek(max(0, metrics.stat().st_size - 8192))
-        lines = file.read().splitlines()
-    for line in reversed(lines):
-        try:
-            return int(json.loads(line)["step"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return 0
