@@ -23,6 +23,7 @@ from logan_tf.studies.results import (
     pictures_path,
 )
 from logan_tf.studies.study import SMOKE, Arm, Study
+from logan_tf.training.run_directory import RunDirectory
 
 _TRAIN, _EVALUATE, _SAMPLE, _APPROXIMATION = (
     f"logan_tf.cli.{name}"
@@ -206,7 +207,9 @@ class Runner:
     def _is_trained(self, run: Run) -> bool:
         """Raises ConfigurationError if it was trained otherwise."""
         written = dataclasses.replace(run).outcome  # Not as it was when last asked.
-        if written and tuple(written["flags"]) != self.flags(run):
+        # What was refused has trained nothing, and may be called otherwise now.
+        begun = RunDirectory(run.path).exists()
+        if begun and written and tuple(written["flags"]) != self.flags(run):
             differing = set(written["flags"]) ^ set(self.flags(run))
             raise ConfigurationError(
                 f"{run.path} was trained otherwise ({', '.join(sorted(differing))}): "

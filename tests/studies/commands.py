@@ -45,10 +45,10 @@ def main(module: str, arguments: list[str]) -> int:
 def train(directory: Path, params: dict) -> int:
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
-    (directory / "config.gin").write_text(f"# Recipe: {directory.name}\n")
     if params.get("ends") == "2":
         print("error: there is no gin file 'x': did you mean 'y'?")
         return 2
+    (directory / "config.gin").write_text(f"# Recipe: {directory.name}\n")
     total, every = int(params["total_steps"]), int(params["evaluate_every"])
     for step in range(last_step(directory) + 1, total + 1):
         time.sleep(float(params.get("pace", 0)))
