@@ -46,6 +46,8 @@ def _traces(*names: str) -> partial:
 _SHARES = _traces("discriminator_second_order_share", "generator_second_order_share")
 _STEP = _traces("delta_z_norm", "overshoot_fraction", "clipped_fraction")
 
+_TRUNCATED = tuple(Asked(truncation=s) for s in (1.0, 0.8, 0.6, 0.4, 0.2, 0.1, 0.02))
+
 _DIGITS = Arm("logan", "LOGAN (NGD)", "digits_logan")
 _TABLE_2 = tuple(of("table2", arm) for arm in (LOGAN, CSGAN, BASELINE))
 _LOGAN, _CSGAN, _BASELINE = _TABLE_2
@@ -112,11 +114,21 @@ _LIST = (
         figures={"last": _FINALS},
     ),
     Study(
+        "figure1",
+        "samples of baseline and LOGAN at equal IS and at equal FID",
+        _TABLE_1,
+        _BIG,
+        seeds=1,
+        asked=_TRUNCATED,
+        pictures=_TRUNCATED,
+        figures={"figure1": figures.matched_samples},
+    ),
+    Study(
         "figure3b",
         "truncation: FID against IS while the latents shrink",
         _TABLE_1,
         _BIG,
-        asked=tuple(Asked(truncation=s) for s in (1.0, 0.8, 0.6, 0.4, 0.2, 0.1, 0.02)),
+        asked=_TRUNCATED,
         figures={"figure3b": figures.truncation_curves},
     ),
     Study(
@@ -162,7 +174,7 @@ _LIST = (
         (_LOGAN,),
         _SHORT,
         seeds=1,
-        pictures=(0, 10),
+        pictures=(Asked(0), Asked(10)),
         figures={"figure8": figures.before_and_after},
     ),
     Study(

@@ -137,20 +137,63 @@ def before_and_after(results: Results, path: Path) -> None:
     There is none of a run that collapsed.
     """
     ((_, runs),) = list(results.begun())[:1]
-    paths = [pictures_path(runs[0], steps) for steps in results.study.pictures]
+    paths = [pictures_path(runs[0], asked) for asked in results.study.pictures]
     if not all(path.is_file() for path in paths):
         return
-    before, after = (np.load(path)["images"] for path in paths)
+    before, after = (_pictures(path) for path in paths)
     difference = (127.5 + (after.astype(float) - before) / 2).astype(np.uint8)
     shown = {
         "before": before,
-        f"after {results.study.pictures[1]} latent steps": after,
+        f"after {results.study.pictures[1].latent_steps} latent steps": after,
         "difference (gray: none)": difference,
     }
     with panels.opened(path, columns=3) as ((*drawn,),):
         for panel, (title, pictures) in zip(drawn, shown.items(), strict=True):
-            panel.imshow(tiled(pictures, columns=4), interpolation="nearest")
-            panel.set(xticks=[], yticks=[], title=title)
+            _samples(panel, pictures, title)
+
+
+def matched_samples(results: Results, path: Path) -> None:
+    """Figures 1 and 2: the first and the last arm at equal IS and at equal FID.
+
+    The first arm's truncation is that of its highest IS, and of its least FID; the
+    last arm's is the one that comes closest. There is none of runs that collapsed.
+    """
+    begun = list(results.begun())
+    pair = [(arm, runs[0]) for arm, runs in (begun[0], begun[-1])]
+    asked = results.study.pictures
+    if not all(pictures_path(run, each).is_file() for _, run in pair for each in asked):
+        return
+    of = {
+        metric: [
+            [_answered(results, [run], each, metric)[0] for each in asked]
+            for _, run in pair
+        ]
+        for metric in ("is", "fid")
+    }
+    with panels.opened(path, rows=2, columns=2, height=4.2) as drawn:
+        for row, (metric, best) in enumerate((("is", np.argmax), ("fid", np.argmin))):
+            first, other = np.array(of[metric])
+            chosen = int(best(first))
+            closest = int(np.argmin(np.abs(other - first[chosen])))
+            for column, at in enumerate((chosen, closest)):
+                (arm, run), each = pair[column], asked[at]
+                title = (
+                    f"{arm.label}, truncation {each.truncation:g}\n"
+                    f"IS {of['is'][column][at]:.4g}, FID {of['fid'][column][at]:.4g}"
+                )
+                pictures = _pictures(pictures_path(run, each))
+                _samples(drawn.item(row, column), pictures, title)
+
+
+def _pictures(path: Path) -> np.ndarray:
+    with np.load(path) as arrays:
+        return arrays["images"]
+
+
+def _samples(panel: Axes, pictures: np.ndarray, title: str) -> None:
+    panel.imshow(tiled(pictures, columns=4), interpolation="nearest")
+    panel.set(xticks=[], yticks=[])
+    panel.set_title(title, fontsize="medium")
 
 
 def search(results: Results, path: Path, grid: Grid = TABLE_4) -> None:

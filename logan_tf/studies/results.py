@@ -12,7 +12,7 @@ import numpy as np
 
 from logan_tf import atomic_file
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
-from logan_tf.studies.study import Arm, Study
+from logan_tf.studies.study import Arm, Asked, Study
 from logan_tf.training.run_directory import RunDirectory
 
 _OUTCOME = "outcome.json"
@@ -131,9 +131,10 @@ class Results:
         return self.study.steps_of(arm, self.scale)[-1]
 
 
-def pictures_path(run: Run, latent_steps: int) -> Path:
+def pictures_path(run: Run, asked: Asked) -> Path:
     """Where samples lie that a figure shows."""
-    return run.path / "samples" / f"latent{latent_steps}.npz"
+    name = f"latent{asked.latent_steps}-truncation{asked.truncation}.npz"
+    return run.path / "samples" / name
 
 
 def last_step(path: Path) -> int:

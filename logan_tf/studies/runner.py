@@ -238,17 +238,13 @@ class Runner:
         last = self.study.steps_of(run.arm, self.settings.scale)[-1]
         for each in self.study.asked:
             if run.at(last, each.latent_steps, each.truncation) is None:
-                flags = (
-                    f"--latent_steps={each.latent_steps}",
-                    f"--truncation={each.truncation}",
-                )
-                yield Job(_EVALUATE, (path, *flags), run.path)
-        for latent_steps in self.study.pictures if run.seed == 0 else ():
-            output = pictures_path(run, latent_steps)
+                yield Job(_EVALUATE, (path, *each.flags), run.path)
+        for each in self.study.pictures if run.seed == 0 else ():
+            output = pictures_path(run, each)
             output.parent.mkdir(exist_ok=True)
             if not output.is_file():
-                flags = (f"--latent_steps={latent_steps}", f"--num={_NUM_PICTURES}")
-                yield Job(_SAMPLE, (path, *flags, f"--output={output}"), run.path)
+                flags = (*each.flags, f"--num={_NUM_PICTURES}", f"--output={output}")
+                yield Job(_SAMPLE, (path, *flags), run.path)
         if self.study.local_approximation and not run.local_approximation:
             output = run.path / LOCAL_APPROXIMATION
             yield Job(_APPROXIMATION, (path, f"--output={output}"), run.path)

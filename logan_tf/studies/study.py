@@ -42,7 +42,7 @@ class Arm:
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What is asked of a run after its training: an evaluation of its last step.
+    """What is asked of a run after its training: an evaluation, or samples.
 
     Attributes:
         latent_steps: latent steps before sampling.
@@ -51,6 +51,14 @@ class Asked:
 
     latent_steps: int = 0
     truncation: float = 1.0
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Those of bin/evaluate and bin/sample."""
+        return (
+            f"--latent_steps={self.latent_steps}",
+            f"--truncation={self.truncation}",
+        )
 
 
 Then = Callable[["Results", "Study"], Sequence[Arm]]
@@ -72,7 +80,7 @@ class Study:
         seeds: how many runs of each arm, of the seeds from 0 on.
         then: makes further arms of the results.
         asked: evaluations after the training, of every run.
-        pictures: latent steps after which samples are drawn, of the first seed.
+        pictures: settings that samples are drawn with, of the first seed.
         local_approximation: whether to measure the error of eq. 26.
         figures: file name → what draws it.
         published: the paper's numbers, a row each, with what they were measured on.
@@ -85,7 +93,7 @@ class Study:
     seeds: int = 3
     then: Then = lambda results, study: ()
     asked: tuple[Asked, ...] = ()
-    pictures: tuple[int, ...] = ()
+    pictures: tuple[Asked, ...] = ()
     local_approximation: bool = False
     figures: dict[str, Draw] = dataclasses.field(default_factory=dict)
     published: tuple[dict[str, str], ...] = ()

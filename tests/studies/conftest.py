@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logan_tf.studies.results import Results, Run
+from logan_tf.studies.results import Results, Run, pictures_path
 from logan_tf.studies.runner import Runner, Settings
 from logan_tf.studies.study import EMBEDDED, Arm, Study
 
@@ -74,7 +74,7 @@ def _imitate(commands, study: Study, run: Run) -> None:
         commands.evaluate(run.path, step, 0, 1.0)
     for asked in study.asked:
         commands.evaluate(run.path, 60, asked.latent_steps, asked.truncation)
-    for latent_steps in study.pictures:
-        (run.path / "samples").mkdir(exist_ok=True)
-        output = run.path / "samples" / f"latent{latent_steps}.npz"
-        commands.sample(output, latent_steps)
+    for asked in study.pictures:
+        path = pictures_path(run, asked)
+        path.parent.mkdir(exist_ok=True)
+        commands.sample(path, asked.latent_steps)

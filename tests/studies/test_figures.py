@@ -11,6 +11,7 @@ from logan_tf.studies.catalogue import STUDIES
 DRAWN = [
     ("table2", "curves"),
     ("controls", "last"),
+    ("figure1", "figure1"),
     ("figure3b", "figure3b"),
     ("figure5a", "figure5a"),
     ("figure5b", "second_order_share"),
@@ -90,6 +91,25 @@ def test_figure_6_is_the_moving_average_of_the_difference(drawn):
     expected = np.mean(lines, axis=0)[7 : 7 + 15].mean()  # 60 lines: a window of 15
     assert line.get_ydata()[7] == pytest.approx(expected)
     assert line.get_xdata()[7] == 8
+
+
+def test_figure_1_matches_the_first_arms_best(drawn):
+    made, results = drawn("figure1", "figure1")
+    by_arm = [
+        {
+            asked.truncation: run.at(60, 0, asked.truncation).metrics["is_digits"][
+                "value"
+            ]
+            for asked in results.study.asked
+        }
+        for run in (results.of("baseline")[0], results.of("logan")[0])
+    ]
+    first = max(by_arm[0], key=by_arm[0].get)
+    target = by_arm[0][first]
+    other = min(by_arm[1], key=lambda s: abs(by_arm[1][s] - target))
+    titles = [panel.get_title() for panel in made.axes]
+    assert f"truncation {first:g}\nIS {target:.4g}, FID" in titles[0]
+    assert f"truncation {other:g}\nIS {by_arm[1][other]:.4g}, FID" in titles[1]
 
 
 def test_figure_8_shows_the_difference_on_gray(drawn):
