@@ -21,11 +21,11 @@ def test_directions_are_uniform_on_the_sphere_and_the_samples_own():
     for coordinate in found.T:
         shares, _ = np.histogram(coordinate, bins=8, range=(-1, 1))
         assert np.abs(shares - 500).max() < 5 * np.sqrt(500)
-    assert np.abs(np.corrcoef(found.T, latents.T)[:3, 3:]).max() < 0.06
+    every = np.corrcoef(found.T, latents.T) - np.eye(6)
+    assert np.abs(every).max() < 0.07
+    assert np.abs(np.corrcoef(found[1:].T, found[:-1].T)[:3, 3:]).max() < 0.07
     alone = controls.random_directions(latents[7:8], 3)
     np.testing.assert_allclose(alone[0], found[7], rtol=1e-6)
-    compiled = tf.function(controls.random_directions, autograph=False)(latents, 3)
-    np.testing.assert_allclose(compiled, found, rtol=1e-5, atol=1e-6)
 
 
 def test_a_random_step_is_as_long_as_the_natural_gradients(smooth):
@@ -135,3 +135,12 @@ def test_the_penalty_is_the_baselines_gradient_and_finite_differences(
     )
     assert extra == pytest.approx(slope, rel=1e-4)
     assert found.metrics["score_gain"] == 0
+
+
+def test_directions_compile(xla):
+    latents = np.random.default_rng(0).uniform(-1, 1, (4, 8)).astype(np.float32)
+    compiled = tf.function(
+        lambda z: controls.random_directions(z, 6), jit_compile=True, autograph=False
+    )
+    expected = controls.random_directions(latents, 6)
+    np.testing.assert_allclose(compiled(latents), expected, rtol=1e-4, atol=1e-6)
