@@ -25,7 +25,7 @@ from logan_tf.evaluation import (
     protocols,
     residual_network,
 )
-from logan_tf.game import augmentation, game, latent, objectives, updates
+from logan_tf.game import augmentation, controls, game, latent, objectives, updates
 from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
 from logan_tf.training import averaging, experiment, trainer
 
@@ -62,6 +62,9 @@ for configurable in (
     latent.natural_gradient_step,
     latent.LatentOptimizer,
     augmentation.DiffAugment,
+    controls.RandomDirection,
+    controls.LatentPenalty,
+    controls.root_of_natural_gradient_step,
     game.Game,
     updates.Simultaneous,
     updates.Alternating,

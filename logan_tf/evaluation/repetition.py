@@ -79,12 +79,13 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Difference]:
     if not shared:
         raise ConfigurationError("these evaluations have no metric in common")
     return {
-        name: _difference(first.metrics[name]["values"], second.metrics[name]["values"])
+        name: difference(first.metrics[name]["values"], second.metrics[name]["values"])
         for name in shared
     }
 
 
-def _difference(first: Sequence[float], second: Sequence[float]) -> Difference:
+def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
+    """How far apart the means of two samples are, each of two values or more."""
     means = float(np.mean(first)), float(np.mean(second))
     # Welch 1947: unequal variances, degrees of freedom by Satterthwaite.
     shares = [np.var(values, ddof=1) / len(values) for values in (first, second)]
@@ -96,5 +97,5 @@ def _difference(first: Sequence[float], second: Sequence[float]) -> Difference:
             for share, values in zip(shares, (first, second), strict=True)
         )
         half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error)
-    difference = means[1] - means[0]
-    return Difference(*means, (difference - half, difference + half))
+    between = means[1] - means[0]
+    return Difference(*means, (between - half, between + half))

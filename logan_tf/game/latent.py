@@ -107,7 +107,7 @@ class LatentOptimizer:
 
     def with_steps(self, num_steps: int) -> "LatentOptimizer":
         """The same optimizer taking another number of steps, as evaluation does."""
-        return LatentOptimizer(self.step, self.fraction, num_steps, self.bounds)
+        return type(self)(self.step, self.fraction, num_steps, self.bounds)
 
     def num_optimized(self, dim: int) -> int:
         """How many coordinates of a latent of length `dim` move."""

@@ -1,0 +1,86 @@
+"""bin/reproduce: runs one of the paper's studies, and draws its tables and figures."""
+
+from pathlib import Path
+
+from absl import flags
+
+from logan_tf.cli import app, recipe
+from logan_tf.errors import ConfigurationError
+from logan_tf.studies.study import EMBEDDED, SCALES, Study
+from logan_tf.training.interruption import Interruption
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("study", None, "Which one; also without its flag's name.")
+flags.DEFINE_bool("list", False, "List the studies, or the arms of the one named.")
+flags.DEFINE_enum(
+    "scale",
+    EMBEDDED,
+    SCALES,
+    "embedded: data that comes along, a few cores; paper: the paper's recipes; smoke: "
+    "four steps of the smallest networks.",
+)
+flags.DEFINE_integer("seeds", None, "Runs of each arm; None: the study's.", 1)
+flags.DEFINE_integer("jobs", None, "Runs at once; None: one a core.", 1)
+flags.DEFINE_string(
+    "output", None, "The studies' folder; runs/studies, of other scales runs/studies-…"
+)
+flags.DEFINE_list("only", [], "The arms to run; all by default.")
+flags.DEFINE_multi_string("gin_param", [], "A statement for all runs.")
+
+FIRST = "study"
+
+
+def main() -> None:
+    """Imports no TensorFlow: that the runs do, each in a process of its own."""
+    from logan_tf.studies.catalogue import STUDIES
+
+    name = FLAGS.study
+    if name is not None and name not in STUDIES:
+        raise ConfigurationError(
+            f"there is no study {name!r}{recipe.suggestion(name, STUDIES)}; "
+            "bin/reproduce --list shows them"
+        )
+    if FLAGS.list:
+        for study in STUDIES.values() if name is None else [STUDIES[name]]:
+            _describe(study, arms=name is not None)
+    elif name is None:
+        raise ConfigurationError(
+            "which study? Give its name, such as bin/reproduce table2; bin/reproduce "
+            "--list shows them"
+        )
+    else:
+        _run(STUDIES[name])
+
+
+def _describe(study: Study, arms: bool) -> None:
+    size = f"{len(study.arms):3} arms × {study.seeds}"
+    print(f"{study.name:14}{size}  {study.title}")
+    for arm in study.arms if arms else ():
+        at_scale = arm.recipe_at(FLAGS.scale) or "-"
+        print(f"  {arm.name:20}{at_scale:26}{arm.label}")
+
+
+def _run(study: Study) -> None:
+    from logan_tf.studies.runner import Runner, Settings
+
+    suffix = "" if FLAGS.scale == EMBEDDED else f"-{FLAGS.scale}"
+    settings = Settings(
+        root=Path(FLAGS.output or f"runs/studies{suffix}"),
+        scale=FLAGS.scale,
+        seeds=FLAGS.seeds,
+        at_once=FLAGS.jobs,
+        only=tuple(FLAGS.only),
+        params=tuple(FLAGS.gin_param),
+    )
+    with Interruption() as interruption, interruption.finishing():
+        runner = Runner(study, settings, lambda: interruption.requested)
+        runner.run()
+    print((runner.folder / "table.md").read_text("utf-8"))
+    for path in (runner.folder / "results.json", *runner.figures()):
+        if path.is_file():
+            print(path)
+
+
+if __name__ == "__main__":
+    usage = "bin/reproduce table2\nbin/reproduce --list"
+    app.run(main, f"{__doc__}\n\n{usage}", FIRST)

@@ -1,0 +1,138 @@
+"""Ways to train, and what the paper or a reviewer would change about them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from logan_tf.studies.results import Results
+from logan_tf.studies.study import Arm, Study, Then
+
+BASELINE = Arm(
+    "baseline", "SN-GAN (baseline)", "stacked_digits_baseline", "sngan_cifar10"
+)
+CSGAN = Arm("csgan", "CS-GAN (GD)", "stacked_digits_csgan", "csgan_cifar10")
+LOGAN = Arm("logan", "LOGAN (NGD)", "stacked_digits_logan", "logan_cifar10")
+
+BIGGAN = Arm("baseline", "BigGAN-deep", "biggan_baseline_small", "biggan_deep")
+BIGGAN_GD = Arm("gd", "LOGAN (GD)", "biggan_gd_small", "biggan_logan_gd")
+BIGGAN_LOGAN = Arm("logan", "LOGAN (NGD)", "biggan_logan_small", "biggan_logan")
+
+
+def of(study: str, arm: Arm) -> Arm:
+    """An arm whose runs are another study's."""
+    return replace(arm, home=study)
+
+
+def vary(arm: Arm, name: str, label: str, *params: str) -> Arm:
+    """An arm with something changed."""
+    return replace(arm, name=name, label=label, params=arm.params + params)
+
+
+def ablation(name: str, label: str, *players: str) -> Arm:
+    """LOGAN with Δz a constant in the adversarial term of some players' losses."""
+    return vary(LOGAN, name, label, f"Game.stop_gradient = {players!r}")
+
+
+def gradient_step(arm: Arm) -> Arm:
+    """CS-GAN's step, as in gin/parts/latent_step_gd.gin, in a recipe with NGD."""
+    return vary(
+        arm,
+        CSGAN.name,
+        CSGAN.label,
+        "LatentOptimizer.step = @gradient_step",
+        "LatentOptimizer.num_steps = 3",
+        "LatentOptimizer.fraction = 1.0",
+        "gradient_step.step_size = 0.01",
+        "Game.regularizer_weight = 3.0",
+    )
+
+
+def random_direction() -> Arm:
+    """Δz as long as LOGAN's, but anywhere."""
+    return vary(
+        LOGAN,
+        "random",
+        "Δz of equal norm, random direction",
+        *_optimizer("RandomDirection", "natural_gradient_step"),
+    )
+
+
+def natural_penalty() -> Arm:
+    """What LOGAN's step implies for the discriminator's loss to first order."""
+    return vary(
+        LOGAN,
+        "penalty",
+        "penalty E[α‖g‖²/(β+‖g‖²)], no move",
+        *_optimizer("LatentPenalty", "root_of_natural_gradient_step"),
+        *_DISCRIMINATOR_ALONE,
+        "root_of_natural_gradient_step.step_size = 0.9",
+        "root_of_natural_gradient_step.damping = 0.1",
+        "Game.regularizer_weight = 1.0",
+    )
+
+
+def penalty(weight: float) -> Arm:
+    """What a gradient step of size `weight` implies."""
+    return vary(
+        LOGAN,
+        f"penalty{weight:g}",
+        f"penalty {weight:g} E‖g‖², no move",
+        *_optimizer("LatentPenalty", "gradient_step"),
+        *_DISCRIMINATOR_ALONE,
+        "gradient_step.step_size = 1.0",
+        f"Game.regularizer_weight = {weight}",
+    )
+
+
+def learning_rate(arm: Arm, rate: float) -> Arm:
+    """Both players' learning rate."""
+    return vary(
+        arm,
+        f"{arm.name}_lr{rate:g}",
+        f"{arm.label}, learning rate {rate:g}",
+        *(
+            f"{player}/keras.optimizers.Adam.learning_rate = {rate}"
+            for player in ("generator", "discriminator")
+        ),
+    )
+
+
+def at_wall_clock_of(slow: str, *fast: str) -> Then:
+    """Gives arms the time that another takes, by the median step times of seed 0."""
+
+    def then(results: Results, study: Study) -> Sequence[Arm]:
+        arms = []
+        for name in fast:
+            if not results.of(name) or not results.of(slow):
+                continue
+            quick, other = results.of(name)[0], results.of(slow)[0]
+            ratio = round(quick.images_per_second / other.images_per_second, 2)
+            # Multiples of the first, so that all are evaluated during the training.
+            steps = study.steps_of(quick.arm, results.scale)
+            first = max(1, round(ratio * steps[0]))
+            longer = tuple(step // steps[0] * first for step in steps)
+            label = f"{quick.arm.label}, in the time of {other.arm.label}"
+            arm = replace(
+                quick.arm, name=f"{name}_{slow}_time", label=label, steps=longer
+            )
+            arms.append(arm)
+        return arms
+
+    return then
+
+
+_DISCRIMINATOR_ALONE = (
+    "Game.stop_gradient = ('generator',)",
+    "Game.stop_regularizer = True",
+)
+
+
+def _optimizer(kind: str, step: str) -> tuple[str, ...]:
+    """Another optimizer in place of LOGAN's; it is none to evaluate with."""
+    return (
+        f"Game.latent_optimizer = @{kind}()",
+        f"{kind}.step = @{step}",
+        f"{kind}.fraction = 0.8",
+        f"{kind}.num_steps = 1",
+        f"{kind}.bounds = (-1.0, 1.0)",
+        "evaluation_latent_steps = 0",
+    )

@@ -1,0 +1,296 @@
+"""The figures: one function each, from results to a PNG."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+
+from logan_tf.evaluation.pictures import grid as tiled
+from logan_tf.studies import hyperparameters, panels, series
+from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, Grid, Setting
+from logan_tf.studies.results import Results, Run, pictures_path, values
+from logan_tf.studies.study import Asked
+
+_NAMES = {
+    "modes": "modes found",
+    "confident_modes": "modes found with confidence",
+    "reverse_kl": "reverse KL (nats)",
+    "fid": "FID",
+    "is": "inception score",
+    "delta_z_norm": "mean ‖Δz‖",
+    "score_gain": "mean f(z') − f(z)",
+    "clipped_fraction": "share of coordinates clipped",
+    "overshoot_fraction": "share of samples that overshoot",
+    "discriminator_second_order_share": "‖second-order‖ / ‖gradient‖ of D",
+    "generator_second_order_share": "‖second-order‖ / ‖gradient‖ of G",
+}
+_STEPS = "training steps (generator updates)"
+_RANGE = "line: mean over seeds; band: the least to the greatest"
+
+Series = Callable[[Run], np.ndarray]
+
+
+def curves(
+    results: Results, path: Path, metrics: Sequence[str], wall_clock: bool = False
+) -> None:
+    """Metrics against training steps, and against the time that they take."""
+    metrics = _measured(results, metrics)
+    shape = {"rows": 1 + wall_clock, "columns": len(metrics)}
+    with panels.opened(path, **shape, note=_RANGE) as drawn:
+        for row, column in np.ndindex(drawn.shape):
+            panel, metric = drawn[row, column], metrics[column]
+            for index, (arm, runs) in enumerate(results.begun()):
+                steps = [step for step in _evaluated(runs) if step]
+                found = [values([run.at(s) for run in runs], metric) for s in steps]
+                minutes = [(run.seconds_per_step or np.nan) / 60 for run in runs]
+                x = np.array(steps) * (np.mean(minutes) if row else 1)
+                panels.band(panel, x, found, arm.label, panels.style(index))
+            panel.set(xlabel="training time (minutes)" if row else _STEPS)
+            _name(panel, metric)
+
+
+def finals(results: Results, path: Path, metrics: Sequence[str]) -> None:
+    """Each arm's metrics at its last step."""
+    metrics = _measured(results, metrics)
+    arms = list(results.begun())[::-1]
+    height = 1 + 0.28 * len(arms)
+    with panels.opened(path, columns=len(metrics), height=height) as ((*drawn,),):
+        for panel, metric in zip(drawn, metrics, strict=True):
+            for y, (arm, runs) in enumerate(arms):
+                last = [run.at(results.last_step(arm)) for run in runs]
+                if found := values(last, metric):
+                    panels.dots(panel, found, [y] * len(found), (np.mean(found), y))
+            panel.set(xlabel=f"{_NAMES.get(metric, metric)} at the last step")
+            panel.grid(axis="x", color="0.9")
+            labels = [arm.label for arm, _ in arms] if panel is drawn[0] else []
+            panel.set_yticks(range(len(arms)), labels or [""] * len(arms))
+        panels.explain_dots(drawn[0])
+
+
+def traces(results: Results, path: Path, names: Sequence[str]) -> None:
+    """Numbers of `metrics.jsonl`, as moving averages."""
+    _averaged(results, path, {_NAMES[name]: partial(_metric, name) for name in names})
+
+
+def update_speed(results: Results, path: Path) -> None:
+    """Figure 6: how much more the discriminator moves than the generator."""
+
+    def difference(run: Run) -> np.ndarray:
+        of = run.metrics
+        return of["discriminator_update_norm"] - of["generator_update_norm"]
+
+    _averaged(results, path, {"$‖Δθ_D‖ - ‖Δθ_G‖$": difference})
+
+
+def changes(results: Results, path: Path) -> None:
+    """Figure 5a: Δz in the latents' space and in D's, normalized as in App. F."""
+    ((_, runs),) = list(results.begun())[:1]
+    shown: dict[str, Series] = {
+        "‖Δz‖": lambda run: run.metrics["delta_z_norm"],
+        "|f(z + Δz) − f(z)|": lambda run: np.abs(run.metrics["score_gain"]),
+    }
+    with panels.opened(path, note=_RANGE) as ((panel,),):
+        for index, (label, of) in enumerate(shown.items()):
+            steps, found = _aligned(runs, of, _normalized)
+            panels.band(panel, steps, found, label, panels.style(index), dots=False)
+        name = "$x_t / \\sigma_t$, window 20,\nmedian of 20"
+        panel.set(xlabel=_STEPS, ylabel=name)
+        panels.logarithmic(panel)
+
+
+def latent_steps(results: Results, path: Path, metrics: Sequence[str]) -> None:
+    """Figure 7: metrics against the latent steps at evaluation."""
+    metrics, asked = _measured(results, metrics), results.study.asked
+    with panels.opened(path, columns=len(metrics), note=_RANGE) as ((*drawn,),):
+        for panel, metric in zip(drawn, metrics, strict=True):
+            for index, (arm, runs) in enumerate(results.begun()):
+                found = [_answered(results, runs, each, metric) for each in asked]
+                x = [each.latent_steps for each in asked]
+                panels.band(panel, x, found, arm.label, panels.style(index))
+            panel.set(xlabel="latent steps at evaluation")
+            _name(panel, metric)
+
+
+def truncation_curves(results: Results, path: Path) -> None:
+    """Figure 3b: FID against IS while the latents shrink, means over seeds."""
+    with panels.opened(path, note="means over seeds; s from 1 on down") as ((panel,),):
+        for index, (arm, runs) in enumerate(results.begun()):
+            points = [
+                [
+                    np.mean(_answered(results, runs, each, m) or np.nan)
+                    for m in ("is", "fid")
+                ]
+                for each in results.study.asked
+            ]
+            panel.plot(*np.array(points).T, label=arm.label, **panels.style(index))
+        panel.set(xlabel="inception score")
+        _name(panel, "fid")
+
+
+def before_and_after(results: Results, path: Path) -> None:
+    """Figure 8: samples before, after latent steps, and the difference of the two.
+
+    There is none of a run that collapsed.
+    """
+    ((_, runs),) = list(results.begun())[:1]
+    paths = [pictures_path(runs[0], asked) for asked in results.study.pictures]
+    if not all(path.is_file() for path in paths):
+        return
+    before, after = (_pictures(path) for path in paths)
+    difference = (127.5 + (after.astype(float) - before) / 2).astype(np.uint8)
+    shown = {
+        "before": before,
+        f"after {results.study.pictures[1].latent_steps} latent steps": after,
+        "difference (gray: none)": difference,
+    }
+    with panels.opened(path, columns=3) as ((*drawn,),):
+        for panel, (title, pictures) in zip(drawn, shown.items(), strict=True):
+            _samples(panel, pictures, title)
+
+
+def matched_samples(results: Results, path: Path) -> None:
+    """Figures 1 and 2: the first and the last arm at equal IS and at equal FID.
+
+    The first arm's truncation is that of its highest IS, and of its least FID; the
+    last arm's is the one that comes closest. There is none of runs that collapsed.
+    """
+    begun = list(results.begun())
+    pair = [(arm, runs[0]) for arm, runs in (begun[0], begun[-1])]
+    asked = results.study.pictures
+    if not all(pictures_path(run, each).is_file() for _, run in pair for each in asked):
+        return
+    of = {
+        metric: [
+            [_answered(results, [run], each, metric)[0] for each in asked]
+            for _, run in pair
+        ]
+        for metric in ("is", "fid")
+    }
+    with panels.opened(path, rows=2, columns=2, height=4.2) as drawn:
+        for row, (metric, best) in enumerate((("is", np.argmax), ("fid", np.argmin))):
+            first, other = np.array(of[metric])
+            chosen = int(best(first))
+            closest = int(np.argmin(np.abs(other - first[chosen])))
+            for column, at in enumerate((chosen, closest)):
+                (arm, run), each = pair[column], asked[at]
+                title = (
+                    f"{arm.label}, truncation {each.truncation:g}\n"
+                    f"IS {of['is'][column][at]:.4g}, FID {of['fid'][column][at]:.4g}"
+                )
+                pictures = _pictures(pictures_path(run, each))
+                _samples(drawn.item(row, column), pictures, title)
+
+
+def _pictures(path: Path) -> np.ndarray:
+    with np.load(path) as arrays:
+        return arrays["images"]
+
+
+def _samples(panel: Axes, pictures: np.ndarray, title: str) -> None:
+    panel.imshow(tiled(pictures, columns=4), interpolation="nearest")
+    panel.set(xticks=[], yticks=[])
+    panel.set_title(title, fontsize="medium")
+
+
+def search(results: Results, path: Path, grid: Grid = TABLE_4) -> None:
+    """Tables 4 and 5: the best FID of each pair of values; lines through the best."""
+    pairs = list(itertools.combinations(grid, 2))
+    found = list(hyperparameters.tried(results))
+    with panels.opened(path, rows=2, columns=5, height=3.0) as drawn:
+        panel: Axes
+        for panel, pair in zip(drawn.flat, pairs, strict=False):
+            _heat_map(panel, pair, grid, found)
+        for panel, name in zip(drawn.flat[len(pairs) :], grid, strict=True):
+            for at, fids in hyperparameters.line(results, name).items():
+                x = grid[name].index(at)
+                panels.dots(panel, [x] * len(fids), fids, (x, float(np.mean(fids))))
+            panels.ticks(panel.set_xticks, grid[name])
+            panel.set(xlabel=f"{SYMBOLS[name]}, the others as in the best setting")
+            _name(panel, "fid")
+        panels.explain_dots(drawn.flat[-1])
+
+
+def _heat_map(
+    panel: Axes,
+    pair: tuple[str, str],
+    grid: Grid,
+    found: Sequence[tuple[Setting, float]],
+) -> None:
+    """The best value of each cell; cells without a setting are hatched."""
+    x, y = pair
+    cells = np.full([len(grid[y]), len(grid[x])], np.nan)
+    for setting, value in found:
+        cell = grid[y].index(setting[y]), grid[x].index(setting[x])
+        cells[cell] = np.fmin(cells[cell], value)
+    panel.patch.set(hatch="////", edgecolor="0.7")
+    norm = LogNorm(np.nanmin(cells), np.nanmax(cells)) if found else None
+    image = panel.imshow(cells, origin="lower", aspect="auto", cmap="gray", norm=norm)
+    panels.ticks(panel.set_xticks, grid[x])
+    panels.ticks(panel.set_yticks, grid[y])
+    panel.set(xlabel=SYMBOLS[x], ylabel=SYMBOLS[y])
+    bar = panel.figure.colorbar(image, ax=panel, label="the cell's least FID")
+    panels.logarithmic(bar.ax)
+
+
+def _averaged(results: Results, path: Path, shown: Mapping[str, Series]) -> None:
+    with panels.opened(path, columns=len(shown), note=_RANGE) as ((*drawn,),):
+        for panel, (name, of) in zip(drawn, shown.items(), strict=True):
+            for index, (arm, runs) in enumerate(results.begun()):
+                steps, found = _aligned(runs, of, series.moving_average)
+                line = panels.style(index)
+                panels.band(panel, steps, found, arm.label, line, dots=False)
+            panel.set(xlabel=_STEPS, ylabel=f"{name},\nmoving average of 20 lines")
+
+
+def _metric(name: str, run: Run) -> np.ndarray:
+    return run.metrics[name]
+
+
+def _normalized(line: np.ndarray, window: int) -> np.ndarray:
+    """App. F; σ_t is nearly 0 now and then, so neighbors are taken together."""
+    return series.moving_median(series.normalized(line, window), window)
+
+
+def _aligned(
+    runs: Sequence[Run], of: Series, smooth: Callable[[np.ndarray, int], np.ndarray]
+) -> tuple[np.ndarray, list[list]]:
+    """The steps, and at each the smoothed series of the seeds that came so far."""
+    longest = max(runs, key=lambda run: len(run.metrics["step"]))
+    lines = [of(run) for run in runs]
+    window = series.at_most(series.WINDOW, max(map(len, lines)))
+    smoothed = [smooth(line, window) for line in lines if len(line) >= 2 * window]
+    length = max(map(len, smoothed), default=0)
+    found = [[line[t] for line in smoothed if t < len(line)] for t in range(length)]
+    return longest.metrics["step"][:length], found
+
+
+def _answered(
+    results: Results, runs: Sequence[Run], asked: Asked, metric: str
+) -> list[float]:
+    found = [
+        run.at(results.last_step(run.arm), asked.latent_steps, asked.truncation)
+        for run in runs
+    ]
+    return values(found, metric)
+
+
+def _evaluated(runs: Sequence[Run]) -> list[int]:
+    receipts = [each.receipt for run in runs for each in run.evaluations]
+    return sorted({receipt.checkpoint_step or 0 for receipt in receipts})
+
+
+def _name(panel: Axes, metric: str) -> None:
+    panel.set(ylabel=_NAMES.get(metric, metric))
+    if metric == "fid":
+        panels.logarithmic(panel)
+
+
+def _measured(results: Results, metrics: Sequence[str]) -> list[str]:
+    """Those that the runs have: the embedded data has modes, the paper's has not."""
+    evaluations = [each for run in results.runs for each in run.evaluations[-1:]]
+    found = [metric for metric in metrics if values(evaluations, metric)]
+    return found or list(metrics[:1])

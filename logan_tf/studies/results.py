@@ -1,0 +1,159 @@
+"""What the runs of a study left on disk."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from logan_tf import atomic_file
+from logan_tf.evaluation.receipts import Evaluation, read_evaluation
+from logan_tf.studies.study import Arm, Asked, Study
+from logan_tf.training.run_directory import RunDirectory
+
+_OUTCOME = "outcome.json"
+_TAIL = 8192  # bytes, a few lines
+LOCAL_APPROXIMATION = "local_approximation.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One arm's run of one seed, as far as it came."""
+
+    arm: Arm
+    seed: int
+    path: Path
+
+    @functools.cached_property
+    def outcome(self) -> dict[str, Any]:
+        """How its training ended: `exit_code`, `message`; empty before that."""
+        path = self.path / _OUTCOME
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+    def write_outcome(self, outcome: dict[str, Any]) -> None:
+        """Puts `outcome` on disk, whole or not at all."""
+        text = json.dumps(outcome, indent=2) + "\n"
+        atomic_file.write_text(self.path / _OUTCOME, text)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether it ended early, of its own accord."""
+        return self.outcome.get("exit_code", 0) != 0
+
+    @functools.cached_property
+    def evaluations(self) -> list[Evaluation]:
+        """All of them, by step."""
+        paths = sorted(RunDirectory(self.path).evaluations.glob("step-*.json"))
+        found = [read_evaluation(path) for path in paths]
+        return sorted(found, key=lambda each: each.receipt.checkpoint_step or 0)
+
+    @functools.cached_property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """`metrics.jsonl` by name, float64 [lines]."""
+        lines = [
+            json.loads(line)
+            for line, step in RunDirectory(self.path).metric_lines()
+            if step is not None
+        ]
+        names = lines[0] if lines else ()
+        return {
+            name: np.array([line.get(name, np.nan) for line in lines], np.float64)
+            for name in names
+        }
+
+    @functools.cached_property
+    def local_approximation(self) -> dict[str, float]:
+        """The error of eq. 26 by player; empty where nobody has measured it."""
+        path = self.path / LOCAL_APPROXIMATION
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+    @property
+    def images_per_second(self) -> float:
+        """The median over the training: the first call, which traces, is no measure."""
+        return float(np.median(self.metrics["images_per_second"]))
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """The median step's time; None before the first evaluation."""
+        sizes = [each.receipt.standing_batch_size for each in self.evaluations]
+        if not self.metrics or not sizes or not sizes[0]:
+            return None
+        return sizes[0] / self.images_per_second
+
+    @property
+    def latent_steps(self) -> int:
+        """Those of the evaluations during the training, of which step 0's is one."""
+        return self.evaluations[0].receipt.latent_steps if self.evaluations else 0
+
+    def at(
+        self, step: int, latent_steps: int | None = None, truncation: float = 1.0
+    ) -> Evaluation | None:
+        """The evaluation of these settings by seed 0; latent steps None: its own."""
+        steps = self.latent_steps if latent_steps is None else latent_steps
+        for each in self.evaluations:
+            receipt = each.receipt
+            settings = receipt.checkpoint_step, receipt.latent_steps, receipt.truncation
+            of_seed = (receipt.seed, receipt.num_seeds) == (0, 1)
+            if of_seed and settings == (step, steps, truncation):
+                return each
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """A study's runs."""
+
+    study: Study
+    scale: str
+    runs: Sequence[Run]
+
+    @property
+    def arms(self) -> list[Arm]:
+        """Those of which there are runs, in order."""
+        return list(dict.fromkeys(run.arm for run in self.runs))
+
+    def of(self, name: str) -> list[Run]:
+        """An arm's runs that have begun, by seed."""
+        return [run for run in self.runs if run.arm.name == name and run.metrics]
+
+    def begun(self) -> Iterator[tuple[Arm, list[Run]]]:
+        """Every arm that has runs to look at, and these."""
+        for arm in self.arms:
+            if runs := self.of(arm.name):
+                yield arm, runs
+
+    def last_step(self, arm: Arm) -> int:
+        """The step at which its runs end."""
+        return self.study.steps_of(arm, self.scale)[-1]
+
+
+def pictures_path(run: Run, asked: Asked) -> Path:
+    """Where samples lie that a figure shows."""
+    name = f"latent{asked.latent_steps}-truncation{asked.truncation}.npz"
+    return run.path / "samples" / name
+
+
+def last_step(path: Path) -> int:
+    """The step that a run has come to; 0 where nothing is logged."""
+    metrics = RunDirectory(path).metrics
+    if not metrics.is_file():
+        return 0
+    with metrics.open("rb") as file:
+        file.seek(max(0, metrics.stat().st_size - _TAIL))
+        lines = file.read().splitlines()
+    for line in reversed(lines):
+        # The last one may be half written, the first one half read.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return int(json.loads(line)["step"])
+    return 0
+
+
+def values(evaluations: Sequence[Evaluation | None], name: str) -> list[float]:
+    """A metric's values where there are any, by whichever classifier."""
+    known = [each.metrics for each in evaluations if each is not None]
+    found = [metrics.get(name, metrics.get(f"{name}_digits")) for metrics in known]
+    return [float(metric["value"]) for metric in found if metric is not None]

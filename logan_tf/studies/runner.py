@@ -1,0 +1,307 @@
+"""Runs a study: trains what is missing, evaluates it, and writes down what it found."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from logan_tf.errors import (
+    BadDataError,
+    ConfigurationError,
+    DivergedError,
+    PreemptedError,
+)
+from logan_tf.studies import jobs, tables
+from logan_tf.studies.jobs import Ended, Job
+from logan_tf.studies.results import (
+    LOCAL_APPROXIMATION,
+    Results,
+    Run,
+    last_step,
+    pictures_path,
+)
+from logan_tf.studies.study import SMOKE, Arm, Study
+from logan_tf.training.run_directory import RunDirectory
+
+_TRAIN, _EVALUATE, _SAMPLE, _APPROXIMATION = (
+    f"logan_tf.cli.{name}"
+    for name in ("train", "evaluate", "sample", "local_approximation")
+)
+_SMOKE_PARAMS = (
+    "batch_size = 4",
+    "width = 2",
+    "latent_dim = 8",
+    "standing_batches = 1",
+    "log_every = 1",
+    "checkpoint_every = 2",
+    "sample_every = 0",
+    "DigitMetrics.kept = 200",
+)
+_NUM_PICTURES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a study is run.
+
+    Attributes:
+        root: each study has a folder in it.
+        scale: "embedded", "paper" or "smoke".
+        seeds: of each arm; None: as many as the study says.
+        at_once: how many runs share the machine; None: one a core.
+        only: the arms to run; empty: all.
+        params: gin statements for every run.
+        program: what runs a module.
+    """
+
+    root: Path
+    scale: str
+    seeds: int | None = None
+    at_once: int | None = None
+    only: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    program: Sequence[str] = jobs.PROGRAM
+
+
+class Runner:
+    """Runs one study, from wherever it was left.
+
+    Args:
+      study: which one.
+      settings: how.
+      stop: asked again and again whether somebody wants it to end.
+    """
+
+    def __init__(
+        self, study: Study, settings: Settings, stop: Callable[[], bool]
+    ) -> None:
+        self.study = study
+        self.settings = settings
+        self.folder = settings.root / study.name
+        self._stop = stop
+        self._failed: list[str] = []
+
+    def run(self) -> Results:
+        """Trains, evaluates, and writes tables and figures.
+
+        A run that diverged or collapsed is a result like any other.
+
+        Returns:
+          What there is on disk at the end.
+
+        Raises:
+          ConfigurationError: for something that the user can mend.
+          BadDataError: if a command failed; all else was done nonetheless.
+          PreemptedError: after a signal; what was running is saved.
+        """
+        self._require_known()
+        self._train(self._runs(self.study.arms))
+        further = self.further()
+        self._train(self._runs(further))
+        # A line's point may be one of the random settings, with more seeds.
+        arms = {arm.name: arm for arm in (*self.study.arms, *further)}
+        self._ask(self._runs(arms.values()))
+        results = self._results(self._runs(arms.values()))
+        tables.write(self.folder, results)
+        if self._failed:
+            raise BadDataError(
+                f"{len(self._failed)} failed, the first was {self._failed[0]}; the "
+                "same command tries again"
+            )
+        draws = self.study.figures.values() if list(results.begun()) else ()
+        for path, draw in zip(self.figures(), draws, strict=False):
+            path.parent.mkdir(exist_ok=True)
+            draw(results, path)
+        return results
+
+    def figures(self) -> list[Path]:
+        """Where the study's figures lie."""
+        return [self.folder / "figures" / f"{name}.png" for name in self.study.figures]
+
+    def further(self) -> list[Arm]:
+        """The arms that follow from what the others gave."""
+        found = self._results(self._runs(self.study.arms, every=True))
+        return list(self.study.then(found, self.study))
+
+    def flags(self, run: Run) -> tuple[str, ...]:
+        """What bin/train is told, but for the run's directory.
+
+        Raises:
+          ConfigurationError: if an arm has no recipe at this scale.
+        """
+        recipe = run.arm.recipe_at(self.settings.scale)
+        if recipe is None:
+            raise ConfigurationError(
+                f"{self.study.name} has no recipe for {run.arm.name} at the scale "
+                f"{self.settings.scale}: choose other arms with --only"
+            )
+        steps = self.study.steps_of(run.arm, self.settings.scale)
+        params = [
+            *run.arm.params,
+            *(_SMOKE_PARAMS if self.settings.scale == SMOKE else ()),
+            *self.settings.params,
+            f"seed = {run.seed}",
+            f"total_steps = {steps[-1]}",
+            f"evaluate_every = {math.gcd(*steps)}",
+        ]
+        return (f"--gin_file={recipe}", *(f"--gin_param={each}" for each in params))
+
+    def _results(self, runs: Sequence[Run]) -> Results:
+        return Results(self.study, self.settings.scale, runs)
+
+    def _runs(self, arms: Iterable[Arm], every: bool = False) -> list[Run]:
+        """Every arm's, seed by seed, so that early results are of all arms."""
+        only = () if every else self.settings.only
+        chosen = [arm for arm in arms if not only or arm.name in only]
+        wanted = {
+            arm: self.settings.seeds or arm.seeds or self.study.seeds for arm in chosen
+        }
+        return [
+            Run(arm, seed, self.settings.root / home / f"{arm.name}-seed{seed}")
+            for seed in range(max(wanted.values(), default=0))
+            for arm in chosen
+            if seed < wanted[arm]
+            for home in [arm.home or self.study.name]
+        ]
+
+    def _train(self, runs: Sequence[Run]) -> None:
+        by_path = {run.path: run for run in runs}
+        steps = {
+            run.path: self.study.steps_of(run.arm, self.settings.scale)[-1]
+            for run in runs
+        }
+        missing = [run for run in runs if not self._is_trained(run)]
+        for run in missing:
+            run.write_outcome({"flags": self.flags(run)})
+        commands = [
+            Job(
+                _TRAIN,
+                (*self.flags(run), f"--run_dir={run.path}", "--noprogress"),
+                run.path,
+            )
+            for run in missing
+        ]
+
+        def done() -> int:
+            return sum(min(last_step(path), steps[path]) for path in by_path)
+
+        def record(ended: Ended) -> None:
+            if ended.exit_code not in (0, DivergedError.exit_code):
+                self._refuse(ended)
+                return
+            run = by_path[ended.job.directory]
+            outcome = {
+                "flags": self.flags(run),
+                "exit_code": ended.exit_code,
+                "message": ended.message if ended.exit_code else "",
+                "last_step": last_step(run.path),
+            }
+            run.write_outcome(outcome)
+
+        self._in_parallel(
+            "training", "step", commands, sum(steps.values()), done, record
+        )
+
+    def _is_trained(self, run: Run) -> bool:
+        """Raises ConfigurationError if it was trained otherwise."""
+        written = dataclasses.replace(run).outcome  # Not as it was when last asked.
+        # What was refused has trained nothing, and may be called otherwise now.
+        begun = RunDirectory(run.path).exists()
+        if begun and written and tuple(written["flags"]) != self.flags(run):
+            differing = set(written["flags"]) ^ set(self.flags(run))
+            raise ConfigurationError(
+                f"{run.path} was trained otherwise ({', '.join(sorted(differing))}): "
+                "remove it, or choose another --output"
+            )
+        return "exit_code" in written
+
+    def _ask(self, runs: Sequence[Run]) -> None:
+        """Evaluations, pictures and measurements of runs that came to their end."""
+        asked = [job for run in runs for job in self._asked(run)]
+        ended: list[Ended] = []
+
+        def record(each: Ended) -> None:
+            ended.append(each)
+            if each.exit_code:
+                self._refuse(each)
+
+        self._in_parallel(
+            "evaluating", "evaluation", asked, len(asked), lambda: len(ended), record
+        )
+
+    def _asked(self, run: Run) -> Iterator[Job]:
+        if run.outcome.get("exit_code") != 0:
+            return
+        path = f"--run_dir={run.path}"
+        last = self.study.steps_of(run.arm, self.settings.scale)[-1]
+        for each in self.study.asked:
+            if run.at(last, each.latent_steps, each.truncation) is None:
+                yield Job(_EVALUATE, (path, *each.flags), run.path)
+        for each in self.study.pictures if run.seed == 0 else ():
+            output = pictures_path(run, each)
+            output.parent.mkdir(exist_ok=True)
+            if not output.is_file():
+                flags = (*each.flags, f"--num={_NUM_PICTURES}", f"--output={output}")
+                yield Job(_SAMPLE, (path, *flags), run.path)
+        if self.study.local_approximation and not run.local_approximation:
+            output = run.path / LOCAL_APPROXIMATION
+            yield Job(_APPROXIMATION, (path, f"--output={output}"), run.path)
+
+    def _in_parallel(
+        self,
+        what: str,
+        unit: str,
+        commands: Sequence[Job],
+        total: int,
+        done: Callable[[], int],
+        on_end: Callable[[Ended], None],
+    ) -> None:
+        """Runs jobs with a bar over all of them, `done()` of `total` units."""
+        if not commands:
+            return
+        at_once = min(self.settings.at_once or jobs.num_cores(), len(commands))
+        with tqdm(
+            desc=f"{self.study.name}: {what}",
+            total=total,
+            initial=done(),
+            unit=unit,
+            smoothing=0,
+            dynamic_ncols=True,
+        ) as bar:
+
+            def show(ended: int, running: list[Job]) -> None:
+                names = " ".join(job.directory.name for job in running)
+                bar.set_postfix_str(f"{ended}/{len(commands)}: {names}", refresh=False)
+                bar.update(done() - bar.n)
+
+            jobs.run(
+                commands,
+                at_once=at_once,
+                on_end=on_end,
+                stop=self._stop,
+                show=show,
+                program=self.settings.program,
+            )
+            bar.update(done() - bar.n)
+
+    def _refuse(self, ended: Ended) -> None:
+        """Raises what concerns all runs; keeps the rest in mind."""
+        message = ended.message.removeprefix("error: ")
+        if ended.exit_code == PreemptedError.exit_code:
+            raise PreemptedError(f"{ended.job.directory}: {message}")
+        if ended.exit_code == ConfigurationError.exit_code:
+            raise ConfigurationError(f"{ended.job.directory}: {message}")
+        log = ended.job.directory / jobs.LOG
+        self._failed.append(
+            f"{ended.job.module} (exit {ended.exit_code}, see {log}): {message}"
+        )
+
+    def _require_known(self) -> None:
+        names = [arm.name for arm in (*self.study.arms, *self.further())]
+        for name in self.settings.only:
+            if name not in names:
+                raise ConfigurationError(
+                    f"{self.study.name} has no arm {name!r}; it has {', '.join(names)}"
+                )

@@ -1,0 +1,103 @@
+"""What a study is: arms × seeds, what is asked of each run, and what is made of it."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logan_tf.studies.results import Results
+
+EMBEDDED, PAPER, SMOKE = SCALES = ("embedded", "paper", "smoke")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One way to train, of which each seed is a run.
+
+    Attributes:
+        name: names the runs' folders.
+        label: in tables and legends.
+        recipe: at the embedded scale and in smoke tests.
+        paper: the recipe at the paper's scale; None: there is none.
+        params: gin statements.
+        steps: when it is evaluated; None: when the study says.
+        seeds: how many; None: as many as the study's.
+        home: the study in whose folder the runs lie; None: the one it is an arm of.
+    """
+
+    name: str
+    label: str
+    recipe: str
+    paper: str | None = None
+    params: tuple[str, ...] = ()
+    steps: tuple[int, ...] | None = None
+    seeds: int | None = None
+    home: str | None = None
+
+    def recipe_at(self, scale: str) -> str | None:
+        """The recipe to train at a scale."""
+        return self.paper if scale == PAPER else self.recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked of a run after its training: an evaluation, or samples.
+
+    Attributes:
+        latent_steps: latent steps before sampling.
+        truncation: the factor s of the latents.
+    """
+
+    latent_steps: int = 0
+    truncation: float = 1.0
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Those of bin/evaluate and bin/sample."""
+        return (
+            f"--latent_steps={self.latent_steps}",
+            f"--truncation={self.truncation}",
+        )
+
+
+Then = Callable[["Results", "Study"], Sequence[Arm]]
+"""Arms that follow from the results of the others; the same from the same results."""
+
+Draw = Callable[["Results", Path], None]
+"""Draws a figure as a PNG."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A question of the paper's, or of a reviewer's.
+
+    Attributes:
+        name: as `bin/reproduce` is told it.
+        title: what it shows.
+        arms: what is compared; the first is the reference of differences.
+        steps: scale → the steps at which runs are evaluated; the last ends them.
+        seeds: how many runs of each arm, of the seeds from 0 on.
+        then: makes further arms of the results.
+        asked: evaluations after the training, of every run.
+        pictures: settings that samples are drawn with, of the first seed.
+        local_approximation: whether to measure the error of eq. 26.
+        figures: file name → what draws it.
+        published: the paper's numbers, a row each, with what they were measured on.
+    """
+
+    name: str
+    title: str
+    arms: tuple[Arm, ...]
+    steps: dict[str, tuple[int, ...]]
+    seeds: int = 3
+    then: Then = lambda results, study: ()
+    asked: tuple[Asked, ...] = ()
+    pictures: tuple[Asked, ...] = ()
+    local_approximation: bool = False
+    figures: dict[str, Draw] = dataclasses.field(default_factory=dict)
+    published: tuple[dict[str, str], ...] = ()
+
+    def steps_of(self, arm: Arm, scale: str) -> tuple[int, ...]:
+        """When an arm's runs are evaluated."""
+        return arm.steps or self.steps[scale]

@@ -1,0 +1,207 @@
+"""Tables of a study: over seeds the mean, the deviation, and what 95 % allow."""
+
+import dataclasses
+import json
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from logan_tf import atomic_file
+from logan_tf.evaluation import repetition
+from logan_tf.evaluation.receipts import Evaluation
+from logan_tf.studies.results import Results, Run, values
+from logan_tf.studies.study import Arm
+
+_METRICS = ("modes", "confident_modes", "reverse_kl", "fid", "is", "kid")
+_PLAYERS = ("discriminator", "generator")
+
+Row = dict[str, Any]
+
+
+def write(folder: Path, results: Results) -> None:
+    """Writes `table.md` and `results.json` into a study's folder."""
+    atomic_file.write_text(folder / "table.md", markdown(results))
+    text = json.dumps(as_json(results), indent=1, allow_nan=False)
+    atomic_file.write_text(folder / "results.json", f"{text}\n")
+
+
+def summary(found: Sequence[float]) -> str:
+    """'mean ± deviation [interval]' of values, one a seed; of one alone the value."""
+    if not found:
+        return "–"
+    if len(found) == 1:
+        return f"{found[0]:.4g}"
+    combined = repetition.combine([{"": {"value": value}} for value in found])[""]
+    low, high = combined["interval"]
+    return (
+        f"{combined['value']:.4g} ± {combined['deviation']:.2g} [{low:.4g}, {high:.4g}]"
+    )
+
+
+def rows(results: Results) -> list[Row]:
+    """A row for each arm and evaluation: the metrics over seeds."""
+    return [
+        _row(results, arm, runs, step, latent_steps, truncation)
+        for arm, runs in results.begun()
+        for step, latent_steps, truncation in _settings(results, arm, runs)
+    ]
+
+
+def differences(results: Results) -> list[Row]:
+    """Each arm's last evaluations less the first arm's, with Welch's 95 % interval."""
+    begun, table = list(results.begun()), []
+    for arm, runs in begun[1:]:
+        row: Row = {"": f"{arm.label} − {begun[0][0].label}"}
+        for name in _METRICS:
+            pair = [
+                values(_at_last(results, each), name) for each in (begun[0][1], runs)
+            ]
+            if min(map(len, pair)) >= 2:
+                found = repetition.difference(*pair)
+                low, high = found.interval
+                mark = " *" if found.is_told_apart else ""
+                row[name] = (
+                    f"{found.second - found.first:+.4g} [{low:+.4g}, {high:+.4g}]{mark}"
+                )
+        table.append(row)
+    return [row for row in table if len(row) > 1]
+
+
+def markdown(results: Results) -> str:
+    """All of it as one page."""
+    study = results.study
+    page = [f"# {study.name}: {study.title}", ""]
+    page += [_circumstances(results), "", _as_table(rows(results)), ""]
+    page += [
+        "Over seeds: mean ± deviation [95 % interval of the mean, Student's t].",
+        "",
+    ]
+    if versus := differences(results):
+        page += [
+            "Differences at the end, Welch's 95 % interval; * where it leaves out 0:",
+            "",
+            _as_table(versus),
+            "",
+        ]
+    if local := _local_approximation(results):
+        page += ["Error of eq. 26, ‖M(z')v − M(z)v‖ / ‖M(z)v‖ with v = ∂f/∂z':", ""]
+        page += [_as_table(local), ""]
+    if study.published:
+        page += [
+            "Published (Wu et al. 2019; measured on TPU, on the data that is named). "
+            "**Not comparable** with the numbers above:",
+            "",
+            _as_table(study.published),
+            "",
+        ]
+    page += [f"- {run.path.name}: {run.outcome['message']}" for run in _ended(results)]
+    return "\n".join(page).rstrip() + "\n"
+
+
+def as_json(results: Results) -> dict[str, Any]:
+    """Every number with its receipt."""
+    return {
+        "study": results.study.name,
+        "scale": results.scale,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("tensorflow", "keras")},
+        },
+        "published": results.study.published,
+        "table": rows(results),
+        "differences": differences(results),
+        "runs": [
+            {
+                "arm": dataclasses.asdict(run.arm),
+                "seed": run.seed,
+                "outcome": run.outcome,
+                "seconds_per_step": run.seconds_per_step,
+                "local_approximation": run.local_approximation,
+                "evaluations": [dataclasses.asdict(each) for each in run.evaluations],
+            }
+            for _, runs in results.begun()
+            for run in runs
+        ],
+    }
+
+
+def _settings(
+    results: Results, arm: Arm, runs: Sequence[Run]
+) -> list[tuple[int, int | None, float]]:
+    """(step, latent steps, truncation) of an arm's rows."""
+    steps = results.study.steps_of(arm, results.scale)
+    found: list = [(step, None, 1.0) for step in steps]
+    for each in results.study.asked:
+        # The training's own evaluation of the last step is there already.
+        if (each.latent_steps, each.truncation) != (runs[0].latent_steps, 1.0):
+            found.append((steps[-1], each.latent_steps, each.truncation))
+    return found
+
+
+def _row(
+    results: Results,
+    arm: Arm,
+    runs: Sequence[Run],
+    step: int,
+    latent_steps: int | None,
+    truncation: float,
+) -> Row:
+    begun = [run for run in runs if run.outcome]
+    evaluations = {run: run.at(step, latent_steps, truncation) for run in begun}
+    found = [each for each in evaluations.values() if each is not None]
+    seeds = [run.seed for run, each in evaluations.items() if each is not None]
+    row: Row = {"": arm.label, "step": f"{step:,}"}
+    if results.study.asked:
+        shown = {each.receipt.latent_steps for each in found}
+        row["latent steps"] = ", ".join(map(str, sorted(shown)))
+        row["truncation"] = f"{truncation:g}"
+    row["seeds"] = ", ".join(map(str, seeds)) or "–"
+    times = [step * run.seconds_per_step for run in begun if run.seconds_per_step]
+    row["seconds"] = f"{np.mean(times):.4g}" if times else "–"
+    row["collapsed"] = f"{sum(run.collapsed for run in begun)} of {len(begun)}"
+    return row | {name: summary(values(found, name)) for name in _METRICS}
+
+
+def _at_last(results: Results, runs: Sequence[Run]) -> list[Evaluation | None]:
+    return [run.at(results.last_step(run.arm)) for run in runs]
+
+
+def _circumstances(results: Results) -> str:
+    receipts = [
+        each.receipt
+        for _, runs in results.begun()
+        for run in runs
+        for each in run.evaluations
+    ]
+    judged = {f"{each.protocol}, {each.num_samples:,} samples" for each in receipts}
+    return f"Scale `{results.scale}`. {'; '.join(sorted(judged))}."
+
+
+def _local_approximation(results: Results) -> list[Row]:
+    table = []
+    for arm, runs in results.begun():
+        row: Row = {"": arm.label}
+        for player in _PLAYERS:
+            measured = [run.local_approximation for run in runs]
+            found = [each[player] for each in measured if player in each]
+            row[player] = summary(found)
+        table.append(row)
+    known = any(value != "–" for row in table for value in list(row.values())[1:])
+    return table if known else []
+
+
+def _ended(results: Results) -> list[Run]:
+    return [run for _, runs in results.begun() for run in runs if run.collapsed]
+
+
+def _as_table(table: Sequence[Row]) -> str:
+    """GitHub's Markdown; columns that say nothing are left out."""
+    every = dict.fromkeys(name for row in table for name in row)
+    names = [n for n in every if any(row.get(n, "–") != "–" for row in table)]
+    lines = [names, ["---"] * len(names)]
+    lines += [[str(row.get(name, "–")) for name in names] for row in table]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,84 @@
+"""The studies as they are declared."""
+
+import pytest
+
+from logan_tf.cli import configuration, recipe
+from logan_tf.studies import hyperparameters
+from logan_tf.studies.catalogue import STUDIES
+from logan_tf.studies.results import Run
+from logan_tf.studies.runner import Runner, Settings
+from logan_tf.studies.study import EMBEDDED, PAPER, SCALES, SMOKE
+
+SHIPPED = {path.stem for path in recipe.RECIPES.glob("*.gin")}
+
+
+def flags(study, arm, scale, folder) -> tuple[str, ...]:
+    return Runner(study, Settings(folder, scale), lambda: False).flags(
+        Run(arm, 0, folder)
+    )
+
+
+@pytest.mark.parametrize("scale", [EMBEDDED, PAPER])
+def test_every_arm_is_a_configuration(scale, tmp_path):
+    """Of the recipes that are there; the searches by their first arm."""
+    seen = set()
+    for study in STUDIES.values():
+        arms = study.arms[:1] if len(study.arms) > 40 else study.arms
+        for arm in arms:
+            if arm.recipe_at(scale) in SHIPPED:
+                seen.add(flags(study, arm, scale, tmp_path))
+    assert len(seen) >= 25
+    for given in seen:
+        params = [f.partition("=")[2] for f in given if f.startswith("--gin_param")]
+        read = recipe.read([given[0].partition("=")[2]], params, [])
+        configuration.apply(read, [])
+
+
+def test_borrowed_runs_are_those_of_their_home(tmp_path):
+    for study in STUDIES.values():
+        names = [arm.name for arm in study.arms]
+        assert len(set(names)) == len(names)
+        for arm in study.arms:
+            for scale in SCALES if arm.home else ():
+                home = STUDIES[arm.home]
+                (own,) = [each for each in home.arms if each.name == arm.name]
+                expected = flags(home, own, scale, tmp_path)
+                assert flags(study, arm, scale, tmp_path) == expected
+
+
+def test_steps_can_be_evaluated_while_training():
+    for study in STUDIES.values():
+        for scale in SCALES:
+            steps = study.steps[scale]
+            assert steps == tuple(sorted(steps))
+            assert all(step % steps[0] == 0 for step in steps)
+        assert study.steps[SMOKE][-1] < 10
+
+
+def test_the_search_is_of_the_papers_grid():
+    settings = [hyperparameters.setting_of(arm) for arm in STUDIES["tables45"].arms]
+    assert len({tuple(setting.items()) for setting in settings}) >= 48
+    for setting in settings:
+        assert all(value in hyperparameters.TABLE_4[n] for n, value in setting.items())
+    assert STUDIES["tables45"].arms[0].params[0].startswith("natural_gradient_step")
+
+
+def test_lines_go_through_the_best_setting(imitated):
+    search = STUDIES["tables45"]
+    results = imitated(search)
+    fids = {
+        arm.name: results.of(arm.name)[0].at(60).metrics["fid_digits"]["value"]
+        for arm in search.arms
+    }
+    best = hyperparameters.setting_of(
+        next(arm for arm in search.arms if arm.name == min(fids, key=fids.get))
+    )
+    lines = search.then(results, search)
+    settings = [hyperparameters.setting_of(arm) for arm in lines]
+    grid = hyperparameters.TABLE_4
+    assert len(settings) == sum(map(len, grid.values())) - 3
+    for setting in settings:
+        assert sum(setting[name] != best[name] for name in grid) <= 1
+    assert all(arm.seeds == 3 for arm in lines)
+    (at,) = hyperparameters.line(results, "alpha").items()
+    assert at == (best["alpha"], [min(fids.values())])
