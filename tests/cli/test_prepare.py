@@ -150,7 +150,7 @@ def test_a_second_process_is_refused(prepare, tmp_path):
 def test_a_signal_interrupts_and_the_command_goes_on(
     number, prepare, tmp_path, make_pictures
 ):
-    images, out = make_pictures(tmp_path / "images", 250), tmp_path / "out"
+    images, out = make_pictures(tmp_path / "images", 100), tmp_path / "out"
 
     def interrupt():
         while not list(out.glob("*.tfrecord")):
@@ -159,16 +159,16 @@ def test_a_signal_interrupts_and_the_command_goes_on(
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    result = prepare("--shards=250", images=images)
+    result = prepare("--shards=100", images=images)
     thread.join()
     assert result.exit_code == 42
     assert result.err == "interrupted: the same command goes on\n"
     assert not (out / "dataset.json").exists()
-    assert prepare("--shards=250", images=images).exit_code == 0
-    assert manifest.read(out).splits["train"].examples == 250
+    assert prepare("--shards=100", images=images).exit_code == 0
+    assert manifest.read(out).splits["train"].examples == 100
 
 
-def test_a_recipe_names_the_folder(command, prepare, tmp_path):
+def test_a_recipe_names_the_folder(prepare, tmp_path):
     """images.gin beside a network's part, in the place of another data set's."""
     assert prepare("--test_share=0.1", size=16).exit_code == 0
     mine = tmp_path / "mine.gin"
@@ -181,9 +181,6 @@ def test_a_recipe_names_the_folder(command, prepare, tmp_path):
     configuration.apply(recipe.read([str(mine)], [folder], []), [])
     batch = next(iter(runs.build().experiment.batches()))
     assert batch.images.shape == (2, 1, 16, 16, 3)
-
-    flags = [f"--gin_file={mine}", f"--run_dir={tmp_path / 'run'}"]
-    refused(command("train", *flags), "set data_dir to what bin/prepare")
 
 
 @pytest.mark.parametrize("name", ["imagenet", "images"])
