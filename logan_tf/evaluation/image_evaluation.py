@@ -51,6 +51,8 @@ class Readings(NamedTuple):
     """float32 [n, classes]."""
     confidences: np.ndarray
     """float32 [n]."""
+    labels: np.ndarray
+    """int32 [n]: the classes that were asked for."""
 
 
 def read(parts: Parts, classifier: Classifier, kept: int) -> Readings:
@@ -74,15 +76,18 @@ def read(parts: Parts, classifier: Classifier, kept: int) -> Readings:
         logits.append(outputs.logits)
         confidences.append(outputs.confidences)
         features.append(outputs.features[:missing])
-        labels.append(classes[:missing])
+        labels.append(classes)
     if accumulator.count < 2:
         raise BadDataError(
             f"{accumulator.count} images have no statistics: 2 are needed at least"
         )
+    asked = np.concatenate(labels)
     statistics = Statistics(
-        accumulator.moments(), np.concatenate(features), np.concatenate(labels)
+        accumulator.moments(), np.concatenate(features), asked[:kept]
     )
-    return Readings(statistics, np.concatenate(logits), np.concatenate(confidences))
+    return Readings(
+        statistics, np.concatenate(logits), np.concatenate(confidences), asked
+    )
 
 
 def first(num: int | None, parts: Parts) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -159,6 +164,20 @@ def count_modes(labels: np.ndarray, confidences: np.ndarray, num_modes: int) -> 
         "confident_share": {"value": float(sure.mean()), "confidence": CONFIDENCE},
         "reverse_kl": {"value": coverage.reverse_kl, "unit": "nats"},
     }
+
+
+def class_agreement(readings: Readings) -> Metrics:
+    """How often the classifier, by its arg-max, sees the class that was asked for.
+
+    Returns:
+        `class_agreement`: the share in [0, 1], of all and of each class.
+    """
+    agrees = readings.logits.argmax(axis=1) == readings.labels
+    classes = {
+        str(label): float(agrees[readings.labels == label].mean())
+        for label in np.unique(readings.labels)
+    }
+    return {"class_agreement": {"value": float(agrees.mean()), "classes": classes}}
 
 
 def _by_features(

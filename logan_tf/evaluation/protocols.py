@@ -161,7 +161,12 @@ class ImageMetrics:
             (to_uint8(samples.images), samples.labels)
             for samples in sampler.batches(num_samples, seed=seed, **settings)
         )
-        return self._judge(self._read(parts), seed)
+        readings = self._read(parts)
+        found = self._judge(readings, seed)
+        # Where the classifier's classes are counted as modes they are the data's own.
+        if sampler.conditional and self._measures.num_modes:
+            found |= image_evaluation.class_agreement(readings)
+        return found
 
     def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
         """None: reading as many real images again would double the cost."""

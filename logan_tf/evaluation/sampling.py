@@ -140,6 +140,11 @@ class Sampler:
         self.drawing.standing.assign(statistics)
 
     @property
+    def conditional(self) -> bool:
+        """Whether what is drawn depends on labels."""
+        return getattr(self.drawing.generator, "conditional", False)
+
+    @property
     def has_latent_steps(self) -> bool:
         """Whether latents can be optimized."""
         return self.drawing.latent_optimizer is not None

@@ -29,6 +29,8 @@ def classifier(digits, tmp_path_factory) -> digit_classifier.DigitClassifier:
 class PlayedSampler:
     """A sampler that deals out given images in small batches."""
 
+    conditional = False
+
     def __init__(self, images: np.ndarray, labels: np.ndarray | None = None) -> None:
         self.images = images
         self.labels = np.zeros(len(images), np.int32) if labels is None else labels

@@ -57,6 +57,23 @@ def test_real_stacked_digits_show_their_modes(stacked, digits, played_sampler):
     assert found["confident_share"]["value"] > 0.8
 
 
+def test_a_conditional_generator_is_asked_for_classes(digits, played_sampler):
+    """Two of twenty real digits are asked for by another class than they show."""
+    protocol = protocols.DigitMetrics(digits, kept=400)
+    images, labels = digits.arrays("test")
+    sampler = played_sampler(images[:20] / np.float32(127.5) - 1, labels[:20].copy())
+    first = labels[0]
+    sampler.labels[:2] = (sampler.labels[:2] + 1) % 10
+    assert "class_agreement" not in protocol.evaluate(
+        sampler, num_samples=20, **SETTINGS
+    )
+    sampler.conditional = True
+    found = protocol.evaluate(sampler, num_samples=20, **SETTINGS)["class_agreement"]
+    assert found["value"] == pytest.approx(0.9)
+    assert set(found["classes"]) == {str(label) for label in sampler.labels}
+    assert found["classes"][str((first + 1) % 10)] < 1
+
+
 def test_one_collapsed_mode(stacked, digits, played_sampler):
     images, labels = digits.arrays("test")
     image = images[np.flatnonzero(labels == 0)[:1]].astype(np.float32) / 127.5 - 1
