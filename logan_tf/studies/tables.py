@@ -183,15 +183,15 @@ def _circumstances(results: Results) -> str:
 
 def _local_approximation(results: Results) -> list[Row]:
     table = []
-    for arm, runs in results.begun():
+    asked = results.study.local_approximation
+    for arm, runs in results.begun() if asked else ():
         row: Row = {"": arm.label}
         for player in _PLAYERS:
             measured = [run.local_approximation for run in runs]
             found = [each[player] for each in measured if player in each]
             row[player] = summary(found)
         table.append(row)
-    known = any(value != "–" for row in table for value in list(row.values())[1:])
-    return table if known else []
+    return table
 
 
 def _ended(results: Results) -> list[Run]:

@@ -78,3 +78,18 @@ def test_what_was_asked_after_the_training_has_rows_of_its_own(two_arms, imitate
         ("60", "0", "0.5"),
     ]
     assert rows[3]["fid"] != rows[2]["fid"]
+
+
+def test_the_error_of_eq_26_is_shown_where_it_is_asked_for(two_arms, imitated):
+    study = dataclasses.replace(two_arms, local_approximation=True)
+    results = imitated(study)
+    for run, error in zip(results.runs, (1.0, 2.0, 3.0, 5.0), strict=True):
+        numbers = {"discriminator": error, "generator": 0.5}
+        (run.path / "local_approximation.json").write_text(json.dumps(numbers))
+    half = stats.t.ppf(0.975, 1) * 0.5  # of 1 and 2
+    row = (
+        f"| A | 1.5 ± 0.71 [{1.5 - half:.4g}, {1.5 + half:.4g}] | 0.5 ± 0 [0.5, 0.5] |"
+    )
+    assert row in tables.markdown(results)
+    plain = dataclasses.replace(results, study=two_arms)
+    assert "eq. 26" not in tables.markdown(plain)
