@@ -90,6 +90,10 @@ def test_gains_start_at_one_and_kernels_glorot(float64):
     labels = np.array([0, 1, 2, 0], np.int32)
     images = generator(latents, labels)
     np.testing.assert_array_equal(generator(latents, labels[::-1].copy()), images)
+    for block in generator._blocks:
+        for layer in block._normalizations:
+            assert not np.any(np.array(layer.gain.kernel))
+            assert not np.any(np.array(layer.bias.kernel))
     kernel = np.array(generator._project.kernel)
     limit = np.sqrt(6 / (6 + 256))
     assert 0.9 * limit < np.abs(kernel).max() <= limit
