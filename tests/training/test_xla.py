@@ -19,7 +19,6 @@ from logan_tf.networks import sngan
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.step import TrainStep
 
-UNSHAPED = (tf.resource, tf.variant)
 SIZE, WIDTH, DIM, BATCH, STEPS = 8, 2, 4, 4, 3
 
 NATURAL = functools.partial(latent.natural_gradient_step, step_size=0.9, damping=0.1)
@@ -92,7 +91,9 @@ def test_every_shape_is_known_and_the_host_is_not_asked(experiment):
     assert len(operations) > 100
     for operation in operations:
         for output in operation.outputs:
-            if output.dtype not in (tf.resource, tf.variant):
+            # A loop's condition has placeholders for what it does not look at.
+            unshaped = output.dtype in (tf.resource, tf.variant)
+            if output.consumers() and not unshaped:
                 assert output.shape.is_fully_defined(), operation.name
     used = {operation.type for operation in operations}
     # A step that holds other functions would have operations unseen here.
