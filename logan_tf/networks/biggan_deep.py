@@ -71,6 +71,8 @@ class Generator(ResidualGenerator):
       blocks_per_stage: the depth; the last block of a stage doubles the size.
       epsilon: of the batch normalizations.
       spectral_epsilon: of the spectral norms.
+      rematerialize: whether blocks are computed again instead of kept: less memory,
+        more time (`layers.rematerialization`).
 
     Raises:
       ConfigurationError: for sizes without a table, widths that cannot be divided.
@@ -89,6 +91,7 @@ class Generator(ResidualGenerator):
         blocks_per_stage: int = 2,
         epsilon: float = 1e-4,
         spectral_epsilon: float = 1e-4,
+        rematerialize: bool = False,
     ) -> None:
         _check(width, blocks_per_stage)
         kernels = Kernels("orthogonal", spectral_epsilon)
@@ -124,6 +127,7 @@ class Generator(ResidualGenerator):
             slope=slope,
             epsilon=epsilon,
             num_classes=num_classes,
+            rematerialize=rematerialize,
         )
 
     def conditions(
@@ -149,6 +153,8 @@ class Discriminator(ResidualDiscriminator):
       attention_size: the size of the feature map that attends to itself; None for none.
       blocks_per_stage: the depth; the first block of a stage halves the size.
       spectral_epsilon: of the spectral norms.
+      rematerialize: whether blocks are computed again instead of kept: less memory,
+        more time (`layers.rematerialization`).
 
     Raises:
       ConfigurationError: as the generator.
@@ -164,6 +170,7 @@ class Discriminator(ResidualDiscriminator):
         attention_size: int | None = 64,
         blocks_per_stage: int = 2,
         spectral_epsilon: float = 1e-4,
+        rematerialize: bool = False,
     ) -> None:
         _check(width, blocks_per_stage)
         kernels = Kernels("orthogonal", spectral_epsilon)
@@ -193,6 +200,7 @@ class Discriminator(ResidualDiscriminator):
             spectral_epsilon=spectral_epsilon,
             initializer=kernels.initializer,
             slope=slope,
+            rematerialize=rematerialize,
         )
 
 

@@ -5,7 +5,7 @@ and a normalized convolution to the image; a discriminator is blocks and a score
 projects the label on the last features. Either may attend to one of its feature maps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -15,6 +15,7 @@ from logan_tf.layers.activations import leaky_relu
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.embedding import Embedding
 from logan_tf.layers.projection import ProjectionScore
+from logan_tf.layers.rematerialization import rematerialized
 from logan_tf.layers.self_attention import SelfAttention
 from logan_tf.networks.kernels import Kernels, Shape
 
@@ -41,6 +42,7 @@ class ResidualGenerator(keras.Model):
       slope: of the leaky ReLU's negative part.
       epsilon: of the last batch normalization, which sees no condition.
       num_classes: 0 where labels do not matter.
+      rematerialize: whether blocks are computed again instead of kept in memory.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class ResidualGenerator(keras.Model):
         slope: float,
         epsilon: float,
         num_classes: int,
+        rematerialize: bool = False,
     ) -> None:
         super().__init__(autocast=False)
+        self.rematerialize = rematerialize
         self.latent_dim = latent_dim
         self.num_classes = num_classes
         self.conditional = num_classes > 0
@@ -106,11 +110,12 @@ class ResidualGenerator(keras.Model):
         """Labels may be None where they do not matter."""
         latents = tf.cast(latents, self.variable_dtype)
         first, conditions = self.conditions(latents, labels)
+        through = _passage(self.rematerialize and training)
         x = self._reshape(self._project(first))
         for index, block in enumerate(self._blocks):
-            x = block(x, conditions[index], training=training)
+            x = through(block, x, conditions[index], training=training)
             if self._attention is not None and index == self._attended:
-                x = self._attention(x)
+                x = through(self._attention, x)
         x = leaky_relu(self._normalize(x, training=training), self.slope)
         return tf.tanh(tf.cast(self._to_image(x), self.variable_dtype))
 
@@ -126,6 +131,7 @@ class ResidualDiscriminator(keras.Model):
       spectral_epsilon: of the score's spectral norms.
       initializer: of the score's kernels.
       slope: of the last leaky ReLU's negative part.
+      rematerialize: whether layers are computed again instead of kept in memory.
     """
 
     def __init__(
@@ -137,8 +143,10 @@ class ResidualDiscriminator(keras.Model):
         spectral_epsilon: float,
         initializer: str,
         slope: float,
+        rematerialize: bool = False,
     ) -> None:
         super().__init__()
+        self.rematerialize = rematerialize
         self.image_shape = image_shape
         self.num_classes = num_classes
         self.slope = slope
@@ -157,10 +165,17 @@ class ResidualDiscriminator(keras.Model):
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Labels may be None where they do not matter."""
-        x = images
+        through, x = _passage(self.rematerialize), images
         for block in self._blocks:
-            x = block(x)
+            x = through(block, x)
         return self._score(leaky_relu(x, self.slope), labels)
+
+
+def _passage(rematerialize: bool) -> Callable[..., tf.Tensor]:
+    """(layer, *inputs, **options) → what the layer makes of them."""
+    if rematerialize:
+        return rematerialized
+    return lambda layer, *inputs, **options: layer(*inputs, **options)
 
 
 def look_up(

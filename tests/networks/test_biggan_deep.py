@@ -7,7 +7,8 @@ from logan_tf.errors import ConfigurationError
 from logan_tf.layers import spectral_normalization
 from logan_tf.layers.batch_normalization import Normalization
 from logan_tf.layers.self_attention import SelfAttention
-from logan_tf.networks import biggan_deep
+from logan_tf.layers.rematerialization import rematerialized
+from logan_tf.networks import biggan_deep, residual
 
 _LABELS = np.array([2, 0, 4], np.int32)
 
@@ -198,3 +199,38 @@ def test_xla_compiles_what_logan_differentiates(xla):
     assert largest > 0
     for a, b in zip(compiled, plain, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-3 * largest)
+
+
+def test_blocks_that_are_computed_again_have_the_same_second_order_gradients(
+    float64, randomize, monkeypatch
+):
+    passed = []
+
+    def recorded(layer, *inputs, **options):
+        passed.append(layer)
+        return rematerialized(layer, *inputs, **options)
+
+    monkeypatch.setattr(residual, "rematerialized", recorded)
+    *networks, latents = _pair(blocks_per_stage=1)
+    for network in networks:
+        randomize(network)
+    generator, discriminator = networks
+    variables = [v.value for network in networks for v in network.trainable_variables]
+
+    def gradients():
+        z = tf.constant(latents)
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(z)
+                score = discriminator(generator(z, _LABELS), _LABELS)
+            uphill = inner.gradient(score, z)
+            loss = tf.reduce_sum(score) + tf.reduce_sum(uphill**2)
+        return outer.gradient(loss, variables)
+
+    kept = gradients()
+    assert not passed
+    generator.rematerialize = discriminator.rematerialize = True
+    for expected, found in zip(kept, gradients(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    # Blocks and attention of both, and the discriminator's first convolution.
+    assert len(passed) == len({id(layer) for layer in passed}) == 2 + 1 + 2 + 1 + 1
