@@ -119,6 +119,8 @@ class TrainStep:
         """One repetition of a stage: its metrics' names, and float32 [metrics]."""
         names: list[str] = []
 
+        # Its loops are Python's; autograph would rewrite every function on the way.
+        @tf.autograph.experimental.do_not_convert
         def on_replica(batch: Batch, step: tf.Tensor) -> tf.Tensor:
             metrics = stage.on_replica(batch, number, part, step)
             _replace(names, sorted(metrics))

@@ -6,8 +6,8 @@ import tensorflow as tf
 from logan_tf.errors import ConfigurationError
 from logan_tf.layers import spectral_normalization
 from logan_tf.layers.batch_normalization import Normalization
-from logan_tf.layers.self_attention import SelfAttention
 from logan_tf.layers.rematerialization import rematerialized
+from logan_tf.layers.self_attention import SelfAttention
 from logan_tf.networks import biggan_deep, residual
 
 _LABELS = np.array([2, 0, 4], np.int32)
