@@ -24,10 +24,13 @@ def float64() -> Iterator[None]:
     # Imported here, the process that only hands out tests starts without TensorFlow.
     import keras
 
+    policy = _policy("float64")
+    next(policy)  # Before floatx, which the policy that is put back may follow.
     before = keras.config.floatx()
     keras.config.set_floatx("float64")
-    yield from _policy("float64")
+    yield
     keras.config.set_floatx(before)
+    next(policy, None)
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def contents(folder) -> dict[str, bytes]:
     ("flags", "parts"),
     [
         (["--checkpoint=7"], ["no checkpoint '7'", "2, 4"]),
-        (["--checkpoint=best"], ["'latest' or"]),
+        (["--checkpoint=best"], ["which checkpoint is the best", "evaluate_every"]),
         (["--truncation=0"], ["truncation is 0.0"]),
         (["--truncation=1.5"], ["truncation is 1.5"]),
         (["--latent_steps=-1"], ["latent_steps is -1"]),

@@ -103,7 +103,8 @@ def test_no_checkpoint_is_refused_at_once(command, params, tmp_path):
         "train", RING, f"--run_dir={tmp_path}/run", f"--init_from={other}", *params()
     )
     assert done.exit_code == 2
-    assert f"{other} holds no checkpoint" in done.err
+    assert "holds no checkpoint" in done.err
+    assert str(other) in done.err
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(

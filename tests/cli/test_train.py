@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -171,13 +172,44 @@ def test_a_dry_run_touches_no_data_and_no_disk(command, tmp_path, monkeypatch):
     assert (done.exit_code, done.err) == (0, "")
     assert [str(path) for path in tmp_path.rglob("*")] == [str(tmp_path / "data")]
     assert "total_steps = 200000" in done.out
-    printed = {line.split()[0]: line.split()[1] for line in done.out.splitlines()[-3:]}
-    assert printed["generator"] == "3,812,355"
-    assert printed["discriminator"] == "2,935,873"
-    per_image = float(done.out.rsplit("(", 1)[1].split()[0])
+    rows = printed(done.out)
+    assert rows["generator"] == "3,812,355 parameters"
+    assert rows["discriminator"] == "2,935,873 parameters"
+    per_image = float(rows["one step"].split("(")[1].split()[0])
     # One D(G(z)) is 2·(convolutions' and matrices' multiplications); a step of LOGAN
     # runs it, and what is as dear backwards, eleven times.
     assert 10 < per_image / forward_gflop() < 13
+    # 200,000 steps of 2 images, one real image for each.
+    assert rows["at 100 images/s"].startswith(
+        "1.1 hours for 200,000 steps; data of 100"
+    )
+
+
+def test_a_dry_run_reckons_with_replicas_and_a_rate(command):
+    """What does not depend on the batch is the same; the rest is a replica's share."""
+    memory = {}
+    for replicas in (1, 4):
+        flags = [f"--virtual_devices={replicas}", "--rate=1024"]
+        params = ["batch_size = 1024", "width = 8", "total_steps = 7200"]
+        flags += [f"--gin_param={param}" for param in params]
+        done = command("train", "--gin_file=sngan_cifar10", "--dry_run", *flags)
+        assert (done.exit_code, done.err) == (0, "")
+        rows = printed(done.out)
+        assert rows["at 1,024 images/s"].startswith("2.0 hours")
+        found = re.search(
+            r"([\d.]+) of variables, ([\d.]+) for ([\d,]+)", rows["memory"]
+        )
+        memory[replicas] = [float(number.replace(",", "")) for number in found.groups()]
+    (variables, whole, images), (same, quarter, fewer) = memory[1], memory[4]
+    assert (variables, images, fewer) == (same, 1024, 256)
+    assert whole / quarter == pytest.approx(4, rel=0.1)
+
+
+def printed(out: str) -> dict[str, str]:
+    """The rows below the configuration."""
+    lines = out.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("generator  "))
+    return {line[:20].strip(): line[20:].strip() for line in lines[first:]}
 
 
 def forward_gflop() -> float:

@@ -58,7 +58,7 @@ def test_the_regularizer_and_its_gradient_are_logans(smooth):
             regularizer_weight=0.4,
         )
         with tf.GradientTape() as tape:
-            move = game._move(round_.latents, round_.fake_labels)
+            move = game._move(round_)
         variables = [v.value for v in game.variables(DISCRIMINATOR)]
         gradients[kind] = tape.gradient(
             move.regularizer, variables, unconnected_gradients="zero"
