@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from logan_tf.cli import configuration, recipe, runs
 from logan_tf.data.batch import Batch
+from logan_tf.errors import ConfigurationError
 from logan_tf.training import cost
 from logan_tf.training.step import TrainStep
 
@@ -23,7 +24,8 @@ LARGE = [
     if path.stem.startswith(("biggan", "sagan", "images")) and path.stem not in SMALL
 ]
 FILES = {path.stem: str(path) for path in PATHS}
-FAST = ("biggan_logan", "images_logan")
+# Others, alike but for a figure or two, take their step in `make test-slow`.
+STEPPED = ("biggan_logan", "biggan_logan_small")
 WIDTHS = {"cifar10": (3_812_355, 2_935_873), "ring": (49_666, 513)}
 
 
@@ -32,7 +34,29 @@ def build(name: str, *params: str) -> runs.Run:
     return runs.build()
 
 
-@pytest.mark.parametrize("name", [p.stem for p in PATHS if p.stem not in LARGE])
+def stepping(names: list[str]) -> list:
+    """BigGAN's steps take ten seconds and more each."""
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if is_alike(name) else [])
+        for name in names
+    ]
+
+
+def is_alike(name: str) -> bool:
+    return name in (*LARGE, *SMALL) and name not in STEPPED
+
+
+@pytest.mark.parametrize("name", [p.stem for p in PATHS if is_alike(p.stem)])
+def test_is_built(name, data_dir):
+    data = [f"data_dir = {data_dir!r}"] if name in SMALL else []
+    run = build(name, "width = 8", "batch_size = 16", *data)
+    assert run.experiment.game.variables("generator")
+    assert is_baseline(name) == (run.experiment.latent_optimizer is None)
+
+
+@pytest.mark.parametrize(
+    "name", stepping([path.stem for path in PATHS if path.stem not in LARGE])
+)
 def test_builds_and_takes_a_step(name, data_dir, tmp_path):
     cifar = "cifar10" in name
     data = str(tmp_path) if cifar else data_dir
@@ -79,13 +103,7 @@ def noise(spec: Batch) -> Batch:
     )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name not in FAST))
-        for name in LARGE
-    ],
-)
+@pytest.mark.parametrize("name", stepping(LARGE))
 def test_a_large_recipe_takes_a_step_at_width_8(name):
     run = build(name, "width = 8", "batch_size = 2", "accumulation = 1")
     experiment = run.experiment
@@ -110,12 +128,14 @@ def _stepped(step: TrainStep, batch) -> tuple[list[str], np.ndarray]:
         ("ring_logan", ("PointsModes", 0.9, 0.1, 0.8, 1, 0.1)),
         ("logan_cifar10", ("ImageMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
         ("csgan_cifar10", ("ImageMetrics", 0.01, None, 1.0, 3, 3.0)),
+        ("biggan_logan", ("ImageMetrics", 0.9, 5.0, 0.5, 1, 300.0)),
+        ("biggan_logan_gd", ("ImageMetrics", 1e-4, None, 0.5, 1, 300.0)),
     ],
 )
 def test_the_papers_figures(name, expected):
-    """LOGAN, Table 4; CS-GAN's public code: α, β, c, steps, w_r, by a step of g."""
+    """LOGAN, Tables 4, 5; CS-GAN's public code: α, β, c, steps, w_r, by a step of g."""
     protocol, step_size, damping, fraction, num_steps, weight = expected
-    run = build(name)
+    run = build(name, *(["width = 8"] if name in LARGE else []))
     optimizer = run.experiment.latent_optimizer
     assert (optimizer.fraction, optimizer.num_steps) == (fraction, num_steps)
     assert optimizer.bounds == (-1.0, 1.0)
@@ -136,3 +156,14 @@ def test_the_first_order_ablation_stops_both_players():
     assert game.stop_regularizer
     other = build("stacked_digits_logan").experiment.game
     assert (other.stop_gradient, other.stop_regularizer) == (frozenset(), False)
+
+
+@pytest.mark.parametrize("path", ABLATIONS, ids=lambda path: path.stem)
+def test_ablations_stop_whom_they_name(path):
+    """Read, not built; the regularizer keeps its gradient."""
+    read = recipe.read([str(path)], [], [])
+    player = path.stem.rsplit("_", 1)[1]
+    both = ("discriminator", "generator")
+    assert read.value("Game.stop_gradient") == (both if player == "both" else (player,))
+    with pytest.raises(ConfigurationError, match="stop_regularizer"):
+        read.value("Game.stop_regularizer")
