@@ -51,8 +51,8 @@ def _cost_rows(
     state, peak = measured.replica_state / 2**30, measured.replica_peak / 2**30
     at_once = size // num_replicas // experiment.accumulation
     shares = f"{state:.2f} of variables, {peak:.2f} for {at_once:,} images at a time"
-    replicas = f"each of {num_replicas:,}" if num_replicas > 1 else "the only"
-    note = f"GiB, estimated, on {replicas} replica: {shares}"
+    where = f"on each of {num_replicas:,} replicas" if num_replicas > 1 else "in all"
+    note = f"GiB {where}, estimated: {shares}"
     yield "memory", f"{state + peak:,.2f}", note
 
 

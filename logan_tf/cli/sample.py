@@ -22,6 +22,12 @@ flags.DEFINE_integer(
     "Pictures a row: rows that go from one sample to the next along a straight line of "
     "latents; 0: the samples themselves.",
 )
+flags.DEFINE_list(
+    "classes",
+    [],
+    "Labels such as 0,3,7, or 'all': of a class-conditional generator, equally many of "
+    "each, a class a row.",
+)
 flags.DEFINE_string(
     "saved_model",
     None,
@@ -74,19 +80,47 @@ def _animate(output: Path) -> None:
 
 
 def _draw(output: Path) -> None:
+    if FLAGS.classes and FLAGS.interpolate:
+        raise ConfigurationError("--classes or --interpolate: give one at a time")
     sampler, step = _sampler()
+    labels, columns = None, FLAGS.interpolate or None
+    if FLAGS.classes:
+        labels, columns = _labels(FLAGS.classes, sampler.num_classes)
     samples = sampler.sample(
         FLAGS.num,
         seed=FLAGS.seed,
         latent_steps=FLAGS.latent_steps,
         truncation=FLAGS.truncation,
+        labels=labels,
         interpolate=FLAGS.interpolate,
     )
     if output.suffix == ".png":
-        sampler.picture(output, samples, FLAGS.interpolate or None)
+        sampler.picture(output, samples, columns)
     else:
         _save_arrays(output, samples)
     print(f"{FLAGS.num} samples of step {step}: {output}")
+
+
+def _labels(classes: list[str], num_classes: int) -> tuple[np.ndarray, int]:
+    """`--num` labels, and how many there are of each class."""
+    if num_classes == 0:
+        raise ConfigurationError(
+            "the generator is not class-conditional: draw without --classes"
+        )
+    wanted = list(map(str, range(num_classes))) if classes == ["all"] else classes
+    unknown = [name for name in wanted if name not in map(str, range(num_classes))]
+    if unknown or len(set(wanted)) < len(wanted):
+        raise ConfigurationError(
+            f"--classes={','.join(classes)}: give labels from 0 to {num_classes - 1}, "
+            "each once, or 'all'"
+        )
+    each, rest = divmod(FLAGS.num, len(wanted))
+    if rest or not each:
+        raise ConfigurationError(
+            f"{FLAGS.num} samples are not equally many of {len(wanted)} classes: make "
+            f"--num a multiple of {len(wanted)}"
+        )
+    return np.repeat(np.array(wanted, np.int32), each), each
 
 
 def _sampler():

@@ -85,6 +85,7 @@ class Evaluator:
         seed: int,
         latent_steps: int | None = None,
         truncation: float = 1.0,
+        labels: np.ndarray | None = None,
         interpolate: int = 0,
     ) -> Samples:
         """Draws samples with standing statistics made for them.
@@ -94,14 +95,22 @@ class Evaluator:
           seed: of latents, labels and standing statistics.
           latent_steps: None: those of the recipe.
           truncation: s in (0, 1], scales the latents.
-          interpolate: pictures a row; as `Sampler.sample`.
+          labels, interpolate: as `Sampler.sample`.
 
         Returns:
           `Samples` of NumPy arrays.
         """
         settings = self._settings(seed, latent_steps, truncation)
         self._collect_standing(settings)
-        return self._sampler.sample(num, interpolate=interpolate, **settings)
+        return self._sampler.sample(
+            num, labels=labels, interpolate=interpolate, **settings
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes samples can be drawn of; 0 where labels do not matter."""
+        dataset = self._experiment.dataset
+        return dataset.num_classes if self._sampler.conditional else 0
 
     def receipt(
         self,

@@ -81,6 +81,11 @@ class SavedSampler:
         drawn = self._signatures["interpolate" if interpolate else "draw"](**inputs)
         return Samples(*(drawn[name].numpy() for name in Samples._fields))
 
+    @property
+    def num_classes(self) -> int:
+        """How many classes samples can be drawn of; 0 where labels do not matter."""
+        return self.receipt["num_classes"] if self.receipt["conditional"] else 0
+
     def picture(
         self,
         path: str | os.PathLike[str],

@@ -13,55 +13,6 @@ from logan_tf.training import run_lock
 
 ROOT = recipe.RECIPES.parent
 
-MODULE = '''
-"""A conditional generator that repeats the mean digit of a class, with noise."""
-import gin
-import keras
-import numpy as np
-import tensorflow as tf
-from sklearn import datasets
-
-images, labels = datasets.load_digits(return_X_y=True)
-images = images.reshape(-1, 8, 8).repeat(2, 1).repeat(2, 2)[..., None] / 8 - 1
-MEANS = np.stack([images[labels == c].mean(0) for c in range(10)]).astype("float32")
-
-
-class Generator(keras.Model):
-    num_classes = 10
-    latent_dim = 8
-
-    def __init__(self, conditional=True):
-        super().__init__()
-        self.conditional = conditional
-        noise = np.random.default_rng(0).normal(size=(8, 16 * 16)).astype("float32")
-        self.noise = self.add_weight(
-            shape=noise.shape, initializer=lambda *_, **__: 0.3 * noise
-        )
-
-    def call(self, latents, labels, training=False):
-        noise = tf.reshape(latents @ self.noise, [-1, 16, 16, 1])
-        return tf.clip_by_value(tf.gather(MEANS, labels) + noise, -1.0, 1.0)
-
-
-class Discriminator(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.scale = self.add_weight(shape=())
-
-    def call(self, images, labels):
-        return self.scale * tf.reduce_mean(images, [1, 2, 3])
-
-
-def linear(shape, num_classes):
-    layers = [keras.layers.Flatten(), keras.layers.Dense(num_classes)]
-    return keras.Sequential([keras.Input(shape), *layers])
-
-
-gin.external_configurable(Generator, module="conditional_digits")
-gin.external_configurable(Discriminator, module="conditional_digits")
-gin.external_configurable(linear, module="conditional_digits")
-'''
-
 FAST = """
 Evaluator.accuracy_score = @AccuracyScore
 AccuracyScore.training = @ClassifierTraining()
@@ -76,39 +27,10 @@ ClassifierInput.size = 16
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(conditional_folder):
     """With the module and the part of a recipe; on the import path."""
-    path = tmp_path_factory.mktemp("conditional")
-    (path / "conditional_digits.py").write_text(MODULE)
-    (path / "fast.gin").write_text(FAST)
-    sys.path.insert(0, str(path))
-    yield path
-    sys.path.remove(str(path))
-
-
-@pytest.fixture(scope="module")
-def conditional_run(command, data_dir, folder):
-    bindings = {
-        "total_steps": 1,
-        "batch_size": 4,
-        "sample_every": 0,
-        "standing_batches": 1,
-        "data_dir": data_dir,
-    }
-    flags = [f"--gin_param={name} = {value!r}" for name, value in bindings.items()]
-    done = command(
-        "train",
-        "--gin_file=digits_logan",
-        "--gin_param=Experiment.generator = @conditional_digits.Generator",
-        "--gin_param=Experiment.discriminator = @conditional_digits.Discriminator",
-        "--gin_param=Game.latent_optimizer = None",
-        f"--run_dir={folder / 'run'}",
-        "--module=conditional_digits",
-        *flags,
-        "--noprogress",
-    )
-    assert (done.exit_code, done.err) == (0, "")
-    return folder / "run"
+    (conditional_folder / "fast.gin").write_text(FAST)
+    return conditional_folder
 
 
 @pytest.fixture(scope="module")
