@@ -166,16 +166,14 @@ def _facts(
     number = history.attempt
     attempt = f"{number} (the number of rollbacks)" if number else "0 (no rollback)"
     saved = ", ".join(f"{step:,}" for step in progress.checkpoints[-5:])
+    best = CheckpointFiles(directory.checkpoints).best()
     facts = {
         "Directory": str(directory.path.absolute()),
         "Started": _started(directory),
         "Last logged": _changed(directory.metrics) if len(history.steps) else "",
         "Attempt": attempt if len(history.steps) else "",
         "Checkpoints of steps": saved or "none yet",
-        "Best": ", ".join(
-            f"{name.removeprefix('best_')} {shown(value)}"
-            for name, value in history.best().items()
-        ),
+        "Best": f"step {best.step:,}: {best}" if best else "",
     }
     return {name: value for name, value in facts.items() if value}
 

@@ -72,11 +72,6 @@ class History(NamedTuple):
         rose: np.ndarray = np.diff(self._attempts()) > 0
         return self.steps[1:][rose].tolist()
 
-    def best(self) -> dict[str, float]:
-        """What the last line says of the best evaluation so far, by name."""
-        noted = {k: v[-1] for k, v in self.metrics.items() if k.startswith("best_")}
-        return {name: float(value) for name, value in noted.items() if value == value}
-
     def _attempts(self) -> np.ndarray:
         return self.metrics.get("attempt", np.zeros(len(self.steps)))
 

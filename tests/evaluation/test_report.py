@@ -119,6 +119,9 @@ def run(tmp_path) -> Path:
         name = path / "evaluations" / f"step-{step:08d}.json"
         name.write_text(evaluation(step, checkpoint_hash=f"hash-{step}"))
     (path / "checkpoints" / "ckpt-30.index").touch()
+    best = {"step": 30, "metric": "fid", "value": 90.0}
+    manifest = {"step": 30, "files": {}, "best": best}
+    (path / "checkpoints" / "ckpt-30.json").write_text(json.dumps(manifest))
     bundle = path / "failures" / "step-00000020-attempt-0"
     bundle.mkdir(parents=True)
     failure = {"step": 20, "reason": "generator_loss is not finite"}
@@ -130,6 +133,8 @@ def test_a_whole_run(run):
     page = page_of(run, {"total_steps": 30, "seed": 5})
     assert page.within["h1"] == ["ring_logan"]
     assert "Step 30 of 30, finished" in page.text
+    # The last line of metrics was written before the last evaluation.
+    assert "step 30: fid 90" in page.text
     assert page.within["h2"] == [
         *("Samples", "Training", "Evaluations", "Failures", "Configuration"),
         "How to go on",

@@ -75,13 +75,9 @@ def test_attempts_and_where_they_began(read):
     assert history.rollbacks() == [4, 8]
 
 
-def test_the_best_so_far_is_named_and_not_drawn(read):
-    assert read(row(1)).best() == {}
-    best = {"best_step": 3, "best_fid": 7.5}
-    history = read(row(1), row(4, **best))
-    assert history.best() == best
+def test_the_best_so_far_is_not_drawn(read):
+    history = read(row(1), row(4, best_step=3, best_fid=7.5))
     assert [chart.title for chart in training_curves.charts(history)] == ["Losses"]
-    assert read(row(4, **best), row(5)).best() == {}
 
 
 def test_charts_of_what_there_is(read):
