@@ -21,7 +21,7 @@ import numpy as np
 
 from logan_tf import atomic_file
 from logan_tf.evaluation import reported_evaluations, training_curves
-from logan_tf.evaluation.charts import Chart, shown
+from logan_tf.evaluation.charts import Chart
 from logan_tf.evaluation.inlined_pictures import Inlined, inline
 from logan_tf.evaluation.training_curves import History
 from logan_tf.training import run_lock

@@ -140,7 +140,6 @@ def test_a_whole_run(run):
         "How to go on",
     ]
     assert "1 (the number of rollbacks)" in page.text
-    assert "step 10, fid 110" in page.text
     assert "seed = 5" in page.text
     assert [text.split("\n") for text in page.within["pre"][-2:]] == [
         ["# Recipe: ring_logan", "total_steps = 30", ""],
