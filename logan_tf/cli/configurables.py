@@ -9,10 +9,10 @@ import gin
 import keras
 
 from logan_tf.data import (
-    batch,
     digits,
     image_records,
     points,
+    priors,
     stacked_digits,
     tfds_images,
 )
@@ -69,8 +69,8 @@ for configurable in (
     updates.Simultaneous,
     updates.Alternating,
     averaging.ExponentialMovingAverage,
-    batch.uniform_prior,
-    batch.normal_prior,
+    priors.uniform_prior,
+    priors.normal_prior,
     digits.Digits,
     stacked_digits.StackedDigits,
     points.Ring,

@@ -19,7 +19,11 @@ flags.DEFINE_integer("seed", 0, "Of the samples.")
 flags.DEFINE_integer(
     "latent_steps", None, "Latent steps before sampling; None: the recipe's."
 )
-flags.DEFINE_float("truncation", 1.0, "Factor in (0, 1] of the latents.")
+flags.DEFINE_float(
+    "truncation",
+    1.0,
+    "s in (0, 1]: uniform latents are scaled by it, normal ones lie within 2 s.",
+)
 flags.DEFINE_multi_string(
     "module", [], "A module of yours that the run's recipe names."
 )

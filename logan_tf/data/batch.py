@@ -1,12 +1,12 @@
 """The batch: all that is random in a step, as a function of (seed, attempt, step)."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
 from logan_tf.data import random_access
+from logan_tf.data.priors import Prior, uniform_prior
 from logan_tf.errors import BadDataError, ConfigurationError
 
 # Streams of a step's seed.
@@ -17,8 +17,6 @@ _READING = (
     tf.errors.NotFoundError,
 )
 _INT64 = range(-(2**63), 2**63)
-
-Prior = Callable[[tuple[int, ...], tf.Tensor], tf.Tensor]
 
 
 class Batch(NamedTuple):
@@ -100,16 +98,6 @@ class Part(NamedTuple):
 
 
 WHOLE = Part()
-
-
-def uniform_prior(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
-    """Draws a float32 tensor of `shape` from U(-1, 1); `seed`: int tensor [2]."""
-    return tf.random.stateless_uniform(shape, seed, -1.0, 1.0, alg="philox")
-
-
-def normal_prior(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
-    """Draws a float32 tensor of `shape` from N(0, I); `seed`: int tensor [2]."""
-    return tf.random.stateless_normal(shape, seed, alg="philox")
 
 
 def batches(

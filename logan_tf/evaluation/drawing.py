@@ -10,12 +10,11 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from logan_tf.data.priors import Prior, truncated
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.layers.batch_normalization import Statistics
 from logan_tf.networks.standing import StandingStatistics
-
-Prior = Callable[[tuple[int, ...], tf.Tensor], tf.Tensor]
 
 # Latents and labels are drawn in blocks of this many, whatever the batch size.
 _BLOCK = 64
@@ -88,7 +87,7 @@ class Drawing:
             first = index * batch_size
             latents = self._latents(seed, _STANDING_LATENTS, first, batch_size)
             labels = self._labels(seed, _STANDING_LABELS, first, batch_size)
-            latents = truncation * latents
+            latents = truncated(self._prior, latents, truncation)
             return self._optimized(latents, labels, latent_steps, True), labels
 
         return self.standing.collect(num_batches, draw)
@@ -111,7 +110,8 @@ class Drawing:
                 one long drawing.
             num: int32 [], at least 1.
             seed: int64 [].
-            truncation: float32 [], s in (0, 1]; the latents s z start the latent steps.
+            truncation: float32 [], s in (0, 1]; truncated latents (`data.priors`) start
+                the latent steps.
             latent_steps: int32 [], exactly so many; None builds no graph of steps.
             labels: int32 [num], the classes to draw; [0]: drawn too.
             statistics: the standing statistics.
@@ -142,7 +142,8 @@ class Drawing:
 
         def chunk(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             position = first + tf.cast(start, tf.int64)
-            latents = truncation * self._latents(seed, _LATENTS, position, size)
+            latents = self._latents(seed, _LATENTS, position, size)
+            latents = truncated(self._prior, latents, truncation)
             classes = tf.where(
                 tf.size(labels) > 0,
                 tf.ensure_shape(padded[start : start + size], [size]),

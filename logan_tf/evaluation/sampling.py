@@ -60,7 +60,8 @@ class Sampler:
             num: at least 1.
             seed: the same seed gives the same samples, whatever `num`.
             latent_steps: exactly so many steps of latent optimization.
-            truncation: s in (0, 1]; the latents s z start the latent steps.
+            truncation: s in (0, 1]; truncated latents (`data.priors`) start the latent
+                steps.
             labels: integers [num], the classes to draw; None draws them too.
             interpolate: pictures a row, at least 2, of which `num` is a multiple: each
                 row goes along a straight line of latents, as the generator sees them,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import keras
 import tensorflow as tf
 
-from logan_tf.data.batch import WHOLE, Dataset, Part, batches, uniform_prior
+from logan_tf.data.batch import WHOLE, Dataset, Part, batches
+from logan_tf.data.priors import uniform_prior
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import DISCRIMINATOR, GENERATOR, Game
 from logan_tf.game.updates import Schedule, Simultaneous

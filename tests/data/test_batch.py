@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.data import batch
+from logan_tf.data import batch, priors
 from logan_tf.data.digits import Digits
 from logan_tf.data.points import Grid, Ring
 from logan_tf.data.stacked_digits import StackedDigits
@@ -129,20 +129,23 @@ def test_global_seed_has_no_say(name, datasets):
 
 def test_priors_have_their_moments():
     seed = tf.constant([1, 2], tf.int64)
-    uniform = batch.uniform_prior((100, 400), seed).numpy()
+    uniform = priors.uniform_prior((100, 400), seed).numpy()
     assert uniform.min() >= -1
     assert uniform.max() < 1
     assert abs(uniform.mean()) < 0.012  # 4 standard deviations.
     assert abs(uniform.var() - 1 / 3) < 0.006
-    normal = batch.normal_prior((100, 400), seed).numpy()
+    normal = priors.normal_prior((100, 400), seed).numpy()
     assert abs(normal.mean()) < 0.02
     assert abs(normal.var() - 1) < 0.03
     assert np.abs(normal).max() > 3.5
-    np.testing.assert_array_equal(normal, batch.normal_prior((100, 400), seed))
+    np.testing.assert_array_equal(normal, priors.normal_prior((100, 400), seed))
 
 
 def test_prior_is_the_callers_choice():
-    (uniform,), (normal,) = _take(Ring(), 1), _take(Ring(), 1, prior=batch.normal_prior)
+    (uniform,), (normal,) = (
+        _take(Ring(), 1),
+        _take(Ring(), 1, prior=priors.normal_prior),
+    )
     assert not np.isin(uniform.latents, normal.latents).any()
     np.testing.assert_array_equal(uniform.images, normal.images)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.data.batch import uniform_prior
+from logan_tf.data.priors import uniform_prior
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.evaluation import sampling
 from logan_tf.evaluation.drawing import Drawing

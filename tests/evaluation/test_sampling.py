@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.data.batch import normal_prior, uniform_prior
+from logan_tf.data.priors import normal_prior, uniform_prior
 from logan_tf.errors import ConfigurationError, DivergedError
 from logan_tf.evaluation import sampling
 from logan_tf.evaluation.drawing import Drawing

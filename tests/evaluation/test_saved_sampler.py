@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from logan_tf.data.batch import uniform_prior
+from logan_tf.data.priors import uniform_prior
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.evaluation import sampling
 from logan_tf.evaluation.drawing import Drawing
