@@ -2,13 +2,12 @@
 
 import hashlib
 import platform
-import sys
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from logan_tf import versions
 from logan_tf.cli import app, opened
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import saved_assets
@@ -84,17 +83,9 @@ def _origin(directory: RunDirectory, step: int) -> dict[str, Any]:
         "checkpoint_step": step,
         "state_hash": manifest.get("hashes", {}).get(str(step)),
         "config_hash": hashlib.sha256(directory.config.read_bytes()).hexdigest()[:16],
-        "versions": {name: _version(name) for name in _PACKAGES}
+        "versions": versions.installed(*_PACKAGES)
         | {"python": platform.python_version()},
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        # Run from a checkout, or TensorFlow by another name: the TPU build.
-        return getattr(sys.modules.get(package), "__version__", None)
 
 
 def _class_names(run: "Run") -> list[str]:

@@ -4,7 +4,6 @@ Whatever is absent is left out. Imports no TensorFlow: a page takes a second or 
 """
 
 import datetime
-import importlib.metadata
 import importlib.resources
 import json
 import platform
@@ -19,7 +18,7 @@ import jinja2
 import markupsafe
 import numpy as np
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, versions
 from logan_tf.evaluation import reported_evaluations, training_curves
 from logan_tf.evaluation.charts import Chart
 from logan_tf.evaluation.inlined_pictures import Inlined, inline
@@ -32,12 +31,9 @@ _TEMPLATE = "report.html.jinja"
 _EARLIER = 6  # samples beside the newest
 _SMALL, _LARGE = 400, 1280  # pixels of a picture's longer side, at most
 _SECONDS = re.compile(r"tfevents\.(\d{1,10})\.")
-_VERSIONS = {
-    "logan_tf": ("logan_tf",),
-    "TensorFlow": ("tensorflow", "tensorflow-tpu", "tensorflow-cpu"),
-    "Keras": ("keras",),
-}
-"""Name → the distributions that it may come from."""
+
+
+_TITLES = {"tensorflow": "TensorFlow", "keras": "Keras"}
 
 
 class Grid(NamedTuple):
@@ -239,13 +235,11 @@ def _commands(directory: RunDirectory, progress: _Progress) -> dict[str, str]:
 
 def _versions() -> str:
     found = {"Python": platform.python_version()}
-    for name, distributions in _VERSIONS.items():
-        for distribution in distributions:
-            try:
-                found[name] = importlib.metadata.version(distribution)
-                break
-            except importlib.metadata.PackageNotFoundError:
-                continue
+    for package, version in versions.installed(
+        "logan_tf", "tensorflow", "keras"
+    ).items():
+        if version is not None:
+            found[_TITLES.get(package, package)] = version
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 

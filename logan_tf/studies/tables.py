@@ -4,13 +4,12 @@ import dataclasses
 import json
 import platform
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, versions
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.receipts import Evaluation
 from logan_tf.studies.results import Results, Run, values
@@ -109,7 +108,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "scale": results.scale,
         "versions": {
             "python": platform.python_version(),
-            **{name: metadata.version(name) for name in ("tensorflow", "keras")},
+            **versions.installed("tensorflow", "keras"),
         },
         "published": results.study.published,
         "table": rows(results),

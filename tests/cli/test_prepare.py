@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from logan_tf.cli import configuration, recipe, runs
 from logan_tf.data import manifest
 from logan_tf.data.image_records import ImageRecords
+from logan_tf.data.preparation import Preparation
 from logan_tf.training import run_lock
 
 
@@ -148,19 +148,22 @@ def test_a_second_process_is_refused(prepare, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_interrupts_and_the_command_goes_on(
-    number, prepare, tmp_path, make_pictures
+    number, prepare, tmp_path, make_pictures, monkeypatch
 ):
     images, out = make_pictures(tmp_path / "images", 100), tmp_path / "out"
+    write, sent = Preparation._write, []
 
-    def interrupt():
-        while not list(out.glob("*.tfrecord")):
-            time.sleep(0.001)
-        os.kill(os.getpid(), number)
+    def write_and_signal(self, *arguments):
+        note = write(self, *arguments)
+        if not sent:
+            sent.append(number)
+            os.kill(os.getpid(), number)
+            time.sleep(10)  # Which the signal cuts short.
+        return note
 
-    thread = threading.Thread(target=interrupt)
-    thread.start()
+    monkeypatch.setattr(Preparation, "_write", write_and_signal)
     result = prepare("--shards=100", images=images)
-    thread.join()
+    assert sent
     assert result.exit_code == 42
     assert result.err == "interrupted: the same command goes on\n"
     assert not (out / "dataset.json").exists()
