@@ -86,16 +86,8 @@ def train(
       ConfigurationError, BadDataError, DivergedError, PreemptedError: as they say.
     """
     interruption = interruption or Interruption()
-    protocol = run.evaluator.protocol
     chief = is_chief(run.strategy)
-    with configuration.building():
-        trainer = gin.get_configurable(Trainer)(
-            run.experiment,
-            run.strategy,
-            directory,
-            sample=partial(_draw, run, directory),
-            evaluate=partial(_judge, run, directory) if protocol else None,
-        )
+    trainer = _trainer(run, directory)
     if not restart:
         if chief:
             _report_changes(directory, config)
@@ -106,23 +98,43 @@ def train(
         source = _initialize(run, directory, init_from, resumed)
     trainer.open_data()
     if chief:
+        protocol = run.evaluator.protocol
         if protocol is not None and trainer.hooks.evaluates:
             protocol.prepare()
         if restart:
             directory.clear()
-        for name in directory.sweep():
-            print(f"removed {name}, which an interrupted process had not finished")
-        if source is not None:
-            source.write(directory.initialization)
-            print(f"the weights are those of {source.run} after {source.step} steps")
-        atomic_file.write_text(directory.config, config)
-        atomic_file.write_text(directory.operative_config, gin.operative_config_str())
+        _write_beginning(directory, config, source)
     with memory.enough_for(run.experiment.batch_size), interruption.finishing():
         trainer.train(
             text=gin.markdown(config),
             progress=progress,
             stop=lambda: interruption.requested,
         )
+
+
+def _trainer(run: Run, directory: RunDirectory) -> Trainer:
+    evaluates = run.evaluator.protocol is not None
+    with configuration.building():
+        return gin.get_configurable(Trainer)(
+            run.experiment,
+            run.strategy,
+            directory,
+            sample=partial(_draw, run, directory),
+            evaluate=partial(_judge, run, directory) if evaluates else None,
+        )
+
+
+def _write_beginning(
+    directory: RunDirectory, config: str, source: initialization.Source | None
+) -> None:
+    """Sweeps, and writes down what is trained and from which weights."""
+    for name in directory.sweep():
+        print(f"removed {name}, which an interrupted process had not finished")
+    if source is not None:
+        source.write(directory.initialization)
+        print(f"the weights are those of {source.run} after {source.step} steps")
+    atomic_file.write_text(directory.config, config)
+    atomic_file.write_text(directory.operative_config, gin.operative_config_str())
 
 
 def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
