@@ -162,7 +162,12 @@ def test_a_signal_interrupts_and_the_command_goes_on(
         return note
 
     monkeypatch.setattr(Preparation, "_write", write_and_signal)
-    result = prepare("--shards=100", images=images)
+    # A shell starts what runs in its background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = prepare("--shards=100", images=images)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert sent
     assert result.exit_code == 42
     assert result.err == "interrupted: the same command goes on\n"
