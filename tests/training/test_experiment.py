@@ -17,9 +17,14 @@ class ColumnOfScores(mlp.Discriminator):
         return super().call(images, labels)[:, None]
 
 
+class OfSevenClasses(mlp.Discriminator):
+    num_classes = 7
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"discriminator": OfSevenClasses}, "has 7 classes, the dataset .*num_classes"),
         ({"batch_size": 0}, "batch_size must be 2 or more .*, not 0"),
         ({"batch_size": 1}, "batch_size must be 2 or more"),
         ({"accumulation": 0}, "accumulation must be 1 or more, not 0"),

@@ -11,7 +11,6 @@ from logan_tf.game.game import PLAYERS, Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
 from logan_tf.game.objectives import hinge
 from logan_tf.game.updates import round_of
-from logan_tf.layers.spectral_normalization import SpectralDense
 from logan_tf.networks import sngan
 
 
@@ -86,10 +85,6 @@ def test_losses_and_the_latent_step_are_float32(pair):
         assert {g.dtype for g in outcome.gradients[player]} == {tf.float32}
 
 
-@pytest.mark.xfail(
-    not hasattr(SpectralDense, "normalized_kernel"),
-    reason="layers round normalized kernels and moments too early",
-)
 def test_gradients_are_those_of_float32_nearly(pair):
     """Of each player as one long vector: cosine .99 or more, norm within 5 %."""
     batch = noise(pair["float32"])
