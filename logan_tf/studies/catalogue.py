@@ -29,8 +29,8 @@ def _steps(embedded: tuple[int, ...], paper: tuple[int, ...]) -> dict:
 
 _SHORT = _steps((1000, 2000, 4000), (50_000, 100_000, 200_000))
 _SEARCH = _steps((1000,), (50_000,))
-_LONG = _steps(tuple(range(1000, 20_001, 1000)), tuple(range(50_000, 600_001, 50_000)))
-_BIG = _steps((1000, 2000, 4000), (100_000, 200_000, 300_000))
+_LONG = _steps(tuple(range(1000, 10_001, 1000)), tuple(range(50_000, 600_001, 50_000)))
+_BIG = _steps((500, 1000), (100_000, 200_000, 300_000))
 
 _ALL = ("modes", "confident_modes", "fid", "is")
 _CURVES = partial(figures.curves, metrics=_ALL)

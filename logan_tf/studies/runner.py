@@ -22,22 +22,12 @@ from logan_tf.studies.results import (
     last_step,
     pictures_path,
 )
-from logan_tf.studies.study import SMOKE, Arm, Study
+from logan_tf.studies.study import SIZE, Arm, Study
 from logan_tf.training.run_directory import RunDirectory
 
 _TRAIN, _EVALUATE, _SAMPLE, _APPROXIMATION = (
     f"logan_tf.cli.{name}"
     for name in ("train", "evaluate", "sample", "local_approximation")
-)
-_SMOKE_PARAMS = (
-    "batch_size = 4",
-    "width = 2",
-    "latent_dim = 8",
-    "standing_batches = 1",
-    "log_every = 1",
-    "checkpoint_every = 2",
-    "sample_every = 0",
-    "DigitMetrics.kept = 200",
 )
 _NUM_PICTURES = 16
 
@@ -139,8 +129,8 @@ class Runner:
             )
         steps = self.study.steps_of(run.arm, self.settings.scale)
         params = [
+            *SIZE[self.settings.scale],
             *run.arm.params,
-            *(_SMOKE_PARAMS if self.settings.scale == SMOKE else ()),
             *self.settings.params,
             f"seed = {run.seed}",
             f"total_steps = {steps[-1]}",

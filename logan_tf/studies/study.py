@@ -9,6 +9,22 @@ if TYPE_CHECKING:
     from logan_tf.studies.results import Results
 
 EMBEDDED, PAPER, SMOKE = SCALES = ("embedded", "paper", "smoke")
+SIZE = {
+    # A quarter of the recipes' work a step, and more room between the methods.
+    EMBEDDED: ("width = 8", "batch_size = 32"),
+    PAPER: (),
+    SMOKE: (
+        "width = 2",
+        "batch_size = 4",
+        "latent_dim = 8",
+        "standing_batches = 1",
+        "log_every = 1",
+        "checkpoint_every = 2",
+        "sample_every = 0",
+        "DigitMetrics.kept = 200",
+    ),
+}
+"""What a scale changes in every recipe; an arm's own statements follow it."""
 
 
 @dataclasses.dataclass(frozen=True)
