@@ -12,6 +12,12 @@ BASELINE = Arm(
 CSGAN = Arm("csgan", "CS-GAN (GD)", "stacked_digits_csgan", "csgan_cifar10")
 LOGAN = Arm("logan", "LOGAN (NGD)", "stacked_digits_logan", "logan_cifar10")
 
+BIGGAN_ORIGINAL = Arm(
+    "original",
+    "BigGAN-deep as published",
+    "biggan_original_small",
+    "biggan_deep_original",
+)
 BIGGAN = Arm("baseline", "BigGAN-deep", "biggan_baseline_small", "biggan_deep")
 BIGGAN_GD = Arm("gd", "LOGAN (GD)", "biggan_gd_small", "biggan_logan_gd")
 BIGGAN_LOGAN = Arm("logan", "LOGAN (NGD)", "biggan_logan_small", "biggan_logan")

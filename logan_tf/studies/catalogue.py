@@ -8,6 +8,7 @@ from logan_tf.studies.arms import (
     BIGGAN,
     BIGGAN_GD,
     BIGGAN_LOGAN,
+    BIGGAN_ORIGINAL,
     CSGAN,
     LOGAN,
     ablation,
@@ -56,8 +57,8 @@ _TABLE_1 = tuple(of("table1", arm) for arm in (BIGGAN, BIGGAN_GD, BIGGAN_LOGAN))
 _LIST = (
     Study(
         "table1",
-        "BigGAN-deep with classes: baseline, gradient step, natural gradient",
-        (BIGGAN, BIGGAN_GD, BIGGAN_LOGAN),
+        "BigGAN-deep with classes: as published, baseline, gradient and natural step",
+        (BIGGAN, BIGGAN_ORIGINAL, BIGGAN_GD, BIGGAN_LOGAN),
         _BIG,
         figures={"curves": _CURVES, "last": _FINALS},
         published=published.TABLE_1,
@@ -112,6 +113,17 @@ _LIST = (
         _SHORT,
         then=at_wall_clock_of("logan", "baseline"),
         figures={"last": _FINALS},
+    ),
+    Study(
+        "table3",
+        "what a classifier learns from the samples",
+        _TABLE_1,
+        _BIG,
+        accuracy={
+            EMBEDDED: "parts/accuracy_digits.gin",
+            PAPER: "parts/accuracy_imagenet.gin",
+        },
+        published=published.TABLE_3,
     ),
     Study(
         "figure1",

@@ -18,6 +18,7 @@ from logan_tf.training.run_directory import RunDirectory
 _OUTCOME = "outcome.json"
 _TAIL = 8192  # bytes, a few lines
 LOCAL_APPROXIMATION = "local_approximation.json"
+_ACCURACY = "-accuracy"  # ends the names of evaluations by a classifier that learned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +47,17 @@ class Run:
 
     @functools.cached_property
     def evaluations(self) -> list[Evaluation]:
-        """All of them, by step."""
+        """All of them by the recipe's protocol, by step."""
         paths = sorted(RunDirectory(self.path).evaluations.glob("step-*.json"))
-        found = [read_evaluation(path) for path in paths]
+        found = [read_evaluation(p) for p in paths if not p.stem.endswith(_ACCURACY)]
         return sorted(found, key=lambda each: each.receipt.checkpoint_step or 0)
+
+    def accuracy(self, subject: str = "step-*") -> Evaluation | None:
+        """What a classifier learned from samples, or from "real" images."""
+        folder = RunDirectory(self.path).evaluations
+        for path in sorted(folder.glob(f"{subject}{_ACCURACY}.json")):
+            return read_evaluation(path)
+        return None
 
     @functools.cached_property
     def metrics(self) -> dict[str, np.ndarray]:

@@ -235,6 +235,11 @@ class Runner:
             if not output.is_file():
                 flags = (*each.flags, f"--num={_NUM_PICTURES}", f"--output={output}")
                 yield Job(_SAMPLE, (path, *flags), run.path)
+        part = self.study.accuracy.get(self.settings.scale)
+        if part is not None and run.accuracy() is None:
+            control = ("--real_control",) if run.seed == 0 else ()
+            learned = ("--accuracy_score", f"--gin_file={part}", *control)
+            yield Job(_EVALUATE, (path, *learned), run.path)
         if self.study.local_approximation and not run.local_approximation:
             output = run.path / LOCAL_APPROXIMATION
             yield Job(_APPROXIMATION, (path, f"--output={output}"), run.path)

@@ -98,6 +98,7 @@ class Study:
         asked: evaluations after the training, of every run.
         pictures: settings that samples are drawn with, of the first seed.
         local_approximation: whether to measure the error of eq. 26.
+        accuracy: scale → the part whose classifier learns from samples; {}: none does.
         figures: file name → what draws it.
         published: the paper's numbers, a row each, with what they were measured on.
     """
@@ -111,6 +112,7 @@ class Study:
     asked: tuple[Asked, ...] = ()
     pictures: tuple[Asked, ...] = ()
     local_approximation: bool = False
+    accuracy: dict[str, str] = dataclasses.field(default_factory=dict)
     figures: dict[str, Draw] = dataclasses.field(default_factory=dict)
     published: tuple[dict[str, str], ...] = ()
 

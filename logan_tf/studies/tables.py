@@ -89,6 +89,10 @@ def markdown(results: Results) -> str:
     if local := _local_approximation(results):
         page += ["Error of eq. 26, ‖M(z')v − M(z)v‖ / ‖M(z)v‖ with v = ∂f/∂z':", ""]
         page += [_as_table(local), ""]
+    if learned := _accuracy(results):
+        page += ["Accuracy on real held-out images of a classifier that learned from "]
+        page[-1] += "samples:"
+        page += ["", _as_table(learned), ""]
     if study.published:
         page += [
             "Published (Wu et al. 2019; measured on TPU, on the data that is named). "
@@ -191,6 +195,20 @@ def _local_approximation(results: Results) -> list[Row]:
             row[player] = summary(found)
         table.append(row)
     return table
+
+
+def _accuracy(results: Results) -> list[Row]:
+    table, real = [], []
+    for arm, runs in results.begun():
+        found = [run.accuracy() for run in runs]
+        real += [run.accuracy("real") for run in runs]
+        table.append({"": arm.label} | _learned(found))
+    table.append({"": "real images"} | _learned(real[:1]))
+    return [row for row in table if row["top_1"] != "–"]
+
+
+def _learned(evaluations: Sequence[Evaluation | None]) -> Row:
+    return {name: summary(values(evaluations, name)) for name in ("top_1", "top_5")}
 
 
 def _ended(results: Results) -> list[Run]:

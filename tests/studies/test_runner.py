@@ -11,7 +11,7 @@ import pytest
 
 from logan_tf.errors import BadDataError, ConfigurationError, PreemptedError
 from logan_tf.studies import arms, jobs
-from logan_tf.studies.study import EMBEDDED, PAPER, Asked
+from logan_tf.studies.study import EMBEDDED, PAPER, SIZE, Asked
 from logan_tf.training import run_lock
 from logan_tf.training.interruption import Interruption
 
@@ -55,7 +55,10 @@ def test_a_command_is_bin_trains_with_its_share_of_the_cores(
     study = runner(with_params(two_arms, "x = 1"), params=("y = 2",))
     study.run()
     outcome = json.loads((tmp_path / "small" / "b-seed1" / "outcome.json").read_text())
-    params = ["x = 1", "y = 2", "seed = 1", "total_steps = 4", "evaluate_every = 2"]
+    params = [
+        *SIZE[EMBEDDED],
+        *("x = 1", "y = 2", "seed = 1", "total_steps = 4", "evaluate_every = 2"),
+    ]
     assert outcome["flags"] == [
         "--gin_file=ring_baseline",
         *(f"--gin_param={each}" for each in params),
@@ -63,6 +66,21 @@ def test_a_command_is_bin_trains_with_its_share_of_the_cores(
     share = max(1, jobs.num_cores() // 2)
     line = (tmp_path / "small" / "b-seed1" / "starts").read_text()
     assert line == f"train with {share} threads\n"
+
+
+def test_what_a_classifier_learns_is_asked_once(two_arms, runner, tmp_path):
+    """Beside real images, which every arm's first run learns from, too."""
+    learned = dataclasses.replace(two_arms, accuracy={EMBEDDED: "accuracy.gin"})
+    runner(learned).run()
+    results = runner(learned).run()
+    assert starts(tmp_path / "small")["a-seed1"] == ["train", "evaluate"]
+    page = (tmp_path / "small" / "table.md").read_text("utf-8")
+    found = [run.accuracy().metrics["top_1"]["value"] for run in results.of("b")]
+    assert f"| B | {sum(found) / 2:.4g} ± " in page.split("classifier that learned")[1]
+    assert page.count("| real images | 0.98 | 1 |") == 1
+    # The protocol's own evaluation of the same step is another file.
+    assert "modes" in results.of("b")[0].at(4).metrics
+    assert results.of("b")[1].accuracy("real") is None
 
 
 def test_after_a_signal_the_same_command_goes_on(two_arms, runner, tmp_path):
