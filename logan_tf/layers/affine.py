@@ -1,4 +1,4 @@
-"""x · gain + shift by channels, whose derivatives of any order are two kernels.
+"""x · gain + offset by channels, whose derivatives of any order are two kernels.
 
 TensorFlow's gradient of a broadcast product is a sum, and that of a sum a tile: each
 derivative of the next order first writes a small tensor out to the size of x. Here the
@@ -12,18 +12,26 @@ from collections.abc import Callable
 import tensorflow as tf
 
 
-def scale_and_shift(x: tf.Tensor, gain: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """x · gain + shift.
+def scale_and_shift(x: tf.Tensor, gain: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    """x · gain + offset.
 
     Args:
       x: [batch, …, channels].
       gain: [channels], or [batch, 1, …, channels] of x's rank.
-      shift: as gain.
+      offset: as gain.
 
     Returns:
       Tensor of x's shape and dtype.
     """
-    return _shift(_scale(x, gain), shift)
+    return shift(_scale(x, gain), offset)
+
+
+@tf.autograph.experimental.do_not_convert
+@tf.custom_gradient
+def shift(x: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    """x + offset, of the same shapes."""
+    rank = offset.shape.rank
+    return x + offset, lambda cotangent: (cotangent, _sum(cotangent, rank))
 
 
 @tf.autograph.experimental.do_not_convert
@@ -47,13 +55,6 @@ def _contract(a: tf.Tensor, b: tf.Tensor, rank: int) -> tf.Tensor:
         return _sum(a * b, rank), gradient
 
     return contract(a, b)
-
-
-@tf.autograph.experimental.do_not_convert
-@tf.custom_gradient
-def _shift(x: tf.Tensor, shift: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-    rank = shift.shape.rank
-    return x + shift, lambda cotangent: (cotangent, _sum(cotangent, rank))
 
 
 def _sum(x: tf.Tensor, rank: int) -> tf.Tensor:

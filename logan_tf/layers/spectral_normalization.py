@@ -16,6 +16,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from logan_tf.layers.convolution import Conv2D
+
 
 class _UnitNormal(keras.initializers.RandomNormal):
     """A random direction."""
@@ -107,8 +109,8 @@ class SpectrallyNormalized(keras.layers.Layer):
         return tf.cast(normalized, self.compute_dtype)
 
 
-class SpectralConv2D(SpectrallyNormalized, keras.layers.Conv2D):
-    """`keras.layers.Conv2D` whose kernel is divided by its spectral norm."""
+class SpectralConv2D(SpectrallyNormalized, Conv2D):
+    """A `Conv2D` whose kernel is divided by its spectral norm."""
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return super().convolution_op(inputs, self.normalized_kernel())

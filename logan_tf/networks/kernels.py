@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import keras
 
+from logan_tf.layers.convolution import Conv2D
 from logan_tf.layers.spectral_normalization import SpectralConv2D, SpectralDense
 
 # Where a size is not known it is None, which no layer here asks about.
@@ -24,7 +25,7 @@ class Kernels(NamedTuple):
         """A convolution that keeps the size of the feature map."""
         settings = {"padding": "same", "kernel_initializer": self.initializer}
         if self.spectral_epsilon is None:
-            return keras.layers.Conv2D(channels, kernel_size, **settings)
+            return Conv2D(channels, kernel_size, **settings)
         return SpectralConv2D(
             channels, kernel_size, epsilon=self.spectral_epsilon, **settings
         )

@@ -24,6 +24,7 @@ import tensorflow as tf
 from logan_tf.errors import ConfigurationError
 from logan_tf.layers.activations import leaky_relu, relu
 from logan_tf.layers.batch_normalization import BatchNormalization
+from logan_tf.layers.convolution import Conv2D
 from logan_tf.layers.spectral_normalization import SpectralConv2D, SpectralDense
 
 
@@ -70,7 +71,7 @@ class Generator(keras.Model):
             )
             self._normalize.append(BatchNormalization())
             channels_in = channels_out
-        self._to_image = keras.layers.Conv2D(
+        self._to_image = Conv2D(
             channels, 3, padding="same", kernel_initializer=_initializer(9 * width)
         )
 
