@@ -38,6 +38,18 @@ def ablation(name: str, label: str, *players: str) -> Arm:
     return vary(LOGAN, name, label, f"Game.stop_gradient = {players!r}")
 
 
+def without_second_order(arm: Arm) -> Arm:
+    """Another way of LOGAN's with Δz a constant for both players."""
+    label = f"{arm.label}, ∂Δz/∂θ removed"
+    return vary(arm, f"{arm.name}_stopped", label, *STOPPED.params)
+
+
+def step_size(alpha: float) -> Arm:
+    """LOGAN with another α."""
+    statement = f"natural_gradient_step.step_size = {alpha}"
+    return vary(LOGAN, f"alpha{alpha}", f"α {alpha}", statement)
+
+
 def gradient_step(arm: Arm) -> Arm:
     """CS-GAN's step, as in gin/parts/latent_step_gd.gin, in a recipe with NGD."""
     return vary(
@@ -50,6 +62,11 @@ def gradient_step(arm: Arm) -> Arm:
         "gradient_step.step_size = 0.01",
         "Game.regularizer_weight = 3.0",
     )
+
+
+STOPPED = ablation("stop_both", "both removed", "discriminator", "generator")
+NO_WEIGHT = vary(LOGAN, "no_weight", "w_r 0", "Game.regularizer_weight = 0.0")
+WIDE = replace(vary(LOGAN, "width16", "width 16", "width = 16"), paper=None)
 
 
 def random_direction() -> Arm:

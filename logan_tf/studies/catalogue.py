@@ -11,6 +11,9 @@ from logan_tf.studies.arms import (
     BIGGAN_ORIGINAL,
     CSGAN,
     LOGAN,
+    NO_WEIGHT,
+    STOPPED,
+    WIDE,
     ablation,
     at_wall_clock_of,
     gradient_step,
@@ -19,7 +22,9 @@ from logan_tf.studies.arms import (
     of,
     penalty,
     random_direction,
+    step_size,
     vary,
+    without_second_order,
 )
 from logan_tf.studies.study import EMBEDDED, PAPER, SMOKE, Arm, Asked, Study
 
@@ -31,7 +36,7 @@ def _steps(embedded: tuple[int, ...], paper: tuple[int, ...]) -> dict:
 _SHORT = _steps((1000, 2000, 4000), (50_000, 100_000, 200_000))
 _SEARCH = _steps((1000,), (50_000,))
 _LONG = _steps(tuple(range(1000, 10_001, 1000)), tuple(range(50_000, 600_001, 50_000)))
-_BIG = _steps((500, 1000), (100_000, 200_000, 300_000))
+_BIG = _steps((1000, 2000), (100_000, 200_000, 300_000))
 
 _ALL = ("modes", "confident_modes", "fid", "is")
 _CURVES = partial(figures.curves, metrics=_ALL)
@@ -107,7 +112,7 @@ _LIST = (
             *(
                 learning_rate(arm, rate)
                 for arm in (BASELINE, LOGAN)
-                for rate in (1e-4, 4e-4, 8e-4)
+                for rate in (4e-4, 8e-4)
             ),
         ),
         _SHORT,
@@ -160,10 +165,48 @@ _LIST = (
             _LOGAN,
             ablation("stop_d", "∂Δz/∂θ_D removed", "discriminator"),
             ablation("stop_g", "∂Δz/∂θ_G removed", "generator"),
-            ablation("stop_both", "both removed", "discriminator", "generator"),
+            STOPPED,
         ),
         _SHORT,
         figures={"figure5b": _CURVES, "second_order_share": _SHARES},
+    ),
+    Study(
+        "figure5b_biggan",
+        "the same ablations of BigGAN-deep, as in the paper",
+        (
+            of("table1", BIGGAN_LOGAN),
+            *(
+                Arm(
+                    f"stop_{name}",
+                    label,
+                    f"biggan_logan_small_stop_{player}",
+                    f"biggan_logan_stop_{player}",
+                )
+                for name, label, player in (
+                    ("d", "∂Δz/∂θ_D removed", "discriminator"),
+                    ("g", "∂Δz/∂θ_G removed", "generator"),
+                    ("both", "both removed", "both"),
+                )
+            ),
+        ),
+        _BIG,
+        figures={"figure5b": _CURVES, "second_order_share": _SHARES},
+    ),
+    Study(
+        "second_order",
+        "from where on ∂Δz/∂θ matters: size, step and regularizer, with and without it",
+        (
+            _LOGAN,
+            of("figure5b", STOPPED),
+            WIDE,
+            without_second_order(WIDE),
+            of("appendixA", step_size(3.0)),
+            without_second_order(step_size(3.0)),
+            of("regularisers", NO_WEIGHT),
+            without_second_order(NO_WEIGHT),
+        ),
+        _SHORT,
+        figures={"curves": _CURVES, "last": _FINALS, "second_order_share": _SHARES},
     ),
     Study(
         "figure6",
@@ -200,15 +243,7 @@ _LIST = (
                 )
                 for n in (2, 3)
             ),
-            *(
-                vary(
-                    LOGAN,
-                    f"alpha{a}",
-                    f"α {a}",
-                    f"natural_gradient_step.step_size = {a}",
-                )
-                for a in (0.1, 0.3, 3.0, 9.0)
-            ),
+            *(step_size(a) for a in (0.1, 0.3, 3.0, 9.0)),
         ),
         _SHORT,
         local_approximation=True,
@@ -219,7 +254,7 @@ _LIST = (
         "the regularizer of ‖Δz‖² and the portion c, removed one at a time",
         (
             _LOGAN,
-            vary(LOGAN, "no_weight", "w_r 0", "Game.regularizer_weight = 0.0"),
+            NO_WEIGHT,
             vary(LOGAN, "whole", "c 100 %", "LatentOptimizer.fraction = 1.0"),
             vary(
                 LOGAN,
@@ -250,7 +285,7 @@ _LIST = (
     Study(
         "long",
         "far past the best point: when does each collapse?",
-        (BASELINE, CSGAN, LOGAN),
+        (BASELINE, CSGAN, LOGAN, STOPPED),
         _LONG,
         figures={"curves": _CURVES},
         published=published.COLLAPSE,
