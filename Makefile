@@ -6,7 +6,7 @@ RUN = .venv/bin/python -m
 JOBS ?= 2
 
 .PHONY: quickstart baseline test test-slow tpu-build test-tpu-build benchmark-peers
-.PHONY: parity lint format clean
+.PHONY: studies parity lint format clean
 
 .venv/made: setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
@@ -23,6 +23,17 @@ baseline: .venv/made
 	mkdir -p docs/receipts
 	cp runs/baseline/evaluations/step-00002000.json \
 	  docs/receipts/stacked_digits_baseline.json
+
+# A study, and what docs/results.md shows of it: `make docs/results/table2`. All of them
+# take some four hours on two cores; what is there already is not run again.
+STUDIES = $(shell bin/reproduce --list | cut -d' ' -f1)
+studies: $(addprefix docs/results/, $(filter-out table5, $(STUDIES)))
+
+docs/results/%: .venv/made
+	bin/reproduce $*
+	mkdir -p $@
+	cp runs/studies/$*/table.md runs/studies/$*/results.json $@
+	cp runs/studies/$*/figures/*.png $@
 
 test: .venv/made
 	$(RUN) pytest -n $(JOBS) --dist loadgroup -m 'not slow'

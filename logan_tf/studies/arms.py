@@ -41,7 +41,8 @@ def ablation(name: str, label: str, *players: str) -> Arm:
 def without_second_order(arm: Arm) -> Arm:
     """Another way of LOGAN's with Δz a constant for both players."""
     label = f"{arm.label}, ∂Δz/∂θ removed"
-    return vary(arm, f"{arm.name}_stopped", label, *STOPPED.params)
+    stopped = vary(arm, f"{arm.name}_stopped", label, *STOPPED.params)
+    return replace(stopped, versus=arm.name)
 
 
 def step_size(alpha: float) -> Arm:
@@ -134,10 +135,15 @@ def at_wall_clock_of(slow: str, *fast: str) -> Then:
             first = max(1, round(ratio * steps[0]))
             longer = tuple(step // steps[0] * first for step in steps)
             label = f"{quick.arm.label}, in the time of {other.arm.label}"
-            arm = replace(
-                quick.arm, name=f"{name}_{slow}_time", label=label, steps=longer
+            arms.append(
+                replace(
+                    quick.arm,
+                    name=f"{name}_{slow}_time",
+                    label=label,
+                    steps=longer,
+                    versus=slow,
+                )
             )
-            arms.append(arm)
         return arms
 
     return then

@@ -40,6 +40,7 @@ class Arm:
         steps: when it is evaluated; None: when the study says.
         seeds: how many; None: as many as the study's.
         home: the study in whose folder the runs lie; None: the one it is an arm of.
+        versus: the arm that differences are taken to; None: the study's first.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Arm:
     steps: tuple[int, ...] | None = None
     seeds: int | None = None
     home: str | None = None
+    versus: str | None = None
 
     def recipe_at(self, scale: str) -> str | None:
         """The recipe to train at a scale."""
@@ -91,7 +93,7 @@ class Study:
     Attributes:
         name: as `bin/reproduce` is told it.
         title: what it shows.
-        arms: what is compared; the first is the reference of differences.
+        arms: what is compared.
         steps: scale → the steps at which runs are evaluated; the last ends them.
         seeds: how many runs of each arm, of the seeds from 0 on.
         then: makes further arms of the results.

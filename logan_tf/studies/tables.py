@@ -24,7 +24,8 @@ Row = dict[str, Any]
 def write(folder: Path, results: Results) -> None:
     """Writes `table.md` and `results.json` into a study's folder."""
     atomic_file.write_text(folder / "table.md", markdown(results))
-    text = json.dumps(as_json(results), indent=1, allow_nan=False)
+    # Without spaces: receipts of a hundred evaluations are committed beside the tables.
+    text = json.dumps(as_json(results), separators=(",", ":"), allow_nan=False)
     atomic_file.write_text(folder / "results.json", f"{text}\n")
 
 
@@ -51,23 +52,40 @@ def rows(results: Results) -> list[Row]:
 
 
 def differences(results: Results) -> list[Row]:
-    """Each arm's last evaluations less the first arm's, with Welch's 95 % interval."""
+    """Each arm less the one it is compared with, by Welch's 95 % interval.
+
+    The first evaluation is compared with the first, and so on: in equal time that of
+    another step.
+    """
     begun, table = list(results.begun()), []
-    for arm, runs in begun[1:]:
-        row: Row = {"": f"{arm.label} − {begun[0][0].label}"}
-        for name in _METRICS:
-            pair = [
-                values(_at_last(results, each), name) for each in (begun[0][1], runs)
-            ]
-            if min(map(len, pair)) >= 2:
-                found = repetition.difference(*pair)
-                low, high = found.interval
-                mark = " *" if found.is_told_apart else ""
-                row[name] = (
-                    f"{found.second - found.first:+.4g} [{low:+.4g}, {high:+.4g}]{mark}"
-                )
-        table.append(row)
-    return [row for row in table if len(row) > 1]
+    by_name = {arm.name: (arm, runs) for arm, runs in begun}
+    for arm, runs in begun:
+        other, others = by_name.get(arm.versus or "", begun[0])
+        steps = (results.study.steps_of(each, results.scale) for each in (arm, other))
+        for step, before in zip(*steps, strict=False) if other is not arm else ():
+            row = _difference(
+                [run.at(step) for run in runs], [run.at(before) for run in others]
+            )
+            shown = f"{step:,}" if step == before else f"{step:,} − {before:,}"
+            head = {"": f"{arm.label} − {other.label}", "step": shown}
+            table += [head | row] if row else []
+    return table
+
+
+def _difference(
+    evaluations: Sequence[Evaluation | None], others: Sequence[Evaluation | None]
+) -> Row:
+    """Of each metric that both have over two seeds or more."""
+    row: Row = {}
+    for name in _METRICS:
+        pair = values(others, name), values(evaluations, name)
+        if min(map(len, pair)) >= 2:
+            found = repetition.difference(*pair)
+            low, high = found.interval
+            mark = " *" if found.is_told_apart else ""
+            mean = found.second - found.first
+            row[name] = f"{mean:+.4g} [{low:+.4g}, {high:+.4g}]{mark}"
+    return row
 
 
 def markdown(results: Results) -> str:
@@ -81,7 +99,7 @@ def markdown(results: Results) -> str:
     ]
     if versus := differences(results):
         page += [
-            "Differences at the end, Welch's 95 % interval; * where it leaves out 0:",
+            "Differences, Welch's 95 % interval; * where it leaves out 0:",
             "",
             _as_table(versus),
             "",
@@ -167,10 +185,6 @@ def _row(
     row["seconds"] = f"{np.mean(times):.4g}" if times else "–"
     row["collapsed"] = f"{sum(run.collapsed for run in begun)} of {len(begun)}"
     return row | {name: summary(values(found, name)) for name in _METRICS}
-
-
-def _at_last(results: Results, runs: Sequence[Run]) -> list[Evaluation | None]:
-    return [run.at(results.last_step(run.arm)) for run in runs]
 
 
 def _circumstances(results: Results) -> str:

@@ -39,16 +39,28 @@ def test_rows_name_arm_step_seeds_and_collapse(two_arms, imitated):
 
 def test_differences_are_welchs(two_arms, imitated):
     results = imitated(dataclasses.replace(two_arms, seeds=4))
-    (row,) = tables.differences(results)
-    assert row[""] == "B − A"
-    values = [
-        [run.at(60).metrics["fid_digits"]["value"] for run in results.of(arm)]
-        for arm in "ba"
+    rows = tables.differences(results)
+    assert [(row[""], row["step"]) for row in rows] == [
+        ("B − A", step) for step in ("20", "40", "60")
     ]
-    low, high = stats.ttest_ind(*values, equal_var=False).confidence_interval()
-    mean = np.mean(values[0]) - np.mean(values[1])
-    mark = " *" if low > 0 or high < 0 else ""
-    assert row["fid"] == f"{mean:+.4g} [{low:+.4g}, {high:+.4g}]{mark}"
+    for row, step in zip(rows, (20, 40, 60), strict=True):
+        values = [
+            [run.at(step).metrics["fid_digits"]["value"] for run in results.of(arm)]
+            for arm in "ba"
+        ]
+        low, high = stats.ttest_ind(*values, equal_var=False).confidence_interval()
+        mean = np.mean(values[0]) - np.mean(values[1])
+        mark = " *" if low > 0 or high < 0 else ""
+        assert row["fid"] == f"{mean:+.4g} [{low:+.4g}, {high:+.4g}]{mark}"
+
+
+def test_an_arm_is_compared_with_the_one_it_names(two_arms, imitated):
+    a, b = two_arms.arms
+    c = dataclasses.replace(b, name="c", label="C", steps=(40, 60), versus="b")
+    short = dataclasses.replace(b, steps=(20, 40))
+    study = dataclasses.replace(two_arms, arms=(a, short, c))
+    found = [(row[""], row["step"]) for row in tables.differences(imitated(study))]
+    assert found[-2:] == [("C − B", "40 − 20"), ("C − B", "60 − 40")]
 
 
 def test_the_papers_numbers_are_marked_as_the_papers(two_arms, imitated, tmp_path):
