@@ -135,7 +135,8 @@ def test_a_mistake_of_the_users_ends_all(two_arms, runner, tmp_path):
     )
     with pytest.raises(ConfigurationError, match=r"b-seed0: there is no gin file 'x'"):
         runner(mistaken).run()
-    assert sorted(starts(tmp_path / "small")) == ["a-seed0", "b-seed0"]
+    # The other may be ended before it has said that it started.
+    assert {"b-seed0"} <= set(starts(tmp_path / "small")) <= {"a-seed0", "b-seed0"}
     metrics = tmp_path / "small" / "a-seed0" / "metrics.jsonl"
     assert not metrics.is_file() or len(metrics.read_text().splitlines()) < 100
     assert "exit_code" not in (metrics.parent / "outcome.json").read_text()
