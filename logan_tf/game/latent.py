@@ -14,6 +14,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
+from logan_tf.layers.rematerialization import to_inputs_alone
 
 Score = Callable[[tf.Tensor], tf.Tensor]
 Step = Callable[[tf.Tensor], tf.Tensor]
@@ -154,4 +155,5 @@ def _gradient(score: Score, optimized: tf.Tensor, fixed: tf.Tensor) -> tf.Tensor
             raise ValueError(
                 f"score must return one number per sample, [batch], not {scores.shape}"
             )
-    return tape.gradient(scores, optimized, unconnected_gradients="zero")
+    with to_inputs_alone():
+        return tape.gradient(scores, optimized, unconnected_gradients="zero")

@@ -7,6 +7,7 @@ game has ∂²f(z')/∂z'∂θ (LOGAN, App. A.1).
 import tensorflow as tf
 
 from logan_tf.game.game import PLAYERS, Game
+from logan_tf.layers.rematerialization import to_inputs_alone
 
 
 def errors(game: Game, latents: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -33,7 +34,8 @@ def errors(game: Game, latents: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Te
     with tf.GradientTape() as tape:
         tape.watch(moved)
         scores = score(moved)
-    slope = tape.gradient(scores, moved)
+    with to_inputs_alone():
+        slope = tape.gradient(scores, moved)
     optimized = tf.range(latents.shape[-1]) < optimizer.num_optimized(latents.shape[-1])
     direction = tf.where(optimized, slope, 0)
     before, after = (products(game, z, labels, direction) for z in (latents, moved))

@@ -7,14 +7,16 @@ and the second derivative computes both again. It costs a forward pass of the bl
 each backward pass, and a forward and a backward pass for each second-order one.
 
 The pullbacks to inputs and to weights are two: whoever asks for one (the latent step
-asks for x̄) does not pay for differentiating the other. What they share is computed
-once, since TensorFlow's and XLA's optimizers merge equal operations. For the same
-reason what is computed again must not look like what it repeats: it takes its inputs
-plus a zero that is made of the cotangent, so it also waits for the cotangent to be
-there.
+asks for x̄, `to_inputs_alone`) does not pay for differentiating the other. What they
+share is computed once, since TensorFlow's and XLA's optimizers merge equal operations.
+For the same reason what is computed again must not look like what it repeats: it takes
+its inputs plus a zero that is made of the cotangent, so it also waits for the cotangent
+to be there.
 """
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -24,6 +26,21 @@ Function = Callable[..., list[tf.Tensor]]
 """Of tensors, to tensors."""
 
 _ORDER = 2  # What LOGAN differentiates to.
+_thread = threading.local()  # Replicas are threads that interleave.
+
+
+@contextlib.contextmanager
+def to_inputs_alone() -> Iterator[None]:
+    """Gradients that are taken inside the context pass through blocks to their inputs.
+
+    Their weights get none, and cost nothing.
+    """
+    before = getattr(_thread, "inputs_alone", False)
+    _thread.inputs_alone = True
+    try:
+        yield
+    finally:
+        _thread.inputs_alone = before
 
 
 def rematerialized(
@@ -88,8 +105,8 @@ class _Block:
 
     def _pull_back(
         self, tensors: list[tf.Tensor], cotangents: list[tf.Tensor]
-    ) -> list[tf.Tensor]:
-        """Cotangents of all arguments."""
+    ) -> list[tf.Tensor | None]:
+        """Cotangents of all arguments, or of the inputs alone."""
         late = _after(cotangents, tensors)
         # Not the weights: what depends on them alone (W / σ) is not computed again.
         late[self._weights] = tensors[self._weights]
@@ -97,14 +114,16 @@ class _Block:
             return self._pullback(slice(None), len(late))(*late, *cotangents)
         counts = (len(late[part]) for part in (self._inputs, self._weights))
         sizes = *counts, self._order - 1
-        return [
-            gradient
-            for part in (self._inputs, self._weights)
-            if late[part]
-            for gradient in _Block(self._pullback(part, len(late)), *sizes)(
-                *late, *cotangents
-            )
-        ]
+
+        def to(part: slice) -> list[tf.Tensor]:
+            if not late[part]:
+                return []
+            return _Block(self._pullback(part, len(late)), *sizes)(*late, *cotangents)
+
+        to_inputs = to(self._inputs)
+        if getattr(_thread, "inputs_alone", False):
+            return to_inputs + [None] * len(late[self._weights])
+        return to_inputs + to(self._weights)
 
     def _pullback(self, part: slice, num_arguments: int) -> Function:
         """(arguments, cotangents) → cotangents of a part of the arguments."""

@@ -12,7 +12,7 @@ from logan_tf.layers.batch_normalization import (
     BatchNormalization,
     collected_moments,
 )
-from logan_tf.layers.rematerialization import rematerialized
+from logan_tf.layers.rematerialization import rematerialized, to_inputs_alone
 from logan_tf.layers.spectral_normalization import SpectralConv2D, SpectralDense
 
 
@@ -136,6 +136,25 @@ def test_a_block_is_computed_again_at_every_order(float64):
     outer.gradient(total, x)
     count()
     assert np.diff(calls).tolist() == [2, 3]
+
+
+def test_to_inputs_alone_weights_cost_nothing(float64):
+    block = Block(3, norm=True)
+    x, condition = tf.ones([2, 4, 4, 3], tf.float64), tf.ones([2, 5], tf.float64)
+    rematerialized(block, x, condition)
+    kernel = block.conv.kernel.value
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(rematerialized(block, x, condition) ** 3)
+    expected = tape.gradient(y, [x, kernel])
+    before = block.calls
+    with to_inputs_alone():
+        found = tape.gradient(y, [x, kernel])
+    assert block.calls == before + 1
+    assert expected[1] is not None
+    assert found[1] is None
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert tape.gradient(y, [x, kernel])[1] is not None
 
 
 def test_moments_are_collected_once(float64):
