@@ -57,7 +57,7 @@ def _describe(study: Study, arms: bool) -> None:
     print(f"{study.name:14}{size}  {study.title}")
     for arm in study.arms if arms else ():
         at_scale = arm.recipe_at(FLAGS.scale) or "-"
-        print(f"  {arm.name:20}{at_scale:26}{arm.label}")
+        print(f"  {arm.name:20} {at_scale:25} {arm.label}")
 
 
 def _run(study: Study) -> None:

@@ -107,17 +107,22 @@ def penalty(weight: float) -> Arm:
     )
 
 
-def learning_rate(arm: Arm, rate: float) -> Arm:
-    """Both players' learning rate."""
-    return vary(
-        arm,
-        f"{arm.name}_lr{rate:g}",
-        f"{arm.label}, learning rate {rate:g}",
-        *(
-            f"{player}/keras.optimizers.Adam.learning_rate = {rate}"
-            for player in ("generator", "discriminator")
-        ),
-    )
+def at_learning_rate(rate: float, *arms: Arm) -> list[Arm]:
+    """Arms with another learning rate of both players, compared with the first."""
+    statements = [
+        f"{player}/keras.optimizers.Adam.learning_rate = {rate}"
+        for player in ("generator", "discriminator")
+    ]
+    found = [
+        vary(
+            arm,
+            f"{arm.name}_lr{rate:g}",
+            f"{arm.label}, learning rate {rate:g}",
+            *statements,
+        )
+        for arm in arms
+    ]
+    return [found[0], *(replace(arm, versus=found[0].name) for arm in found[1:])]
 
 
 def at_wall_clock_of(slow: str, *fast: str) -> Then:

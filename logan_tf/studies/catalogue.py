@@ -15,9 +15,9 @@ from logan_tf.studies.arms import (
     STOPPED,
     WIDE,
     ablation,
+    at_learning_rate,
     at_wall_clock_of,
     gradient_step,
-    learning_rate,
     natural_penalty,
     of,
     penalty,
@@ -110,9 +110,9 @@ _LIST = (
                 "Alternating.discriminator_steps = 2",
             ),
             *(
-                learning_rate(arm, rate)
-                for arm in (BASELINE, LOGAN)
+                arm
                 for rate in (4e-4, 8e-4)
+                for arm in at_learning_rate(rate, BASELINE, LOGAN)
             ),
         ),
         _SHORT,
