@@ -46,6 +46,19 @@ def test_borrowed_runs_are_those_of_their_home(tmp_path):
                 assert flags(study, arm, scale, tmp_path) == expected
 
 
+def test_arms_are_compared_with_arms_of_their_study():
+    compared = [
+        (study, arm)
+        for study in STUDIES.values()
+        for arm in study.arms
+        if arm.versus is not None
+    ]
+    assert len(compared) >= 5
+    for study, arm in compared:
+        assert arm.versus != arm.name
+        assert arm.versus in [each.name for each in study.arms]
+
+
 def test_steps_can_be_evaluated_while_training():
     for study in STUDIES.values():
         for scale in SCALES:
