@@ -40,6 +40,8 @@ _BIG = _steps((1000, 2000), (100_000, 200_000, 300_000))
 
 _ALL = ("modes", "confident_modes", "fid", "is")
 _CURVES = partial(figures.curves, metrics=_ALL)
+_OF_CLASSES = ("fid", "is", "recall", "class_agreement")
+_CLASS_CURVES = partial(figures.curves, metrics=_OF_CLASSES)
 _TIMES = partial(figures.curves, metrics=("modes", "fid"), wall_clock=True)
 _FINALS = partial(figures.finals, metrics=_ALL)
 _ASKED = partial(figures.latent_steps, metrics=("fid", "is", "modes", "reverse_kl"))
@@ -65,7 +67,10 @@ _LIST = (
         "BigGAN-deep with classes: as published, baseline, gradient and natural step",
         (BIGGAN, BIGGAN_ORIGINAL, BIGGAN_GD, BIGGAN_LOGAN),
         _BIG,
-        figures={"curves": _CURVES, "last": _FINALS},
+        figures={
+            "curves": _CLASS_CURVES,
+            "last": partial(figures.finals, metrics=_OF_CLASSES),
+        },
         published=published.TABLE_1,
     ),
     Study(
@@ -190,7 +195,7 @@ _LIST = (
             ),
         ),
         _BIG,
-        figures={"figure5b": _CURVES, "second_order_share": _SHARES},
+        figures={"figure5b": _CLASS_CURVES, "second_order_share": _SHARES},
     ),
     Study(
         "second_order",

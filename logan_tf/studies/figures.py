@@ -21,6 +21,8 @@ _NAMES = {
     "reverse_kl": "reverse KL (nats)",
     "fid": "FID",
     "is": "inception score",
+    "recall": "recall",
+    "class_agreement": "agreement with the class",
     "delta_z_norm": "mean ‖Δz‖",
     "score_gain": "mean f(z') − f(z)",
     "clipped_fraction": "share of coordinates clipped",

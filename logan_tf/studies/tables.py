@@ -15,7 +15,16 @@ from logan_tf.evaluation.receipts import Evaluation
 from logan_tf.studies.results import Results, Run, values
 from logan_tf.studies.study import Arm
 
-_METRICS = ("modes", "confident_modes", "reverse_kl", "fid", "is", "kid")
+_METRICS = (
+    "modes",
+    "confident_modes",
+    "reverse_kl",
+    "fid",
+    "is",
+    "kid",
+    "recall",
+    "class_agreement",
+)
 _PLAYERS = ("discriminator", "generator")
 
 Row = dict[str, Any]
