@@ -67,6 +67,7 @@ _LIST = (
         "BigGAN-deep with classes: as published, baseline, gradient and natural step",
         (BIGGAN, BIGGAN_ORIGINAL, BIGGAN_GD, BIGGAN_LOGAN),
         _BIG,
+        then=at_wall_clock_of("logan", "baseline"),
         figures={
             "curves": _CLASS_CURVES,
             "last": partial(figures.finals, metrics=_OF_CLASSES),
