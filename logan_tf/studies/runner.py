@@ -209,7 +209,7 @@ class Runner:
 
     def _ask(self, runs: Sequence[Run]) -> None:
         """Evaluations, pictures and measurements of runs that came to their end."""
-        asked = [job for run in runs for job in self._asked(run)]
+        asked = [job for run in runs for job in self._asked(run, run is runs[0])]
         ended: list[Ended] = []
 
         def record(each: Ended) -> None:
@@ -221,7 +221,7 @@ class Runner:
             "evaluating", "evaluation", asked, len(asked), lambda: len(ended), record
         )
 
-    def _asked(self, run: Run) -> Iterator[Job]:
+    def _asked(self, run: Run, first: bool) -> Iterator[Job]:
         if run.outcome.get("exit_code") != 0:
             return
         path = f"--run_dir={run.path}"
@@ -237,7 +237,7 @@ class Runner:
                 yield Job(_SAMPLE, (path, *flags), run.path)
         part = self.study.accuracy.get(self.settings.scale)
         if part is not None and run.accuracy() is None:
-            control = ("--real_control",) if run.seed == 0 else ()
+            control = ("--real_control",) if first else ()
             learned = ("--accuracy_score", f"--gin_file={part}", *control)
             yield Job(_EVALUATE, (path, *learned), run.path)
         if self.study.local_approximation and not run.local_approximation:

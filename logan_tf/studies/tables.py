@@ -223,9 +223,8 @@ def _local_approximation(results: Results) -> list[Row]:
 def _accuracy(results: Results) -> list[Row]:
     table, real = [], []
     for arm, runs in results.begun():
-        found = [run.accuracy() for run in runs]
-        real += [run.accuracy("real") for run in runs]
-        table.append({"": arm.label} | _learned(found))
+        table.append({"": arm.label} | _learned([run.accuracy() for run in runs]))
+        real += [each for run in runs if (each := run.accuracy("real")) is not None]
     table.append({"": "real images"} | _learned(real[:1]))
     return [row for row in table if row["top_1"] != "–"]
 
