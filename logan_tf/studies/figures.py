@@ -184,7 +184,9 @@ def matched_samples(results: Results, path: Path) -> None:
                     f"IS {of['is'][column][at]:.4g}, FID {of['fid'][column][at]:.4g}"
                 )
                 pictures = _pictures(pictures_path(run, each))
-                _samples(drawn.item(row, column), pictures, title)
+                panel: Axes = drawn.item(row, column)
+                _samples(panel, pictures, title)
+                panel.set_ylabel("" if column else f"at equal {metric.upper()}")
 
 
 def _pictures(path: Path) -> np.ndarray:
