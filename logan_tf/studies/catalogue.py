@@ -185,8 +185,8 @@ _LIST = (
                 Arm(
                     f"stop_{name}",
                     label,
-                    f"biggan_logan_small_stop_{player}",
-                    f"biggan_logan_stop_{player}",
+                    f"ablations/biggan_logan_small_stop_{player}",
+                    f"ablations/biggan_logan_stop_{player}",
                 )
                 for name, label, player in (
                     ("d", "∂Δz/∂θ_D removed", "discriminator"),

@@ -9,8 +9,6 @@ from logan_tf.studies.results import Run
 from logan_tf.studies.runner import Runner, Settings
 from logan_tf.studies.study import EMBEDDED, PAPER, SCALES, SMOKE
 
-SHIPPED = {path.stem for path in recipe.RECIPES.glob("*.gin")}
-
 
 def flags(study, arm, scale, folder) -> tuple[str, ...]:
     return Runner(study, Settings(folder, scale), lambda: False).flags(
@@ -20,12 +18,12 @@ def flags(study, arm, scale, folder) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("scale", [EMBEDDED, PAPER])
 def test_every_arm_is_a_configuration(scale, tmp_path):
-    """Of the recipes that are there; the searches by their first arm."""
+    """The searches by their first arm."""
     seen = set()
     for study in STUDIES.values():
         arms = study.arms[:1] if len(study.arms) > 40 else study.arms
         for arm in arms:
-            if arm.recipe_at(scale) in SHIPPED:
+            if arm.recipe_at(scale) is not None:
                 seen.add(flags(study, arm, scale, tmp_path))
     assert len(seen) >= 25
     for given in seen:
