@@ -118,9 +118,10 @@ def find(name: str) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    shipped = {path.name: path for path in RECIPES.rglob("*.gin")}
+    shipped = [str(path.relative_to(RECIPES)) for path in RECIPES.rglob("*.gin")]
+    asked = Path(name).as_posix().removeprefix(f"{RECIPES.name}/")
     raise ConfigurationError(
-        f"there is no gin file {name!r}{suggestion(Path(name).name, shipped)}"
+        f"there is no gin file {name!r}{suggestion(asked, shipped)}"
     )
 
 

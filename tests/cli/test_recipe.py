@@ -159,6 +159,8 @@ def test_recipes_are_found_by_path_name_and_stem(tmp_path, monkeypatch):
     assert recipe.find("ring_logan.gin") == Path("ring_logan.gin")
     with pytest.raises(ConfigurationError, match=r"did you mean 'ring_logan\.gin'\?"):
         recipe.find("gin/ring_logn.gin")
+    with pytest.raises(ConfigurationError, match="mean 'ablations/biggan_logan_stop_b"):
+        recipe.find("biggan_logan_stop_both")
     with pytest.raises(ConfigurationError, match="there is no gin file '/'"):
         recipe.find("/")
 
