@@ -117,9 +117,8 @@ def markdown(results: Results) -> str:
         page += ["Error of eq. 26, ‖M(z')v − M(z)v‖ / ‖M(z)v‖ with v = ∂f/∂z':", ""]
         page += [_as_table(local), ""]
     if learned := _accuracy(results):
-        page += ["Accuracy on real held-out images of a classifier that learned from "]
-        page[-1] += "samples:"
-        page += ["", _as_table(learned), ""]
+        page += ["Accuracy on real held-out images, learned from samples:", ""]
+        page += [_as_table(learned), ""]
     if study.published:
         page += [
             "Published (Wu et al. 2019; measured on TPU, on the data that is named). "
@@ -222,7 +221,7 @@ def _local_approximation(results: Results) -> list[Row]:
 
 def _accuracy(results: Results) -> list[Row]:
     table, real = [], []
-    for arm, runs in results.begun():
+    for arm, runs in results.begun() if results.study.accuracy else ():
         table.append({"": arm.label} | _learned([run.accuracy() for run in runs]))
         real += [each for run in runs if (each := run.accuracy("real")) is not None]
     table.append({"": "real images"} | _learned(real[:1]))

@@ -76,7 +76,7 @@ def test_what_a_classifier_learns_is_asked_once(two_arms, runner, tmp_path):
     assert starts(tmp_path / "small")["a-seed1"] == ["train", "evaluate"]
     page = (tmp_path / "small" / "table.md").read_text("utf-8")
     found = [run.accuracy().metrics["top_1"]["value"] for run in results.of("b")]
-    assert f"| B | {sum(found) / 2:.4g} ± " in page.split("classifier that learned")[1]
+    assert f"| B | {sum(found) / 2:.4g} ± " in page.split("learned from samples:")[1]
     assert page.count("| real images | 0.98 | 1 |") == 1
     # The protocol's own evaluation of the same step is another file.
     assert "modes" in results.of("b")[0].at(4).metrics
