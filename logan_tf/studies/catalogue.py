@@ -95,7 +95,12 @@ _LIST = (
         _SHORT,
         seeds=5,
         then=at_wall_clock_of("logan", "baseline", "csgan"),
-        figures={"curves": _TIMES, "last": _FINALS},
+        figures={
+            "curves": partial(
+                figures.curves, metrics=("fid", "recall"), wall_clock=True
+            ),
+            "last": partial(figures.finals, metrics=("fid", "is", "recall")),
+        },
         published=published.TABLE_2,
     ),
     Study(
