@@ -29,7 +29,15 @@ def scale_and_shift(x: tf.Tensor, gain: tf.Tensor, offset: tf.Tensor) -> tf.Tens
 @tf.autograph.experimental.do_not_convert
 @tf.custom_gradient
 def shift(x: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-    """x + offset, of the same shapes."""
+    """x + offset, whose gradient to the offset is one accurate sum, in bfloat16 too.
+
+    Args:
+      x: [batch, …, channels].
+      offset: [channels], or [batch, 1, …, channels] of x's rank; of x's dtype.
+
+    Returns:
+      Tensor of x's shape and dtype.
+    """
     rank = offset.shape.rank
     return x + offset, lambda cotangent: (cotangent, _sum(cotangent, rank))
 

@@ -16,6 +16,7 @@ class Conv2D(keras.layers.Conv2D):
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """[batch, height, width, channels] → [batch, …, filters]: channels last."""
         outputs = self.convolution_op(inputs, self.kernel)
         if self.use_bias:
             add = tf.nn.bias_add if outputs.dtype.size >= 4 else shift
