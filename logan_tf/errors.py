@@ -5,6 +5,9 @@ that line without a traceback and exit with the class's code; any other exceptio
 defect and keeps its traceback (exit 1).
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class ConfigurationError(ValueError):
     """A flag, a gin binding or an input that cannot work. The user can mend it."""
@@ -32,3 +35,9 @@ class PreemptedError(RuntimeError):
     """The run was interrupted, and goes on with the same command."""
 
     exit_code = 42
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """': did you mean …?', or nothing where nothing is close."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f": did you mean {close[0]!r}?" if close else ""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from logan_tf.cli import app, recipe
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.cli import app, recipe, recipe_files
+from logan_tf.errors import BadDataError, ConfigurationError, suggestion
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -123,7 +123,7 @@ def _axes(scanned: recipe.Recipe) -> list:
         if axis.macro not in known:
             raise ConfigurationError(
                 f"--sweep: the recipe has no macro {axis.macro!r}"
-                f"{recipe.suggestion(axis.macro, known)}"
+                f"{suggestion(axis.macro, known)}"
             )
     return axes
 
@@ -305,7 +305,7 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _recipe() -> str:
-    return " ".join(recipe.find(name).stem for name in FLAGS.gin_file)
+    return " ".join(recipe_files.find(name).stem for name in FLAGS.gin_file)
 
 
 def _date() -> str:

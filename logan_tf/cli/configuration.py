@@ -14,7 +14,7 @@ import gin
 
 from logan_tf.cli import recipe as recipes
 from logan_tf.cli.recipe import Binding, Macro, Recipe, Reference
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, suggestion
 
 
 def apply(recipe: Recipe, modules: Sequence[str]) -> str:
@@ -103,7 +103,7 @@ def _check(binding: Binding, macros: dict[str, Any]) -> None:
         raise ConfigurationError(
             f"{binding.where}: {binding.selector} has no parameter "
             f"{binding.parameter!r}"
-            f"{recipes.suggestion(binding.parameter, parameters)}"
+            f"{suggestion(binding.parameter, parameters)}"
         )
     hint = _hints(configurable).get(binding.parameter)
     value = recipes.resolved(binding.value, macros)
@@ -170,7 +170,7 @@ def _configurable(selector: str, where: str) -> Callable:
         # gin offers no public list of what is registered.
         known = {name: name for name in gin.config._REGISTRY._selector_map}
         known |= {name.rsplit(".", 1)[-1]: name for name in known}
-        ending = recipes.suggestion(selector, known)
+        ending = suggestion(selector, known)
         raise ConfigurationError(
             f"{where}: gin knows no {selector!r}{ending or ': ' + first_line(error)}"
         ) from error

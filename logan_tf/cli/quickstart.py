@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from logan_tf.cli import app, recipe, reporting
+from logan_tf.cli import app, recipe, recipe_files, reporting
 from logan_tf.training.interruption import Interruption
 from logan_tf.training.run_directory import RunDirectory
 
@@ -20,7 +20,7 @@ flags.DEFINE_string("run_dir", "runs/quickstart", "Where the run lives.")
 flags.DEFINE_multi_string("gin_param", [], "A statement such as 'total_steps = 100'.")
 
 _RECIPE = "stacked_digits_logan"
-BASELINE = recipe.RECIPES.parent / "docs/receipts/stacked_digits_baseline.json"
+BASELINE = recipe_files.RECIPES.parent / "docs/receipts/stacked_digits_baseline.json"
 """What `make baseline` measured: the same training without the latent step."""
 _COLUMNS = ("modes", "confident_modes", "confident_share", "reverse_kl", "fid_digits")
 

@@ -7,18 +7,16 @@ once. gin itself opens no file: it is given the text that was read here, include
 place, so what it executes is what was checked.
 """
 
-import difflib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, NamedTuple
 
 from gin import config_parser
 
-from logan_tf.errors import ConfigurationError
-
-RECIPES = Path(__file__).resolve().parents[2] / "gin"
+from logan_tf.cli import recipe_files
+from logan_tf.errors import ConfigurationError, suggestion
 
 _MOST_FILES = 1000  # A recipe reads some ten; includes that double at each turn end.
 
@@ -108,30 +106,13 @@ class _Delegate(config_parser.ParserDelegate):
         return Macro(macro_name)
 
 
-def find(name: str) -> Path:
-    """The path of a recipe: as given, or in the `gin` folder, with or without `.gin`.
-
-    Raises:
-      ConfigurationError: if there is none; it names the closest.
-    """
-    candidates = [Path(name), RECIPES / name, RECIPES / f"{name}.gin"]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    shipped = [str(path.relative_to(RECIPES)) for path in RECIPES.rglob("*.gin")]
-    asked = Path(name).as_posix().removeprefix(f"{RECIPES.name}/")
-    raise ConfigurationError(
-        f"there is no gin file {name!r}{suggestion(asked, shipped)}"
-    )
-
-
 def read(
     gin_files: Sequence[str], gin_params: Sequence[str], modules: Sequence[str]
 ) -> Recipe:
     """Reads files (and what they include) and parameters, and checks them.
 
     Args:
-      gin_files: names for `find`.
+      gin_files: names for `recipe_files.find`.
       gin_params: statements such as "total_steps = 10".
       modules: the modules that an `import` may name.
 
@@ -139,7 +120,7 @@ def read(
       ConfigurationError: for a missing file, a syntax error, an unknown or undefined
         macro, a knob of a wrong type, an import of another module.
     """
-    files = [find(name) for name in gin_files]
+    files = [recipe_files.find(name) for name in gin_files]
     recipe = Recipe(files, [], [], [], [])
     for path in files:
         _read_file(path, recipe, ())
@@ -148,12 +129,6 @@ def read(
     _check_text(recipe)
     _check_macros(recipe)
     return recipe
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """': did you mean …?', or nothing where nothing is close."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f": did you mean {close[0]!r}?" if close else ""
 
 
 def _read_file(path: Path, recipe: Recipe, seen: tuple[Path, ...]) -> None:
@@ -194,7 +169,9 @@ def _read_statements(
                     )
                 )
             elif isinstance(statement, config_parser.IncludeStatement):
-                included = _find_included(statement.filename, recipe.files, where)
+                included = recipe_files.find_included(
+                    statement.filename, recipe.files, where
+                )
                 recipe.lines.extend(lines[taken : statement.location.line_num - 1])
                 _read_file(included, recipe, seen)
                 taken = parser.current_token.start[0] - 1
@@ -218,21 +195,6 @@ def _unreadable(error: Exception, origin: str) -> str:
     # Of a value that is no literal, gin names the token in the last line.
     cause = text.strip().splitlines()[-1].strip().rstrip(".")
     return f"{where}: {cause}: a statement is name = value, with text in quotes"
-
-
-def _find_included(name: str, files: Sequence[Path], where: str) -> Path:
-    for folder in _search_path(files):
-        if (folder / name).is_file():
-            return folder / name
-    known = [str(p.relative_to(RECIPES)) for p in RECIPES.rglob("*.gin")]
-    raise ConfigurationError(
-        f"{where}: there is no file {name!r} to include{suggestion(name, known)}"
-    )
-
-
-def _search_path(files: Iterable[Path]) -> list[Path]:
-    """Where included files are looked for: here, beside the recipes, in `gin`."""
-    return [Path("."), *(path.parent for path in files), RECIPES]
 
 
 def _check_imports(recipe: Recipe, modules: Sequence[str]) -> None:

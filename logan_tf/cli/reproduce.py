@@ -4,8 +4,8 @@ from pathlib import Path
 
 from absl import flags
 
-from logan_tf.cli import app, recipe
-from logan_tf.errors import ConfigurationError
+from logan_tf.cli import app
+from logan_tf.errors import ConfigurationError, suggestion
 from logan_tf.studies.study import EMBEDDED, SCALES, Study
 from logan_tf.training.interruption import Interruption
 
@@ -37,7 +37,7 @@ def main() -> None:
     name = FLAGS.study
     if name is not None and name not in STUDIES:
         raise ConfigurationError(
-            f"there is no study {name!r}{recipe.suggestion(name, STUDIES)}; "
+            f"there is no study {name!r}{suggestion(name, STUDIES)}; "
             "bin/reproduce --list shows them"
         )
     if FLAGS.list:

@@ -4,7 +4,7 @@ import contextlib
 
 from absl import flags
 
-from logan_tf.cli import app, recipe, reporting
+from logan_tf.cli import app, recipe, recipe_files, reporting
 from logan_tf.errors import ConfigurationError
 from logan_tf.training import devices
 from logan_tf.training.interruption import Interruption
@@ -116,7 +116,7 @@ def _default_run_dir() -> str:
             "say, or "
             "the --run_dir of a run to resume"
         )
-    return f"runs/{recipe.find(FLAGS.gin_file[0]).stem}"
+    return f"runs/{recipe_files.find(FLAGS.gin_file[0]).stem}"
 
 
 if __name__ == "__main__":

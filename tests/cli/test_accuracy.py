@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe_files
 from logan_tf.training import run_lock
 
-ROOT = recipe.RECIPES.parent
+ROOT = recipe_files.RECIPES.parent
 
 FAST = """
 Evaluator.accuracy_score = @AccuracyScore

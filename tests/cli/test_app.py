@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from logan_tf.cli import app, recipe
+from logan_tf.cli import app, recipe_files
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
@@ -101,7 +101,7 @@ def test_tensorflow_starts_quietly_unless_it_fails(failure, tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{recipe.RECIPES.parent}"},
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{recipe_files.RECIPES.parent}"},
         capture_output=True,
         text=True,
     )

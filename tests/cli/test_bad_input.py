@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe_files
 
-ROOT = recipe.RECIPES.parent
+ROOT = recipe_files.RECIPES.parent
 RING, DIGITS = "--gin_file=ring_logan", "--gin_file=digits_logan"
 
 

@@ -11,10 +11,10 @@ import sys
 
 import pytest
 
-from logan_tf.cli import configuration, recipe
+from logan_tf.cli import configuration, recipe, recipe_files
 from logan_tf.errors import ConfigurationError
 
-ROOT = recipe.RECIPES.parent
+ROOT = recipe_files.RECIPES.parent
 MARK = "import pathlib; pathlib.Path({!r}).touch()\n"
 
 

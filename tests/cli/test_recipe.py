@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe, recipe_files
 from logan_tf.cli.recipe import Macro, Reference
 from logan_tf.errors import ConfigurationError
 
@@ -150,23 +150,23 @@ def test_a_module_that_was_not_named_is_refused_and_not_executed(
 
 
 def test_recipes_are_found_by_path_name_and_stem(tmp_path, monkeypatch):
-    shipped = recipe.RECIPES / "ring_logan.gin"
-    assert recipe.find(str(shipped)) == shipped
-    assert recipe.find("ring_logan.gin") == shipped
-    assert recipe.find("ring_logan") == shipped
+    shipped = recipe_files.RECIPES / "ring_logan.gin"
+    assert recipe_files.find(str(shipped)) == shipped
+    assert recipe_files.find("ring_logan.gin") == shipped
+    assert recipe_files.find("ring_logan") == shipped
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ring_logan.gin").write_text("")
-    assert recipe.find("ring_logan.gin") == Path("ring_logan.gin")
+    assert recipe_files.find("ring_logan.gin") == Path("ring_logan.gin")
     with pytest.raises(ConfigurationError, match=r"did you mean 'ring_logan\.gin'\?"):
-        recipe.find("gin/ring_logn.gin")
+        recipe_files.find("gin/ring_logn.gin")
     with pytest.raises(ConfigurationError, match="mean 'ablations/biggan_logan_stop_b"):
-        recipe.find("biggan_logan_stop_both")
+        recipe_files.find("biggan_logan_stop_both")
     with pytest.raises(ConfigurationError, match="there is no gin file '/'"):
-        recipe.find("/")
+        recipe_files.find("/")
 
 
 @pytest.mark.parametrize(
-    "path", sorted(recipe.RECIPES.glob("*.gin")), ids=lambda p: p.stem
+    "path", sorted(recipe_files.RECIPES.glob("*.gin")), ids=lambda p: p.stem
 )
 def test_shipped_recipes_are_read_and_have_every_knob(path):
     macros = recipe.read([str(path)], [], []).macros()
@@ -183,6 +183,6 @@ def test_reading_imports_no_tensorflow():
     for name in ("train", "sample", "evaluate"):
         done = subprocess.run(
             [sys.executable, "-c", code.replace("COMMAND", name)],
-            cwd=recipe.RECIPES.parent,
+            cwd=recipe_files.RECIPES.parent,
         )
         assert done.returncode == 0

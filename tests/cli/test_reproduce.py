@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe_files
 
 
 def test_the_studies_are_listed(command):
@@ -54,7 +54,7 @@ def test_a_study_that_is_killed_goes_on(tmp_path, data_dir):
         ]
         return subprocess.Popen(
             [sys.executable, "-m", "logan_tf.cli.reproduce", "table2", *flags],
-            env=os.environ | {"PYTHONPATH": str(recipe.RECIPES.parent)},
+            env=os.environ | {"PYTHONPATH": str(recipe_files.RECIPES.parent)},
         )
 
     assert start(tmp_path / "whole").wait() == 0

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe_files
 
-ROOT = recipe.RECIPES.parent
+ROOT = recipe_files.RECIPES.parent
 RING = "--gin_file=ring_logan"
 
 

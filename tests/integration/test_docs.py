@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe, recipe_files
 
-ROOT = recipe.RECIPES.parent
+ROOT = recipe_files.RECIPES.parent
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("docs/*.md"))]
 # Also with a folder before it, but no environment's own commands.
 COMMAND = re.compile(
@@ -91,7 +91,7 @@ def test_every_flag_and_recipe_exists(name, flags, flags_of):
         assert key in known or key.removeprefix("no") in known, flag
         # `gin/…` and what is written in capitals stand for the reader's own.
         if key == "gin_file" and value.startswith("gin/") and value[4:5].isalpha():
-            recipe.find(value)
+            recipe_files.find(value)
             assert (ROOT / value).is_file(), value
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe_files
 from logan_tf.training.checkpoint_files import CheckpointFiles
 
-ROOT = recipe.RECIPES.parent
+ROOT = recipe_files.RECIPES.parent
 PARAMS = {
     "batch_size": 4,
     "latent_dim": 4,

@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from logan_tf.cli import configuration, recipe, runs
+from logan_tf.cli import configuration, recipe, recipe_files, runs
 from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
 from logan_tf.training import cost
 from logan_tf.training.step import TrainStep
 
-ABLATIONS = sorted(recipe.RECIPES.glob("ablations/*.gin"))
-PATHS = [*sorted(recipe.RECIPES.glob("*.gin")), *ABLATIONS]
+ABLATIONS = sorted(recipe_files.RECIPES.glob("ablations/*.gin"))
+PATHS = [*sorted(recipe_files.RECIPES.glob("*.gin")), *ABLATIONS]
 SMALL = [path.stem for path in PATHS if "_small" in path.stem]
 # Above ten million parameters, and their data is not here.
 LARGE = [

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe_files
 
-TRAIN = str(recipe.RECIPES.parent / "bin" / "train")
+TRAIN = str(recipe_files.RECIPES.parent / "bin" / "train")
 TINY = {
     "batch_size": 8,
     "width": 2,

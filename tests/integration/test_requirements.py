@@ -3,9 +3,9 @@
 import configparser
 import re
 
-from logan_tf.cli import recipe
+from logan_tf.cli import recipe_files
 
-ROOT = recipe.RECIPES.parent
+ROOT = recipe_files.RECIPES.parent
 # The one distribution that the TPU build replaces, and what only `make lint` needs.
 REPLACED, LINT = "tensorflow", {"mypy", "ruff"}
 
