@@ -281,16 +281,23 @@ _LIST = (
     *(
         Study(
             name,
-            "random settings of α, β, w_r and c, and a line a parameter",
+            f"random settings of α, β, w_r and c, and a line a parameter: {of_what}",
             hyperparameters.settings(base, grid, 48),
             _SEARCH,
+            seeds=1,
             then=partial(hyperparameters.lines, base=base, grid=grid),
             figures={"search": partial(figures.search, grid=grid)},
             published=rows,
         )
-        for name, base, grid, rows in (
-            ("tables45", LOGAN, hyperparameters.TABLE_4, published.TABLE_4),
-            ("table5", BIGGAN_LOGAN, hyperparameters.TABLE_5, published.TABLE_5),
+        for name, of_what, base, grid, rows in (
+            ("tables45", "SN-GAN", LOGAN, hyperparameters.TABLE_4, published.TABLE_4),
+            (
+                "table5",
+                "BigGAN-deep",
+                BIGGAN_LOGAN,
+                hyperparameters.TABLE_5,
+                published.TABLE_5,
+            ),
         )
     ),
     Study(

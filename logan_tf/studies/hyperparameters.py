@@ -35,21 +35,26 @@ _METRIC = "fid"  # the less, the better
 
 
 def settings(base: Arm, grid: Grid, number: int, seed: int = 0) -> tuple[Arm, ...]:
-    """Random settings of a grid, no two alike, as arms of one seed each."""
+    """Random settings of a grid, no two alike, as arms of the study's seeds."""
     rng = random.Random(seed)
     drawn: dict[str, Arm] = {}
     while len(drawn) < number:
-        arm = _arm(base, {name: rng.choice(values) for name, values in grid.items()}, 1)
+        arm = _arm(base, {name: rng.choice(values) for name, values in grid.items()})
         drawn[arm.name] = arm
     return tuple(drawn.values())
 
 
 def lines(results: Results, study: Study, *, base: Arm, grid: Grid) -> list[Arm]:
-    """Every value of every parameter, the others being the best setting's."""
+    """Values of each parameter, the others being the best setting's; of three seeds.
+
+    The best value itself, and four from the least to the greatest.
+    """
     best = _best(results)
     if best is None:
         return []
-    points = [best | {name: value} for name in grid for value in grid[name]]
+    points = [best] + [
+        best | {name: value} for name in grid for value in _spread(grid[name])
+    ]
     arms = [_arm(base, point, seeds=3) for point in points]
     return list({arm.name: arm for arm in arms}.values())
 
@@ -88,7 +93,13 @@ def _best(results: Results) -> Setting | None:
     return found[int(np.argmin([value for _, value in found]))][0]
 
 
-def _arm(base: Arm, setting: Setting, seeds: int) -> Arm:
+def _spread(values: Sequence[float], number: int = 4) -> list[float]:
+    """So many of the values, evenly by their place, both ends among them."""
+    places = np.linspace(0, len(values) - 1, number).round().astype(int)
+    return [values[place] for place in places]
+
+
+def _arm(base: Arm, setting: Setting, seeds: int | None = None) -> Arm:
     label = ", ".join(f"{SYMBOLS[name]} {value:g}" for name, value in setting.items())
     return Arm(
         "-".join(f"{name}{value:g}" for name, value in setting.items()),

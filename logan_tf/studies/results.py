@@ -79,6 +79,11 @@ class Run:
         path = self.path / LOCAL_APPROXIMATION
         return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
+    def ending(self, name: str) -> float:
+        """A training metric's mean over the last fifth of its lines."""
+        line = self.metrics[name]
+        return float(np.mean(line[-max(1, len(line) // 5) :]))
+
     @property
     def images_per_second(self) -> float:
         """The median over the training: the first call, which traces, is no measure."""

@@ -25,6 +25,15 @@ _METRICS = (
     "recall",
     "class_agreement",
 )
+_TRAINED = (
+    "delta_z_norm",
+    "score_gain",
+    "clipped_fraction",
+    "overshoot_fraction",
+    "discriminator_loss",
+    "discriminator_second_order_share",
+    "generator_second_order_share",
+)
 _PLAYERS = ("discriminator", "generator")
 
 Row = dict[str, Any]
@@ -81,6 +90,21 @@ def differences(results: Results) -> list[Row]:
     return table
 
 
+def endings(results: Results) -> list[Row]:
+    """What the latent step did at the end of the training, seed by seed.
+
+    Runs of an arm may be of two kinds, which a mean would hide.
+    """
+    table = []
+    for arm, runs in results.begun():
+        row: Row = {"": arm.label}
+        for name in _TRAINED:
+            found = [run.ending(name) for run in runs if name in run.metrics]
+            row[name] = ", ".join(f"{value:.3g}" for value in found) or "–"
+        table.append(row)
+    return table
+
+
 def _difference(
     evaluations: Sequence[Evaluation | None], others: Sequence[Evaluation | None]
 ) -> Row:
@@ -113,6 +137,8 @@ def markdown(results: Results) -> str:
             _as_table(versus),
             "",
         ]
+    page += ["The last fifth of the training, means of each seed in turn:", ""]
+    page += [_as_table(endings(results)), ""]
     if local := _local_approximation(results):
         page += ["Error of eq. 26, ‖M(z')v − M(z)v‖ / ‖M(z)v‖ with v = ∂f/∂z':", ""]
         page += [_as_table(local), ""]
@@ -143,6 +169,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "published": results.study.published,
         "table": rows(results),
         "differences": differences(results),
+        "endings": endings(results),
         "runs": [
             {
                 "arm": dataclasses.asdict(run.arm),

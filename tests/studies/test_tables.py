@@ -63,6 +63,15 @@ def test_an_arm_is_compared_with_the_one_it_names(two_arms, imitated):
     assert found[-2:] == [("C − B", "40 − 20"), ("C − B", "60 − 40")]
 
 
+def test_endings_are_means_of_the_last_fifth_seed_by_seed(two_arms, imitated):
+    results = imitated(two_arms)
+    for arm, row in zip("ab", tables.endings(results), strict=True):
+        means = [run.metrics["delta_z_norm"][48:60].mean() for run in results.of(arm)]
+        assert row["delta_z_norm"] == ", ".join(f"{mean:.3g}" for mean in means)
+    page = tables.markdown(results)
+    assert f"| B | {row['delta_z_norm']} |" in page
+
+
 def test_the_papers_numbers_are_marked_as_the_papers(two_arms, imitated, tmp_path):
     study = dataclasses.replace(two_arms, published=published.TABLE_2)
     tables.write(tmp_path, imitated(study))
