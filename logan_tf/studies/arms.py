@@ -38,6 +38,14 @@ def ablation(name: str, label: str, *players: str) -> Arm:
     return vary(LOGAN, name, label, f"Game.stop_gradient = {players!r}")
 
 
+def biggan_ablation(name: str, label: str, player: str) -> Arm:
+    """The same of BigGAN-deep, by the recipe of a player, or of "both"."""
+    small, full = (
+        f"ablations/biggan_logan{size}_stop_{player}" for size in ("_small", "")
+    )
+    return Arm(name, label, small, full)
+
+
 def without_second_order(arm: Arm) -> Arm:
     """Another way of LOGAN's with Δz a constant for both players."""
     label = f"{arm.label}, ∂Δz/∂θ removed"
@@ -67,6 +75,13 @@ def gradient_step(arm: Arm) -> Arm:
 
 STOPPED = ablation("stop_both", "both removed", "discriminator", "generator")
 NO_WEIGHT = vary(LOGAN, "no_weight", "w_r 0", "Game.regularizer_weight = 0.0")
+TWO_STEPS = vary(
+    BASELINE,
+    "two_steps",
+    "baseline, two discriminator steps",
+    "Experiment.schedule = @Alternating()",
+    "Alternating.discriminator_steps = 2",
+)
 WIDE = replace(vary(LOGAN, "width16", "width 16", "width = 16"), paper=None)
 
 

@@ -13,10 +13,12 @@ from logan_tf.studies.arms import (
     LOGAN,
     NO_WEIGHT,
     STOPPED,
+    TWO_STEPS,
     WIDE,
     ablation,
     at_learning_rate,
     at_wall_clock_of,
+    biggan_ablation,
     gradient_step,
     natural_penalty,
     of,
@@ -35,7 +37,8 @@ def _steps(embedded: tuple[int, ...], paper: tuple[int, ...]) -> dict:
 
 _SHORT = _steps((1000, 2000, 4000), (50_000, 100_000, 200_000))
 _SEARCH = _steps((1000,), (50_000,))
-_LONG = _steps(tuple(range(1000, 10_001, 1000)), tuple(range(50_000, 600_001, 50_000)))
+_LONG = _steps(tuple(range(2000, 10_001, 2000)), tuple(range(50_000, 600_001, 50_000)))
+_LONG_BIG = _LONG | {EMBEDDED: tuple(range(1000, 4001, 1000))}
 _BIG = _steps((1000, 2000), (100_000, 200_000, 300_000))
 
 _ALL = ("modes", "confident_modes", "fid", "is")
@@ -113,13 +116,7 @@ _LIST = (
             natural_penalty(),
             penalty(0.03),
             penalty(0.9),
-            vary(
-                BASELINE,
-                "two_steps",
-                "baseline, two discriminator steps",
-                "Experiment.schedule = @Alternating()",
-                "Alternating.discriminator_steps = 2",
-            ),
+            TWO_STEPS,
             *(
                 arm
                 for rate in (4e-4, 8e-4)
@@ -186,26 +183,16 @@ _LIST = (
         "the same ablations of BigGAN-deep, as in the paper",
         (
             of("table1", BIGGAN_LOGAN),
-            *(
-                Arm(
-                    f"stop_{name}",
-                    label,
-                    f"ablations/biggan_logan_small_stop_{player}",
-                    f"ablations/biggan_logan_stop_{player}",
-                )
-                for name, label, player in (
-                    ("d", "∂Δz/∂θ_D removed", "discriminator"),
-                    ("g", "∂Δz/∂θ_G removed", "generator"),
-                    ("both", "both removed", "both"),
-                )
-            ),
+            biggan_ablation("stop_d", "∂Δz/∂θ_D removed", "discriminator"),
+            biggan_ablation("stop_g", "∂Δz/∂θ_G removed", "generator"),
+            biggan_ablation("stop_both", "both removed", "both"),
         ),
         _BIG,
         figures={"figure5b": _CLASS_CURVES, "second_order_share": _SHARES},
     ),
     Study(
         "second_order",
-        "from where on ∂Δz/∂θ matters: size, step and regularizer, with and without it",
+        "from where on ∂Δz/∂θ matters: size, step, regularizer and rates",
         (
             _LOGAN,
             of("figure5b", STOPPED),
@@ -215,6 +202,12 @@ _LIST = (
             without_second_order(step_size(3.0)),
             of("regularisers", NO_WEIGHT),
             without_second_order(NO_WEIGHT),
+            *(
+                arm
+                for rate in (4e-4, 8e-4)
+                for with_it in at_learning_rate(rate, LOGAN)
+                for arm in (of("controls", with_it), without_second_order(with_it))
+            ),
         ),
         _SHORT,
         figures={"curves": _CURVES, "last": _FINALS, "second_order_share": _SHARES},
@@ -306,6 +299,14 @@ _LIST = (
         (BASELINE, CSGAN, LOGAN, STOPPED),
         _LONG,
         figures={"curves": _CURVES},
+        published=published.COLLAPSE,
+    ),
+    Study(
+        "long_biggan",
+        "the same of BigGAN-deep, of which the paper says it",
+        (BIGGAN, BIGGAN_LOGAN),
+        _LONG_BIG,
+        figures={"curves": _CLASS_CURVES},
         published=published.COLLAPSE,
     ),
 )
