@@ -54,7 +54,7 @@ def main() -> None:
 
 def _describe(study: Study, arms: bool) -> None:
     size = f"{len(study.arms):3} arms × {study.seeds}"
-    print(f"{study.name:14}{size}  {study.title}")
+    print(f"{study.name:19}{size}  {study.title}")
     for arm in study.arms if arms else ():
         at_scale = arm.recipe_at(FLAGS.scale) or "-"
         print(f"  {arm.name:20} {at_scale:25} {arm.label}")
