@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from logan_tf.studies.results import Results
+from logan_tf.studies.results import Results, Run
 from logan_tf.studies.study import Arm, Study, Then
 
 BASELINE = Arm(
@@ -148,32 +148,36 @@ def at_learning_rate(rate: float, *arms: Arm) -> list[Arm]:
 
 
 def at_wall_clock_of(slow: str, *fast: str) -> Then:
-    """Gives arms the time that another takes, by the median step times of seed 0."""
+    """Gives arms the time that another takes, by the median step times over seeds.
+
+    The steps of runs that have begun are kept: another measurement changes none.
+    """
 
     def then(results: Results, study: Study) -> Sequence[Arm]:
-        arms = []
-        for name in fast:
-            if not results.of(name) or not results.of(slow):
-                continue
-            quick, other = results.of(name)[0], results.of(slow)[0]
-            ratio = round(quick.images_per_second / other.images_per_second, 2)
-            # Multiples of the first, so that all are evaluated during the training.
-            steps = study.steps_of(quick.arm, results.scale)
-            first = max(1, round(ratio * steps[0]))
-            longer = tuple(step // steps[0] * first for step in steps)
-            label = f"{quick.arm.label}, in the time of {other.arm.label}"
-            arms.append(
-                replace(
-                    quick.arm,
-                    name=f"{name}_{slow}_time",
-                    label=label,
-                    steps=longer,
-                    versus=slow,
-                )
-            )
-        return arms
+        measured = [name for name in fast if results.of(name) and results.of(slow)]
+        return [_in_the_time_of(slow, name, results) for name in measured]
 
     return then
+
+
+def _in_the_time_of(slow: str, name: str, results: Results) -> Arm:
+    quick, other = results.of(name)[0].arm, results.of(slow)[0].arm
+    speeds = results.images_per_second(name), results.images_per_second(slow)
+    steps = results.study.steps_of(quick, results.scale)
+    arm = replace(
+        quick,
+        name=f"{name}_{slow}_time",
+        label=f"{quick.label}, in the time of {other.label}",
+        versus=slow,
+    )
+    begun = Run.of(arm, 0, results.of(name)[0].path.parent).told_steps
+    # Multiples of the first, so that all are evaluated during the training.
+    multiples = [step // steps[0] for step in steps]
+    if begun:
+        first = begun // multiples[-1]
+    else:
+        first = max(1, round(round(speeds[0] / speeds[1], 2) * steps[0]))
+    return replace(arm, steps=tuple(first * multiple for multiple in multiples))
 
 
 _DISCRIMINATOR_ALONE = (

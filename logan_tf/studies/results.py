@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ class Run:
     seed: int
     path: Path
 
+    @classmethod
+    def of(cls, arm: Arm, seed: int, folder: Path) -> "Run":
+        """The run in its study's folder."""
+        return cls(arm, seed, folder / f"{arm.name}-seed{seed}")
+
     @functools.cached_property
     def outcome(self) -> dict[str, Any]:
         """How its training ended: `exit_code`, `message`; empty before that."""
@@ -39,6 +45,13 @@ class Run:
         """Puts `outcome` on disk, whole or not at all."""
         text = json.dumps(outcome, indent=2) + "\n"
         atomic_file.write_text(self.path / _OUTCOME, text)
+
+    @property
+    def told_steps(self) -> int | None:
+        """How many steps its training was told to take; None before that."""
+        flags = " ".join(self.outcome.get("flags", ()))
+        told = re.search(r"--gin_param=total_steps = (\d+)", flags)
+        return int(told[1]) if told else None
 
     @property
     def collapsed(self) -> bool:
@@ -132,6 +145,10 @@ class Results:
     def of(self, name: str) -> list[Run]:
         """An arm's runs that have begun, by seed."""
         return [run for run in self.runs if run.arm.name == name and run.metrics]
+
+    def images_per_second(self, name: str) -> float:
+        """The median over an arm's seeds, for other work slows one or the other."""
+        return float(np.median([run.images_per_second for run in self.of(name)]))
 
     def begun(self) -> Iterator[tuple[Arm, list[Run]]]:
         """Every arm that has runs to look at, and these."""

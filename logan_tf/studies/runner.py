@@ -149,7 +149,7 @@ class Runner:
             arm: self.settings.seeds or arm.seeds or self.study.seeds for arm in chosen
         }
         return [
-            Run(arm, seed, self.settings.root / home / f"{arm.name}-seed{seed}")
+            Run.of(arm, seed, self.settings.root / home)
             for seed in range(max(wanted.values(), default=0))
             for arm in chosen
             if seed < wanted[arm]
