@@ -204,14 +204,17 @@ def search(results: Results, path: Path, grid: Grid = TABLE_4) -> None:
     """Tables 4 and 5: the best FID of each pair of values; lines through the best."""
     pairs = list(itertools.combinations(grid, 2))
     found = list(hyperparameters.tried(results))
+    # Few settings are ten times worse: without them the others can be told apart.
+    fids = [value for _, value in found] or [1.0]
+    norm = LogNorm(min(fids), float(np.quantile(fids, 0.9)))
     with panels.opened(path, rows=2, columns=5, height=3.0) as drawn:
         panel: Axes
         for panel, pair in zip(drawn.flat, pairs, strict=False):
-            _heat_map(panel, pair, grid, found)
+            _heat_map(panel, pair, grid, found, norm)
         for panel, name in zip(drawn.flat[len(pairs) :], grid, strict=True):
-            for at, fids in hyperparameters.line(results, name).items():
+            for at, line in hyperparameters.line(results, name).items():
                 x = grid[name].index(at)
-                panels.dots(panel, [x] * len(fids), fids, (x, float(np.mean(fids))))
+                panels.dots(panel, [x] * len(line), line, (x, float(np.mean(line))))
             panels.ticks(panel.set_xticks, grid[name])
             panel.set(xlabel=f"{SYMBOLS[name]}, the others as in the best setting")
             _name(panel, "fid")
@@ -223,6 +226,7 @@ def _heat_map(
     pair: tuple[str, str],
     grid: Grid,
     found: Sequence[tuple[Setting, float]],
+    norm: LogNorm,
 ) -> None:
     """The best value of each cell; cells without a setting are hatched."""
     x, y = pair
@@ -231,12 +235,12 @@ def _heat_map(
         cell = grid[y].index(setting[y]), grid[x].index(setting[x])
         cells[cell] = np.fmin(cells[cell], value)
     panel.patch.set(hatch="////", edgecolor="0.7")
-    norm = LogNorm(np.nanmin(cells), np.nanmax(cells)) if found else None
     image = panel.imshow(cells, origin="lower", aspect="auto", cmap="gray", norm=norm)
     panels.ticks(panel.set_xticks, grid[x])
     panels.ticks(panel.set_yticks, grid[y])
     panel.set(xlabel=SYMBOLS[x], ylabel=SYMBOLS[y])
-    bar = panel.figure.colorbar(image, ax=panel, label="the cell's least FID")
+    label = "the cell's least FID"
+    bar = panel.figure.colorbar(image, ax=panel, label=label, extend="max")
     panels.logarithmic(bar.ax)
 
 
