@@ -1,5 +1,6 @@
 """The studies. What each costs and how to read it: docs/studies.md."""
 
+from dataclasses import replace
 from functools import partial
 
 from logan_tf.studies import ablations, figures, hyperparameters, presets, published
@@ -216,7 +217,7 @@ _LIST = (
     Study(
         "long",
         "far past the best point: when does each collapse?",
-        (BASELINE, CSGAN, LOGAN, STOPPED),
+        (BASELINE, CSGAN, LOGAN, replace(STOPPED, versus=LOGAN.name)),
         presets.LONG,
         figures={"curves": presets.CURVES},
         published=published.COLLAPSE,
