@@ -50,8 +50,8 @@ class Run:
     def told_steps(self) -> int | None:
         """How many steps its training was told to take; None before that."""
         flags = " ".join(self.outcome.get("flags", ()))
-        told = re.search(r"--gin_param=total_steps = (\d+)", flags)
-        return int(told[1]) if told else None
+        told = re.findall(r"--gin_param=total_steps = (\d+)", flags)
+        return int(told[-1]) if told else None
 
     @property
     def collapsed(self) -> bool:
