@@ -1,5 +1,7 @@
 """Studies of the second-order terms: ∂Δz/∂θ held constant, or R_z's too."""
 
+from dataclasses import replace
+
 from logan_tf.studies import presets
 from logan_tf.studies.arms import (
     BASELINE,
@@ -73,7 +75,12 @@ STUDIES = (
             of("appendixA", step_size(3.0)),
             without_second_order(step_size(3.0)),
             of("regularisers", NO_WEIGHT),
-            without_second_order(NO_WEIGHT),
+            # Without R_z nothing of second order is left: the same runs.
+            replace(
+                of("first_order", first_order(LOGAN)),
+                label=without_second_order(NO_WEIGHT).label,
+                versus=NO_WEIGHT.name,
+            ),
             *(
                 arm
                 for rate in (4e-4, 8e-4)

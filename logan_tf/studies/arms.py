@@ -162,7 +162,6 @@ def at_wall_clock_of(slow: str, *fast: str) -> Then:
 
 def _in_the_time_of(slow: str, name: str, results: Results) -> Arm:
     quick, other = results.of(name)[0].arm, results.of(slow)[0].arm
-    speeds = results.images_per_second(name), results.images_per_second(slow)
     steps = results.study.steps_of(quick, results.scale)
     arm = replace(
         quick,
@@ -176,7 +175,8 @@ def _in_the_time_of(slow: str, name: str, results: Results) -> Arm:
     if begun:
         first = begun // multiples[-1]
     else:
-        first = max(1, round(round(speeds[0] / speeds[1], 2) * steps[0]))
+        ratio = results.images_per_second(name) / results.images_per_second(slow)
+        first = max(1, round(round(ratio, 2) * steps[0]))
     return replace(arm, steps=tuple(first * multiple for multiple in multiples))
 
 

@@ -224,7 +224,7 @@ _LIST = (
     ),
     Study(
         "long_biggan",
-        "the same of BigGAN-deep, of which the paper says it",
+        "BigGAN-deep far past its best point: when does each collapse?",
         (BIGGAN, BIGGAN_LOGAN),
         presets.LONG_BIG,
         figures={"curves": presets.CLASS_CURVES},

@@ -93,9 +93,9 @@ def _best(results: Results) -> Setting | None:
     return found[int(np.argmin([value for _, value in found]))][0]
 
 
-def _spread(values: Sequence[float], number: int = 4) -> list[float]:
-    """So many of the values, evenly by their place, both ends among them."""
-    places = np.linspace(0, len(values) - 1, number).round().astype(int)
+def _spread(values: Sequence[float]) -> list[float]:
+    """Four of the values, evenly by their place, both ends among them."""
+    places = np.linspace(0, len(values) - 1, 4).round().astype(int)
     return [values[place] for place in places]
 
 

@@ -15,6 +15,7 @@ SEARCH = _steps((1000,), (50_000,))
 LONG = _steps(tuple(range(2000, 10_001, 2000)), tuple(range(50_000, 600_001, 50_000)))
 LONG_BIG = LONG | {EMBEDDED: tuple(range(1000, 4001, 1000))}
 BIG = _steps((1000, 2000), (100_000, 200_000, 300_000))
+"""Scale → the steps at which runs are evaluated; BIG ones are BigGAN-deep's."""
 
 ALL = ("modes", "confident_modes", "fid", "is")
 CURVES = partial(figures.curves, metrics=ALL)

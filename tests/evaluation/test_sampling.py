@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.data.priors import normal_prior, uniform_prior
-from logan_tf.errors import ConfigurationError, DivergedError
+from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import sampling
 from logan_tf.evaluation.drawing import Drawing
 from logan_tf.game import latent
@@ -275,22 +275,6 @@ def test_the_whole_path_with_sngan():
     scores = discriminator(images)
     plain = sampler.sample(3, seed=0).images
     assert (scores > discriminator(plain)).numpy().all()
-
-
-def test_quantization_rounds_to_the_nearest_level():
-    levels = np.arange(256, dtype=np.uint8)
-    exact = levels.astype(np.float32) / np.float32(127.5) - 1
-    np.testing.assert_array_equal(sampling.to_uint8(exact), levels)
-    values = np.random.default_rng(0).uniform(-1.2, 1.2, 1000)
-    expected = [min(255, max(0, int(127.5 * x + 128))) for x in values]
-    np.testing.assert_array_equal(sampling.to_uint8(values), expected)
-    assert sampling.to_uint8(exact).dtype == np.uint8
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_quantization_refuses_what_is_no_picture(bad):
-    with pytest.raises(DivergedError, match="checkpoint"):
-        sampling.to_uint8(np.array([0.0, bad]))
 
 
 @pytest.mark.parametrize("steps", [0, 2])
