@@ -75,7 +75,8 @@ STUDIES = (
             of("appendixA", step_size(3.0)),
             without_second_order(step_size(3.0)),
             of("regularisers", NO_WEIGHT),
-            # Without R_z nothing of second order is left: the same runs.
+            # Without R_z nothing of second order is left: the same runs, whose loss
+            # has R_z as a constant.
             replace(
                 of("first_order", first_order(LOGAN)),
                 label=without_second_order(NO_WEIGHT).label,

@@ -14,7 +14,7 @@ SIZE = {
     EMBEDDED: ("width = 8", "batch_size = 32"),
     PAPER: (),
     SMOKE: (
-        "width = 2",
+        "width = 4",
         "batch_size = 4",
         "latent_dim = 8",
         "standing_batches = 1",

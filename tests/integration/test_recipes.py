@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from logan_tf.cli import configuration, recipe, recipe_files, runs
 from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
+from logan_tf.studies.study import SIZE, SMOKE
 from logan_tf.training import cost
 from logan_tf.training.step import TrainStep
 
@@ -52,6 +53,12 @@ def test_is_built(name, data_dir):
     run = build(name, "width = 8", "batch_size = 16", *data)
     assert run.experiment.game.variables("generator")
     assert is_baseline(name) == (run.experiment.latent_optimizer is None)
+
+
+@pytest.mark.parametrize("name", ["biggan_logan_small", "biggan_original_small"])
+def test_is_built_at_the_studies_smallest_size(name, data_dir):
+    run = build(name, *SIZE[SMOKE], f"data_dir = {data_dir!r}")
+    assert run.experiment.game.variables("generator")
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,14 @@ def test_a_run_disturbed_by_other_work_does_not_set_the_time(two_arms, imitated)
     assert longer.steps == (40, 80, 120)
 
 
+def test_the_last_total_steps_is_the_one_that_counts(two_arms, imitated):
+    run = imitated(two_arms).runs[0]
+    assert run.told_steps is None
+    flags = [f"--gin_param=total_steps = {steps}" for steps in (5, 60)]
+    run.outcome.update(flags=flags)
+    assert run.told_steps == 60
+
+
 def test_equal_time_stays_as_it_was_measured_first(two_arms, runner):
     then = arms.at_wall_clock_of("a", "b")
     slow = dataclasses.replace(two_arms.arms[0], params=("speed = 100",))
