@@ -16,7 +16,7 @@ to be there.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -25,7 +25,6 @@ import tensorflow as tf
 Function = Callable[..., list[tf.Tensor]]
 """Of tensors, to tensors."""
 
-_ORDER = 2  # What LOGAN differentiates to.
 _thread = threading.local()  # Replicas are threads that interleave.
 
 
@@ -44,7 +43,7 @@ def to_inputs_alone() -> Iterator[None]:
 
 
 def rematerialized(
-    layer: keras.layers.Layer, *inputs: tf.Tensor, **options: Any
+    layer: keras.layers.Layer, *inputs: tf.Tensor, order: int = 2, **options: Any
 ) -> tf.Tensor:
     """`layer(*inputs, **options)`, of which no intermediate result is kept.
 
@@ -56,6 +55,9 @@ def rematerialized(
       layer: a layer or block of layers; all its variables are those it tracks. Before
         it is built it is called as it is.
       *inputs: float tensors.
+      order: 1 or more: the highest derivative that is computed so. LOGAN takes two,
+        a product with the Jacobian of its field three; any higher one is as right, and
+        keeps what it needs.
       **options: whatever else it takes; no gradient passes to them.
 
     Returns:
@@ -71,7 +73,8 @@ def rematerialized(
         with keras.StatelessScope(list(pairs)):
             return [layer(*tensors[: len(inputs)], **options)]
 
-    (output,) = _Block(function, len(inputs), len(weights), _ORDER)(*inputs, *weights)
+    places = range(len(inputs), len(inputs) + len(weights))
+    (output,) = _Block(function, places, order)(*inputs, *weights)
     return output
 
 
@@ -79,63 +82,61 @@ class _Block:
     """A function of which derivatives up to an order are computed from its arguments.
 
     Args:
-      function: of tensors, to tensors: inputs, then weights, then any others.
-      num_inputs: the number of inputs.
-      num_weights: the number of weights.
+      function: of tensors, to tensors.
+      weights: the places of the weights among its arguments.
       order: 1 or more.
     """
 
-    def __init__(
-        self, function: Function, num_inputs: int, num_weights: int, order: int
-    ) -> None:
+    def __init__(self, function: Function, weights: range, order: int) -> None:
         self._function = function
-        self._inputs = slice(0, num_inputs)
-        self._weights = slice(num_inputs, num_inputs + num_weights)
+        self._weights = weights
         self._order = order
 
     def __call__(self, *tensors: tf.Tensor) -> list[tf.Tensor]:
         @tf.custom_gradient
         def call(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
-            def gradient(*cotangents: tf.Tensor) -> list[tf.Tensor]:
-                return self._pull_back(list(tensors), list(cotangents))
+            def gradient(*cotangents: tf.Tensor) -> list[tf.Tensor | None]:
+                return self._pull_back(tensors, cotangents)
 
             return self._function(*tensors), gradient
 
         return tf.nest.flatten(call(*tensors))
 
     def _pull_back(
-        self, tensors: list[tf.Tensor], cotangents: list[tf.Tensor]
+        self, tensors: Sequence[tf.Tensor], cotangents: Sequence[tf.Tensor]
     ) -> list[tf.Tensor | None]:
-        """Cotangents of all arguments, or of the inputs alone."""
-        late = _after(cotangents, tensors)
+        """Cotangents of all arguments, or of all but the weights."""
         # Not the weights: what depends on them alone (W / σ) is not computed again.
-        late[self._weights] = tensors[self._weights]
+        late = [
+            tensors[place] if place in self._weights else tensor
+            for place, tensor in enumerate(_after(cotangents, tensors))
+        ]
         if self._order == 1:
-            return self._pullback(slice(None), len(late))(*late, *cotangents)
-        counts = (len(late[part]) for part in (self._inputs, self._weights))
-        sizes = *counts, self._order - 1
+            return self._pullback(range(len(late)), len(late))(*late, *cotangents)
+        others = [place for place in range(len(late)) if place not in self._weights]
+        wanted: list[Sequence[int]] = [others]
+        if self._weights and not getattr(_thread, "inputs_alone", False):
+            wanted.append(self._weights)
+        found: list[tf.Tensor | None] = [None] * len(late)
+        for places in wanted:
+            pullback = self._pullback(places, len(late))
+            block = _Block(pullback, self._weights, self._order - 1)
+            for place, own in zip(places, block(*late, *cotangents), strict=True):
+                found[place] = own
+        return found
 
-        def to(part: slice) -> list[tf.Tensor]:
-            if not late[part]:
-                return []
-            return _Block(self._pullback(part, len(late)), *sizes)(*late, *cotangents)
-
-        to_inputs = to(self._inputs)
-        if getattr(_thread, "inputs_alone", False):
-            return to_inputs + [None] * len(late[self._weights])
-        return to_inputs + to(self._weights)
-
-    def _pullback(self, part: slice, num_arguments: int) -> Function:
-        """(arguments, cotangents) → cotangents of a part of the arguments."""
+    def _pullback(self, places: Sequence[int], num_arguments: int) -> Function:
+        """(arguments, cotangents) → cotangents of the arguments at some places."""
 
         def pullback(*tensors: tf.Tensor) -> list[tf.Tensor]:
             arguments, cotangents = tensors[:num_arguments], tensors[num_arguments:]
+            sources = [arguments[place] for place in places]
             with tf.GradientTape() as tape:
-                tape.watch(arguments[part])
+                tape.watch(sources)
                 results = self._function(*arguments)
             return tape.gradient(
                 results,
-                list(arguments[part]),
+                sources,
                 output_gradients=list(cotangents),
                 unconnected_gradients="zero",
             )
@@ -143,7 +144,9 @@ class _Block:
         return pullback
 
 
-def _after(earlier: list[tf.Tensor], tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+def _after(
+    earlier: Sequence[tf.Tensor], tensors: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
     """The same tensors, once a number of each of `earlier` is there."""
     zero = tf.zeros([], tf.float32)
     for tensor in earlier:

@@ -72,7 +72,8 @@ class Generator(ResidualGenerator):
       epsilon: of the batch normalizations.
       spectral_epsilon: of the spectral norms.
       rematerialize: whether blocks are computed again instead of kept: less memory,
-        more time (`layers.rematerialization`).
+        more time (`layers.rematerialization`). A number: up to derivatives of that
+        order; True is 2, dynamics that differentiate the field take 3.
 
     Raises:
       ConfigurationError: for sizes without a table, widths that cannot be divided.
@@ -91,7 +92,7 @@ class Generator(ResidualGenerator):
         blocks_per_stage: int = 2,
         epsilon: float = 1e-4,
         spectral_epsilon: float = 1e-4,
-        rematerialize: bool = False,
+        rematerialize: bool | int = False,
     ) -> None:
         _check(width, blocks_per_stage)
         kernels = Kernels("orthogonal", spectral_epsilon)
@@ -154,7 +155,8 @@ class Discriminator(ResidualDiscriminator):
       blocks_per_stage: the depth; the first block of a stage halves the size.
       spectral_epsilon: of the spectral norms.
       rematerialize: whether blocks are computed again instead of kept: less memory,
-        more time (`layers.rematerialization`).
+        more time (`layers.rematerialization`). A number: up to derivatives of that
+        order; True is 2, dynamics that differentiate the field take 3.
 
     Raises:
       ConfigurationError: as the generator.
@@ -170,7 +172,7 @@ class Discriminator(ResidualDiscriminator):
         attention_size: int | None = 64,
         blocks_per_stage: int = 2,
         spectral_epsilon: float = 1e-4,
-        rematerialize: bool = False,
+        rematerialize: bool | int = False,
     ) -> None:
         _check(width, blocks_per_stage)
         kernels = Kernels("orthogonal", spectral_epsilon)

@@ -6,6 +6,7 @@ projects the label on the last features. Either may attend to one of its feature
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import keras
 import tensorflow as tf
@@ -42,7 +43,8 @@ class ResidualGenerator(keras.Model):
       slope: of the leaky ReLU's negative part.
       epsilon: of the last batch normalization, which sees no condition.
       num_classes: 0 where labels do not matter.
-      rematerialize: whether blocks are computed again instead of kept in memory.
+      rematerialize: whether blocks are computed again instead of kept in memory; a
+        number: up to derivatives of that order, instead of LOGAN's second.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class ResidualGenerator(keras.Model):
         slope: float,
         epsilon: float,
         num_classes: int,
-        rematerialize: bool = False,
+        rematerialize: bool | int = False,
     ) -> None:
         super().__init__(autocast=False)
         self.rematerialize = rematerialize
@@ -110,7 +112,7 @@ class ResidualGenerator(keras.Model):
         """Labels may be None where they do not matter."""
         latents = tf.cast(latents, self.variable_dtype)
         first, conditions = self.conditions(latents, labels)
-        through = _passage(self.rematerialize and training)
+        through = _passage(self.rematerialize if training else False)
         x = self._reshape(self._project(first))
         for index, block in enumerate(self._blocks):
             x = through(block, x, conditions[index], training=training)
@@ -131,7 +133,8 @@ class ResidualDiscriminator(keras.Model):
       spectral_epsilon: of the score's spectral norms.
       initializer: of the score's kernels.
       slope: of the last leaky ReLU's negative part.
-      rematerialize: whether layers are computed again instead of kept in memory.
+      rematerialize: whether layers are computed again instead of kept in memory; a
+        number: up to derivatives of that order, instead of LOGAN's second.
     """
 
     def __init__(
@@ -143,7 +146,7 @@ class ResidualDiscriminator(keras.Model):
         spectral_epsilon: float,
         initializer: str,
         slope: float,
-        rematerialize: bool = False,
+        rematerialize: bool | int = False,
     ) -> None:
         super().__init__()
         self.rematerialize = rematerialize
@@ -171,11 +174,13 @@ class ResidualDiscriminator(keras.Model):
         return self._score(leaky_relu(x, self.slope), labels)
 
 
-def _passage(rematerialize: bool) -> Callable[..., tf.Tensor]:
+def _passage(rematerialize: bool | int) -> Callable[..., tf.Tensor]:
     """(layer, *inputs, **options) → what the layer makes of them."""
-    if rematerialize:
+    if not rematerialize:
+        return lambda layer, *inputs, **options: layer(*inputs, **options)
+    if rematerialize is True:
         return rematerialized
-    return lambda layer, *inputs, **options: layer(*inputs, **options)
+    return partial(rematerialized, order=rematerialize)
 
 
 def look_up(
