@@ -9,8 +9,9 @@ differentiates a backward pass; the discriminator's second derivative is zero.
 
 from typing import NamedTuple
 
-from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game
-from logan_tf.game.updates import Schedule, Simultaneous
+from logan_tf.game.game import Game
+from logan_tf.game.schedules import Schedule, Simultaneous
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 from logan_tf.training.cost import ForwardPass
 
 
@@ -70,16 +71,21 @@ def _alone(game: Game, player: str, baseline: Units) -> Units:
 
 def _latent_steps(game: Game) -> Units:
     """Each step: f(z) forward, and back to z."""
-    steps = game.latent_optimizer.num_steps if game.latent_optimizer else 0
+    steps = _num_steps(game)
     return Units(2 * steps, 2 * steps)
+
+
+def _num_steps(game: Game) -> int:
+    optimizer = game.latent_rule.optimizer
+    return optimizer.num_steps if optimizer else 0
 
 
 def _second_order(game: Game, player: str) -> Units:
     """What a player's gradient through k latent steps adds."""
-    steps = game.latent_optimizer.num_steps if game.latent_optimizer else 0
-    stopped = player in game.stop_gradient
+    steps, rule = _num_steps(game), game.latent_rule
+    stopped = player in rule.stop_gradient
     if not steps or (
-        stopped and (game.stop_regularizer or not game.regularizer_weight)
+        stopped and (rule.stop_regularizer or not rule.regularizer_weight)
     ):
         return Units(0, 0)
     if player == GENERATOR:

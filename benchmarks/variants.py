@@ -11,7 +11,8 @@ import tensorflow as tf
 from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
 from logan_tf.game import latent
-from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game
+from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 from logan_tf.training.cost import batch_spec
 from logan_tf.training.experiment import Experiment
 
@@ -57,29 +58,29 @@ def of(experiment: Experiment, name: str) -> Experiment:
       An experiment that can be trained as any other.
     """
     base = experiment.game
-    game = Game(
-        base.generator,
-        base.discriminator,
-        base.objective,
-        augmentation=base.augmentation,
-        orthogonality_weight=base.orthogonality_weight,
-    )
-    if name != "baseline":
-        own = base.latent_optimizer
-        game.latent_optimizer = latent.LatentOptimizer(
-            _STEPS[name.split("_")[0]],
-            own.fraction if own else _FRACTION,
-            own.num_steps if own else 1,
-            own.bounds if own else (-1.0, 1.0),
-        )
-        game.regularizer_weight = (
-            base.regularizer_weight if own else _REGULARIZER_WEIGHT
-        )
-        game.stop_gradient = frozenset(_STOPS.get(name, ()))
-        game.stop_regularizer = name == "ngd_first_order"
     variant = copy.copy(experiment)
-    variant.game = game
+    variant.game = copy.copy(base)
+    variant.game.latent_rule = _rule(base.latent_rule, name)
     return variant
+
+
+def _rule(base: LatentRule, name: str) -> LatentRule:
+    """A variant's latent rule, with what the recipe's has of its numbers."""
+    if name == "baseline":
+        return LatentRule()
+    own = base.optimizer
+    optimizer = latent.LatentOptimizer(
+        _STEPS[name.split("_")[0]],
+        own.fraction if own else _FRACTION,
+        own.num_steps if own else 1,
+        own.bounds if own else (-1.0, 1.0),
+    )
+    return LatentRule(
+        optimizer,
+        base.regularizer_weight if own else _REGULARIZER_WEIGHT,
+        stop_gradient=_STOPS.get(name, ()),
+        stop_regularizer=name == "ngd_first_order",
+    )
 
 
 def noise(experiment: Experiment) -> Batch:

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from benchmarks import steps, variants
 from logan_tf.data.batch import Batch
-from logan_tf.game.game import Game, Round
+from logan_tf.game.game import Game
+from logan_tf.game.round import Round
 from logan_tf.layers import spectral_normalization
 from logan_tf.networks import sngan
 from logan_tf.training.experiment import Experiment

@@ -25,7 +25,17 @@ from logan_tf.evaluation import (
     protocols,
     residual_network,
 )
-from logan_tf.game import augmentation, controls, game, latent, objectives, updates
+from logan_tf.game import (
+    augmentation,
+    controls,
+    game,
+    latent,
+    latent_rule,
+    objectives,
+    schedules,
+)
+from logan_tf.game.dynamics import plain
+from logan_tf.game.penalties import orthogonality
 from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
 from logan_tf.training import averaging, experiment, trainer
 
@@ -61,13 +71,16 @@ for configurable in (
     latent.gradient_step,
     latent.natural_gradient_step,
     latent.LatentOptimizer,
+    latent_rule.LatentRule,
     augmentation.DiffAugment,
     controls.RandomDirection,
     controls.LatentPenalty,
     controls.root_of_natural_gradient_step,
     game.Game,
-    updates.Simultaneous,
-    updates.Alternating,
+    orthogonality.Orthogonality,
+    plain.Plain,
+    schedules.Simultaneous,
+    schedules.Alternating,
     averaging.ExponentialMovingAverage,
     priors.uniform_prior,
     priors.normal_prior,

@@ -20,7 +20,7 @@ def main() -> None:
     from logan_tf.game import local_approximation
 
     game = run.experiment.game
-    if game.latent_optimizer is None:
+    if game.latent_rule.optimizer is None:
         raise ConfigurationError("eq. 26 is about latent steps, and this run has none")
     batch = next(iter(run.experiment.batches(step)))
     found = local_approximation.errors(

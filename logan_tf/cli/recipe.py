@@ -36,6 +36,17 @@ KNOBS: dict[str, tuple[type, ...]] = {
 }
 """The user's macros, the same in every recipe, and their types."""
 
+_RENAMED = {
+    "Game.latent_optimizer": "LatentRule.optimizer, beside Game.latent_rule = "
+    "@LatentRule() (for None: Game.latent_rule = None)",
+    "Game.regularizer_weight": "LatentRule.regularizer_weight",
+    "Game.stop_gradient": "LatentRule.stop_gradient",
+    "Game.stop_regularizer": "LatentRule.stop_regularizer",
+    "Game.orthogonality_weight": "Orthogonality.weight, beside Game.penalties = "
+    "[@Orthogonality()]",
+}
+"""What recipes and run directories of version 0.1 say, and what it is now."""
+
 
 class Macro(NamedTuple):
     """A value `%name`."""
@@ -127,6 +138,7 @@ def read(
     _read_statements("\n".join(gin_params), "--gin_param", recipe, ())
     _check_imports(recipe, modules)
     _check_text(recipe)
+    _check_renamed(recipe)
     _check_macros(recipe)
     return recipe
 
@@ -229,6 +241,16 @@ def _check_text(recipe: Recipe) -> None:
         raise ConfigurationError(
             f"{recipe.files[0]}: lines near an include are indented: move them left"
         )
+
+
+def _check_renamed(recipe: Recipe) -> None:
+    for binding in recipe.bindings:
+        name = f"{binding.selector.rsplit('.', 1)[-1]}.{binding.parameter}"
+        if name in _RENAMED:
+            raise ConfigurationError(
+                f"{binding.where}: {name} is {_RENAMED[name]} now: write that, or take "
+                "logan_tf 0.1, which reads it as it is"
+            )
 
 
 def references(value: Any) -> Iterator[Macro | Reference]:

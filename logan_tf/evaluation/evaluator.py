@@ -58,8 +58,8 @@ class Evaluator:
             )
         if latent_steps and experiment.latent_optimizer is None:
             raise ConfigurationError(
-                f"evaluation_latent_steps is {latent_steps}, but Game has no "
-                "latent_optimizer: set it to 0, or give the game one"
+                f"evaluation_latent_steps is {latent_steps}, but the game has no "
+                "latent optimizer: set it to 0, or include a parts/latent_step_*.gin"
             )
         self._experiment = experiment
         self.protocol = protocol(experiment.dataset) if protocol else None

@@ -45,7 +45,7 @@ class LatentPenalty(LatentOptimizer):
     w_r E‖Δz‖² is then a penalty on ∂f/∂z. With `step` = `gradient_step` of size 1 it is
     w_r E‖∂f/∂z‖², which eq. 4 implies for α = w_r; with `root_of_natural_gradient_step`
     and w_r = 1 what eq. 16 implies. Latent optimization punishes the discriminator
-    alone: `Game.stop_gradient = ('generator',)` and `Game.stop_regularizer = True`.
+    alone: `LatentRule` with `stop_gradient` ("generator",) and `stop_regularizer`.
     """
 
     def __call__(self, latents: tf.Tensor, score: Score) -> LatentStep:

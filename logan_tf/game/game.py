@@ -1,9 +1,9 @@
-"""The game: two players, an objective, and the latent's move before theirs.
+"""The game: two players, an objective, and the latents' move before theirs.
 
-`Game.play` returns each player's gradient. It keeps the latent step and the losses on
-two tapes: `inner` records θ → (z', R_z) and `outer`, which watches z', records θ, z' →
-L.
-By the chain rule, with ∂ partial (z' held) and d total,
+`Game.play` returns each player's gradient as a function of both players' weights. It
+keeps the latents' move and the losses on two tapes: `inner` records θ → (z', R_z) and
+`outer`, which watches z', records θ, z' → L. By the chain rule, with ∂ partial (z'
+held) and d total,
 
     dL/dθ = ∂L/∂θ  +  (∂z'/∂θ)ᵀ ∂L/∂z'  +  w_r ∂‖Δz‖²/∂θ          (LOGAN, eq. 5)
 
@@ -12,60 +12,21 @@ come from the inner tape. So each player can have its own `stop_gradient`, and t
 of the second-order terms comes for free.
 """
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError
-from logan_tf.game import penalties
 from logan_tf.game.augmentation import Augmentation, Draws
-from logan_tf.game.latent import LatentOptimizer
-from logan_tf.game.move import Metrics, Move
-from logan_tf.game.objectives import Losses, Objective, hinge
-from logan_tf.game.replicas import all_replicas, per_replica, summed
+from logan_tf.game.field import Field, Metrics, Played
+from logan_tf.game.latent_rule import LatentRule, Move
+from logan_tf.game.objectives import Objective, hinge
+from logan_tf.game.penalties.penalty import Penalty, Sample
+from logan_tf.game.replicas import all_replicas, per_replica
+from logan_tf.game.round import Round
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS, Weights
 from logan_tf.layers import spectral_normalization
-
-DISCRIMINATOR, GENERATOR = "discriminator", "generator"
-PLAYERS = (DISCRIMINATOR, GENERATOR)
-
-
-class Round(NamedTuple):
-    """What one update of the players needs."""
-
-    images: tf.Tensor  # [batch, *shape], real
-    labels: tf.Tensor  # int [batch]
-    latents: tf.Tensor  # [batch, dim]
-    fake_labels: tf.Tensor  # int [batch]
-    image_draws: tf.Tensor | tuple[()] = ()  # [batch, num_draws], for `images`
-    fake_draws: tf.Tensor | tuple[()] = ()  # [batch, num_draws], for those of `latents`
-
-
-class Outcome(NamedTuple):
-    """What one round gives: a gradient per player that played, and scalars to watch."""
-
-    gradients: dict[str, list[tf.Tensor]]
-    metrics: Metrics
-
-
-class Gradient(NamedTuple):
-    """A player's gradient, and the part of it that came through Δz."""
-
-    whole: list[tf.Tensor]
-    second_order: list[tf.Tensor]
-    """Empty where Δz is a constant to the player."""
-
-
-class Contribution(NamedTuple):
-    """What one replica, or one micro-batch of it, adds to an `Outcome`.
-
-    The gradients of all replicas add up, those of micro-batches are averaged; metrics
-    are means over samples and averaged over both.
-    """
-
-    gradients: dict[str, Gradient]
-    metrics: Metrics
 
 
 class Game:
@@ -76,20 +37,11 @@ class Game:
         may couple the samples of a batch (batch normalization), but changes no state.
       discriminator: `discriminator(images, labels)` → scores [batch].
       objective: of `logan_tf.game.objectives`.
-      latent_optimizer: the latent's move; None for the game without one.
-      regularizer_weight: w_r ≥ 0 of R_z = w_r ‖Δz‖², averaged over the batch and added
-        to both losses (eq. 17).
-      stop_gradient: the players ("discriminator", "generator") to whom Δz is a constant
-        in the adversarial term: the ablations of Fig. 5b.
-      stop_regularizer: whether Δz is a constant in R_z too, for the same players.
+      latent_rule: the latents' move; None for the game without one.
+      penalties: terms of a player's loss (`logan_tf.game.penalties`).
       augmentation: of all that the discriminator sees, real or generated
         (`logan_tf.game.augmentation`): (images, draws [batch, num_draws]) → images. A
         sample's draws are the same in the latent step and after it. None: as it is.
-      orthogonality_weight: β ≥ 0 of the generator's orthogonal regularization
-        (`logan_tf.game.penalties`).
-
-    Raises:
-      ConfigurationError: for an unknown player or a negative weight.
     """
 
     def __init__(
@@ -97,39 +49,27 @@ class Game:
         generator: keras.Model,
         discriminator: keras.Model,
         objective: Objective = hinge,
-        latent_optimizer: LatentOptimizer | None = None,
-        regularizer_weight: float = 0.0,
-        stop_gradient: Collection[str] = (),
-        stop_regularizer: bool = False,
+        latent_rule: LatentRule | None = None,
+        penalties: Sequence[Penalty] = (),
         augmentation: Augmentation | None = None,
-        orthogonality_weight: float = 0.0,
     ) -> None:
-        for player in stop_gradient:
-            if player not in PLAYERS:
-                raise ConfigurationError(
-                    f"Game.stop_gradient names {player!r}: a tuple of players is "
-                    "meant, "
-                    f"of {' and '.join(PLAYERS)}"
-                )
-        for name, weight in (
-            ("regularizer_weight", regularizer_weight),
-            ("orthogonality_weight", orthogonality_weight),
-        ):
-            if weight < 0:
-                raise ConfigurationError(f"Game.{name} must be 0 or more, not {weight}")
         self.generator = generator
         self.discriminator = discriminator
         self.objective = objective
-        self.latent_optimizer = latent_optimizer
-        self.regularizer_weight = regularizer_weight
-        self.stop_gradient = frozenset(stop_gradient)
-        self.stop_regularizer = stop_regularizer
+        self.latent_rule = latent_rule or LatentRule()
+        self.penalties = tuple(penalties)
         self.augmentation = augmentation
-        self.orthogonality_weight = orthogonality_weight
 
     def variables(self, player: str) -> list[keras.Variable]:
         """The trainable variables of "discriminator" or "generator"."""
         return getattr(self, player).trainable_variables
+
+    def weights(self) -> Weights:
+        """The players' own weights, as tensors."""
+        return {
+            player: [tf.convert_to_tensor(v.value) for v in self.variables(player)]
+            for player in PLAYERS
+        }
 
     @property
     def num_draws(self) -> int:
@@ -141,9 +81,11 @@ class Game:
     ) -> tf.Tensor:
         """f(z) = D(G(z)), [batch, dim] → [batch]; what is random in it is `draws`."""
         images = self.generator(latents, labels, training=True)
-        return self._judge(images, labels, draws)
+        return self.judge(images, labels, draws)
 
-    def _judge(self, images: tf.Tensor, labels: tf.Tensor, draws: Draws) -> tf.Tensor:
+    def judge(
+        self, images: tf.Tensor, labels: tf.Tensor, draws: Draws = ()
+    ) -> tf.Tensor:
         """The discriminator's scores [batch]; in float32 where it computes in less."""
         if self.augmentation is not None:
             images = self.augmentation(images, draws)
@@ -155,144 +97,124 @@ class Game:
         spectral_normalization.advance(self.discriminator)
         spectral_normalization.advance(self.generator)
 
-    def play(self, round_: Round, players: Sequence[str] = PLAYERS) -> Outcome:
+    def field(self, round_: Round, players: Sequence[str] = PLAYERS) -> Field:
+        """The field on this replica's part of a round; `players` are to be updated."""
+        return Field(self, round_, players)
+
+    def play(
+        self,
+        round_: Round,
+        players: Sequence[str] = PLAYERS,
+        at: Weights | None = None,
+    ) -> Played:
         """One latent step, one outer pass, and the gradient of each of `players`.
 
-        Losses are divided by the number of replicas and their gradients summed over
-        replicas: at each of them stands the gradient of the global batch's mean.
-
-        Args:
-          round_: this replica's part of the batch.
-          players: who is to be updated.
-
-        Returns:
-          An `Outcome`; the mean of its metrics over replicas is that of the batch.
-        """
-        return self.settle(self.contribute(round_, players))
-
-    def contribute(self, round_: Round, players: Sequence[str]) -> Contribution:
-        """The latent step, the outer pass and gradients of one replica's samples.
+        Losses are divided by the number of replicas.
 
         Args:
           round_: this replica's part of the batch, or a micro-batch of it.
-          players: who is to be updated.
+          players: whose gradients.
+          at: the weights that the players have, differentiable as often as the
+            networks are; those of a player that is not named are its own.
 
         Returns:
-          A `Contribution`: of a loss that is divided by the number of replicas.
+          What this replica contributes to the game's field.
         """
-        with tf.GradientTape(persistent=True) as inner:
-            move = self._move(round_)
-        with tf.GradientTape(persistent=True) as outer:
-            outer.watch(move.latents)
-            fake_logits = self.score(
-                move.latents, round_.fake_labels, round_.fake_draws
-            )
-            # The generator's loss needs no scores of real images; what the objective
-            # then makes of the stand-in belongs to the player who does not play.
-            real_logits = (
-                self._judge(round_.images, round_.labels, round_.image_draws)
-                if DISCRIMINATOR in players
-                else fake_logits
-            )
-            losses = self._scaled(self.objective(real_logits, fake_logits))
-        gradients, metrics = {}, move.metrics(self.latent_optimizer, fake_logits)
-        if DISCRIMINATOR in players:
-            metrics["real_score"] = tf.reduce_mean(real_logits)
-            metrics["fake_score"] = tf.reduce_mean(fake_logits)
-        for player in players:
-            loss = getattr(losses, player)
-            metrics[f"{player}_loss"] = all_replicas(loss + move.regularizer)
-            direct, cotangent, slope = outer.gradient(
-                loss,
-                (self._weights(player), move.latents, fake_logits),
-                unconnected_gradients="zero",
-            )
-            if player == GENERATOR:
-                metrics["overshoot_fraction"] = move.overshoot(cotangent, slope)
-            second_order = self._through_move(player, move, cotangent, inner)
-            gradients[player] = Gradient(_sum(direct, second_order), second_order)
-        return Contribution(gradients, metrics)
+        with self._played_at(at) as weights:
+            with tf.GradientTape(persistent=True) as inner:
+                inner.watch(weights)
+                move = self._move(round_)
+            with tf.GradientTape(persistent=True) as outer:
+                outer.watch((weights, move.latents))
+                sample = self._sample(round_, move.latents, weights)
+                losses, metrics = self._losses(sample, players)
+            played = Played({}, {}, metrics | self._metrics(move, sample, players))
+            for player, loss in losses.items():
+                metrics = played.metrics
+                metrics[f"{player}_loss"] = all_replicas(loss + move.regularizer)
+                direct, cotangent, slope = outer.gradient(
+                    loss,
+                    (weights[player], move.latents, sample.fake_scores),
+                    unconnected_gradients="zero",
+                )
+                if player == GENERATOR:
+                    metrics["overshoot_fraction"] = move.overshoot(cotangent, slope)
+                second_order = self.latent_rule.pulled_back(
+                    player, move, cotangent, inner, weights[player]
+                )
+                played.gradients[player] = _sum(direct, second_order)
+                played.second_order[player] = second_order
+        return played
 
-    def settle(self, contribution: Contribution) -> Outcome:
-        """The gradient of the global batch, at every replica, and what is to watch.
+    def loss(self, round_: Round, player: str, at: Weights | None = None) -> tf.Tensor:
+        """A replica's share of a player's loss, its penalties and R_z included.
 
         Args:
-          contribution: of this replica; that of several micro-batches is their mean.
-
-        Returns:
-          An `Outcome` with the contribution's metrics and the gradients' norms, which
-          are those of the sums, not of what one replica contributes.
+          round_: as `play`.
+          player: whose loss; its stops hold.
+          at: as `play`; whoever differentiates watches them.
         """
-        gradients, metrics = {}, dict(contribution.metrics)
-        for player, own in contribution.gradients.items():
-            gradient, second_order = summed(own)
-            if player == GENERATOR and self.orthogonality_weight:
-                penalty, more = self._orthogonality()
-                gradient = _sum(gradient, more)
-                metrics["orthogonality_penalty"] = penalty
-            gradients[player] = gradient
-            norm = tf.linalg.global_norm(gradient)
-            metrics[f"{player}_gradient_norm"] = norm
-            metrics[f"{player}_second_order_share"] = (
-                tf.math.divide_no_nan(tf.linalg.global_norm(second_order), norm)
-                if second_order
-                else tf.zeros_like(norm)
-            )
-        return Outcome(gradients, metrics)
+        with self._played_at(at) as weights:
+            move = self.latent_rule.as_seen_by(player, self._move(round_))
+            sample = self._sample(round_, move.latents, weights)
+            losses, _ = self._losses(sample, (player,))
+            return losses[player] + move.regularizer
 
-    def moves(self, player: str) -> bool:
-        """Whether Δz depends on a player's variables as far as its loss can see."""
-        stopped = player in self.stop_gradient and self.stop_regularizer
-        return self.latent_optimizer is not None and not stopped
-
-    def _orthogonality(self) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The generator's penalty and its gradient: of no sample, so once an update."""
-        with tf.GradientTape() as tape:
-            penalty = self.orthogonality_weight * penalties.orthogonality(
-                penalties.matrices(self.generator)
-            )
-        return penalty, tape.gradient(
-            penalty, self._weights(GENERATOR), unconnected_gradients="zero"
-        )
-
-    def _weights(self, player: str) -> list[tf.Tensor]:
-        return [variable.value for variable in self.variables(player)]
+    @contextlib.contextmanager
+    def _played_at(self, at: Weights | None) -> Iterator[Weights]:
+        """The networks compute with these weights inside the context."""
+        weights = self.weights() | (at or {})
+        pairs = [
+            pair
+            for player in PLAYERS
+            for pair in zip(self.variables(player), weights[player], strict=True)
+        ]
+        with keras.StatelessScope(pairs):
+            yield weights
 
     def _move(self, round_: Round) -> Move:
-        """The latent step; z' = z and R_z = 0 where there is none."""
-        seen = []
-
-        def score(latents: tf.Tensor) -> tf.Tensor:
-            seen.append(self.score(latents, round_.fake_labels, round_.fake_draws))
-            return seen[-1]
-
-        latents, delta = round_.latents, tf.zeros_like(round_.latents)
-        if self.latent_optimizer is not None:
-            latents, delta = self.latent_optimizer(latents, score)
-        regularizer = self.regularizer_weight * tf.reduce_mean(
-            tf.reduce_sum(tf.square(delta), axis=-1)
+        return self.latent_rule(
+            round_.latents,
+            lambda z: self.score(z, round_.fake_labels, round_.fake_draws),
         )
-        return Move(latents, delta, per_replica(regularizer), seen[0] if seen else None)
 
-    def _scaled(self, losses: Losses) -> Losses:
-        return Losses(*(per_replica(loss) for loss in losses))
-
-    def _through_move(
-        self, player: str, move: Move, cotangent: tf.Tensor, inner: tf.GradientTape
-    ) -> list[tf.Tensor]:
-        """The part of a player's gradient that comes through Δz, given ∂L/∂z'."""
-        if not self.moves(player):
-            return []
-        stopped = player in self.stop_gradient
-        return inner.gradient(
-            (move.latents, move.regularizer),
-            self._weights(player),
-            output_gradients=(
-                tf.zeros_like(cotangent) if stopped else cotangent,
-                tf.ones_like(move.regularizer),
-            ),
-            unconnected_gradients="zero",
+    def _sample(self, round_: Round, latents: tf.Tensor, weights: Weights) -> Sample:
+        """The outer pass. What only the objective of another player reads is pruned."""
+        fake = self.generator(latents, round_.fake_labels, training=True)
+        return Sample(
+            real=round_.images,
+            fake=fake,
+            fake_scores=self.judge(fake, round_.fake_labels, round_.fake_draws),
+            real_scores=self.judge(round_.images, round_.labels, round_.image_draws),
+            labels=round_.labels,
+            fake_labels=round_.fake_labels,
+            real_draws=round_.image_draws,
+            fake_draws=round_.fake_draws,
+            judge=self.judge,
+            networks={player: getattr(self, player) for player in PLAYERS},
+            weights=weights,
         )
+
+    def _losses(
+        self, sample: Sample, players: Sequence[str]
+    ) -> tuple[dict[str, tf.Tensor], Metrics]:
+        """This replica's share of each loss but for R_z, and what is penalty in it."""
+        objective = self.objective(sample.real_scores, sample.fake_scores)
+        losses = {player: per_replica(getattr(objective, player)) for player in players}
+        metrics = {}
+        for penalty in self.penalties:
+            if penalty.player in players:
+                share = per_replica(penalty(sample))
+                losses[penalty.player] += share
+                metrics[f"{penalty.name}_penalty"] = all_replicas(share)
+        return losses, metrics
+
+    def _metrics(self, move: Move, sample: Sample, players: Sequence[str]) -> Metrics:
+        metrics = self.latent_rule.metrics(move, sample.fake_scores)
+        if DISCRIMINATOR in players:
+            metrics["real_score"] = tf.reduce_mean(sample.real_scores)
+            metrics["fake_score"] = tf.reduce_mean(sample.fake_scores)
+        return metrics
 
 
 def _sum(direct: list[tf.Tensor], second_order: list[tf.Tensor]) -> list[tf.Tensor]:

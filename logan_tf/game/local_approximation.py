@@ -6,7 +6,8 @@ game has ∂²f(z')/∂z'∂θ (LOGAN, App. A.1).
 
 import tensorflow as tf
 
-from logan_tf.game.game import PLAYERS, Game
+from logan_tf.game.game import Game
+from logan_tf.game.weights import PLAYERS
 from logan_tf.layers.rematerialization import to_inputs_alone
 
 
@@ -24,7 +25,7 @@ def errors(game: Game, latents: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Te
     Returns:
       By player, a number; 0 where M(z)v is 0.
     """
-    optimizer = game.latent_optimizer
+    optimizer = game.latent_rule.optimizer
     assert optimizer is not None
 
     def score(latents: tf.Tensor) -> tf.Tensor:

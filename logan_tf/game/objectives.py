@@ -2,8 +2,9 @@
 
 Each takes the scores of real and of generated samples, float [batch], before any
 squashing, and returns the mean loss of each player. Other ranks are refused: [batch, 1]
-beside [batch] would broadcast to [batch, batch] without a word. No generator's loss
-here reads the real scores.
+beside [batch] would broadcast to [batch, batch] without a word. Either player's loss
+may read both scores; no generator's loss here reads the real ones, which then cost
+nothing in an update of the generator alone.
 """
 
 from collections.abc import Callable

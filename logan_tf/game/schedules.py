@@ -5,25 +5,10 @@ traced once however often a step repeats it. A training step has one update of t
 generator, its last.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-import tensorflow as tf
-
-from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
-from logan_tf.game.game import (
-    DISCRIMINATOR,
-    GENERATOR,
-    PLAYERS,
-    Game,
-    Metrics,
-    Outcome,
-    Round,
-)
-
-Apply = Callable[[str, list[tf.Tensor]], tf.Tensor]
-"""Applies a player's gradients and returns the norm of the change of its parameters."""
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 
 
 class Update(NamedTuple):
@@ -80,57 +65,3 @@ class Alternating:
         )
         self.images_per_step = discriminator_steps
         self.latents_per_step = discriminator_steps + 1
-
-
-def round_of(
-    batch: Batch, number: int | tf.Tensor, part: int | tf.Tensor = 0, parts: int = 1
-) -> Round:
-    """One round of a batch, or a part of it.
-
-    A part has every `parts`-th example, so that on any number of replicas, each with
-    consecutive examples, the parts of all replicas together are the same ones.
-
-    Args:
-      batch: images [batch, images_per_step, …], latents [batch, latents_per_step, dim],
-        labels alike.
-      number: of the update in its step. There may be no images for the last update,
-        the generator's, which looks at none: it gets those of the update before.
-      part: 0 to parts − 1.
-      parts: how many; they divide the batch.
-    """
-
-    def take(x: tf.Tensor) -> tf.Tensor:
-        last = x.shape[1] - 1
-        taken = x[:, min(number, last) if isinstance(number, int) else number]
-        if parts == 1:
-            return taken
-        return tf.reshape(taken, (-1, parts, *taken.shape[1:]))[:, part]
-
-    return Round(*tf.nest.map_structure(take, tuple(batch)))
-
-
-def update(
-    game: Game, round_: Round, players: tuple[str, ...], apply: Apply
-) -> Metrics:
-    """One update: spectral-norm vectors advance, the game is played, gradients applied.
-
-    Args:
-      game: the game.
-      round_: this replica's part of the batch.
-      players: who is updated, all at the same point.
-      apply: applies a player's gradients, returns the norm of its update.
-
-    Returns:
-      Scalars by name.
-    """
-    game.advance_spectral_norms()
-    return applied(game.play(round_, players), apply)
-
-
-def applied(outcome: Outcome, apply: Apply) -> Metrics:
-    """Has an outcome's gradients applied; its metrics, and the norm of each update."""
-    norms = {
-        f"{player}_update_norm": apply(player, gradient)
-        for player, gradient in outcome.gradients.items()
-    }
-    return outcome.metrics | norms

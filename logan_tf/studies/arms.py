@@ -35,7 +35,7 @@ def vary(arm: Arm, name: str, label: str, *params: str) -> Arm:
 
 def ablation(name: str, label: str, *players: str) -> Arm:
     """LOGAN with Δz a constant in the adversarial term of some players' losses."""
-    return vary(LOGAN, name, label, f"Game.stop_gradient = {players!r}")
+    return vary(LOGAN, name, label, f"LatentRule.stop_gradient = {players!r}")
 
 
 def biggan_ablation(name: str, label: str, player: str) -> Arm:
@@ -55,7 +55,7 @@ def without_second_order(arm: Arm) -> Arm:
 
 def first_order(arm: Arm) -> Arm:
     """Another way of LOGAN's without any second-order term: cheaper."""
-    constant = (*STOPPED.params, "Game.stop_regularizer = True")
+    constant = (*STOPPED.params, "LatentRule.stop_regularizer = True")
     cheaper = vary(arm, "first_order", "LOGAN, first order", *constant)
     return replace(cheaper, home=None)
 
@@ -76,12 +76,12 @@ def gradient_step(arm: Arm) -> Arm:
         "LatentOptimizer.num_steps = 3",
         "LatentOptimizer.fraction = 1.0",
         "gradient_step.step_size = 0.01",
-        "Game.regularizer_weight = 3.0",
+        "LatentRule.regularizer_weight = 3.0",
     )
 
 
 STOPPED = ablation("stop_both", "both removed", "discriminator", "generator")
-NO_WEIGHT = vary(LOGAN, "no_weight", "w_r 0", "Game.regularizer_weight = 0.0")
+NO_WEIGHT = vary(LOGAN, "no_weight", "w_r 0", "LatentRule.regularizer_weight = 0.0")
 TWO_STEPS = vary(
     BASELINE,
     "two_steps",
@@ -112,7 +112,7 @@ def natural_penalty() -> Arm:
         *_DISCRIMINATOR_ALONE,
         "root_of_natural_gradient_step.step_size = 0.9",
         "root_of_natural_gradient_step.damping = 0.1",
-        "Game.regularizer_weight = 1.0",
+        "LatentRule.regularizer_weight = 1.0",
     )
 
 
@@ -125,7 +125,7 @@ def penalty(weight: float) -> Arm:
         *_optimizer("LatentPenalty", "gradient_step"),
         *_DISCRIMINATOR_ALONE,
         "gradient_step.step_size = 1.0",
-        f"Game.regularizer_weight = {weight}",
+        f"LatentRule.regularizer_weight = {weight}",
     )
 
 
@@ -181,15 +181,15 @@ def _in_the_time_of(slow: str, name: str, results: Results) -> Arm:
 
 
 _DISCRIMINATOR_ALONE = (
-    "Game.stop_gradient = ('generator',)",
-    "Game.stop_regularizer = True",
+    "LatentRule.stop_gradient = ('generator',)",
+    "LatentRule.stop_regularizer = True",
 )
 
 
 def _optimizer(kind: str, step: str) -> tuple[str, ...]:
     """Another optimizer in place of LOGAN's; it is none to evaluate with."""
     return (
-        f"Game.latent_optimizer = @{kind}()",
+        f"LatentRule.optimizer = @{kind}()",
         f"{kind}.step = @{step}",
         f"{kind}.fraction = 0.8",
         f"{kind}.num_steps = 1",

@@ -59,7 +59,7 @@ _LIST = (
         "table2_digits",
         "the same on plain digits, ten modes",
         (
-            vary(_DIGITS, "baseline", BASELINE.label, "Game.latent_optimizer = None"),
+            vary(_DIGITS, "baseline", BASELINE.label, "Game.latent_rule = None"),
             gradient_step(_DIGITS),
             _DIGITS,
         ),
@@ -185,7 +185,7 @@ _LIST = (
                 LOGAN,
                 "neither",
                 "w_r 0, c 100 %",
-                "Game.regularizer_weight = 0.0",
+                "LatentRule.regularizer_weight = 0.0",
                 "LatentOptimizer.fraction = 1.0",
             ),
         ),

@@ -28,7 +28,7 @@ SYMBOLS = {"alpha": "α", "beta": "β", "weight": "$w_r$", "portion": "c"}
 _STATEMENTS = {
     "alpha": "natural_gradient_step.step_size = {}",
     "beta": "natural_gradient_step.damping = {}",
-    "weight": "Game.regularizer_weight = {}",
+    "weight": "LatentRule.regularizer_weight = {}",
     "portion": "LatentOptimizer.fraction = {}",
 }
 _METRIC = "fid"  # the less, the better

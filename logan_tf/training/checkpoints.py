@@ -54,18 +54,10 @@ class Checkpoints:
         self._step = step
         self._attempt = tf.Variable(0, dtype=tf.int64) if attempt is None else attempt
         # By position: Keras's own tracking misses layers that a network keeps in lists.
-        holders = {
-            "generator": experiment.generator,
-            "averaged_generator": experiment.averaged_generator,
-            "discriminator": experiment.discriminator,
-        } | {f"{player}_optimizer": o for player, o in experiment.optimizers.items()}
-        variables = {
-            name: [variable.value for variable in holder.variables]
-            for name, holder in holders.items()
-        }
-        self._variables = [each for of_one in variables.values() for each in of_one]
+        state = experiment.state()
+        self._variables = tf.nest.flatten(list(state.values()))
         self._checkpoint = tf.train.Checkpoint(
-            step=step, attempt=self._attempt, **variables
+            step=step, attempt=self._attempt, **state
         )
 
     def steps(self) -> list[int]:

@@ -78,7 +78,7 @@ def measure(
     """
     step = TrainStep(experiment, strategy)
     operations, peak = _NO_OPERATIONS, 0
-    for times, function in _stages(step, experiment, num_replicas):
+    for times, function in _programs(step, experiment, num_replicas):
         operations = operations.plus(count(function), times)
         peak = max(peak, live_memory.peak(function))
     return Cost(
@@ -103,7 +103,7 @@ def count_step(experiment: Experiment, strategy: tf.distribute.Strategy) -> Oper
       The `Operations` of a step of the global batch.
     """
     total = _NO_OPERATIONS
-    for times, function in _stages(TrainStep(experiment, strategy), experiment, 1):
+    for times, function in _programs(TrainStep(experiment, strategy), experiment, 1):
         total = total.plus(count(function), times)
     return total
 
@@ -173,15 +173,15 @@ def batch_spec(experiment: Experiment, num_replicas: int = 1) -> Batch:
     )
 
 
-def _stages(
+def _programs(
     step: TrainStep, experiment: Experiment, num_replicas: int
 ) -> Iterator[tuple[int, tf.types.experimental.ConcreteFunction]]:
     """What a replica does in a step: how often, and its traced function."""
     spec = batch_spec(experiment, num_replicas)
     for players, repeats in experiment.schedule.updates:
-        for stage in step.stages(players):
-            run = tf.function(partial(step.run_stage, stage))
-            yield repeats * stage.repeats, run.get_concrete_function(spec)
+        for times, program in step.programs(players):
+            run = tf.function(partial(step.on_replicas, program))
+            yield repeats * times, run.get_concrete_function(spec)
 
 
 def _kind(operation: str) -> str:
@@ -213,13 +213,7 @@ def _num_parameters(network: keras.Model) -> int:
 
 def _num_bytes(experiment: Experiment, step: TrainStep) -> int:
     """Of all variables that a replica holds."""
-    held = [
-        *experiment.generator.variables,
-        *experiment.averaged_generator.variables,
-        *experiment.discriminator.variables,
-        *(v for each in experiment.optimizers.values() for v in each.variables),
-        *step.accumulators,
-    ]
+    held = [*tf.nest.flatten(experiment.state()), *step.accumulation.variables]
     return sum(
         math.prod(variable.shape) * tf.as_dtype(variable.dtype).size
         for variable in held

@@ -13,8 +13,12 @@ import tensorflow as tf
 from logan_tf.data.batch import WHOLE, Dataset, Part, batches
 from logan_tf.data.priors import uniform_prior
 from logan_tf.errors import ConfigurationError
-from logan_tf.game.game import DISCRIMINATOR, GENERATOR, Game
-from logan_tf.game.updates import Schedule, Simultaneous
+from logan_tf.game.dynamics.dynamics import Dynamics
+from logan_tf.game.dynamics.plain import Plain
+from logan_tf.game.game import Game
+from logan_tf.game.latent import LatentOptimizer
+from logan_tf.game.schedules import Schedule, Simultaneous
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.strategy import require_divisible
 
@@ -36,6 +40,8 @@ class Experiment:
       discriminator_optimizer: a Keras optimizer, another object.
       game: (generator, discriminator) → `Game`.
       schedule: `Simultaneous` or `Alternating`.
+      dynamics: how the game's field becomes the players' update
+        (`logan_tf.game.dynamics`); `Plain` where none is given.
       prior: (shape, seed) → latents.
       averaging: of the generator.
       batch_size: examples per update, over all replicas; 2 or more.
@@ -61,6 +67,7 @@ class Experiment:
         discriminator_optimizer: keras.optimizers.Optimizer,
         game: Callable[[keras.Model, keras.Model], Game] = Game,
         schedule: Schedule | None = None,
+        dynamics: Dynamics | None = None,
         prior: Callable = uniform_prior,
         averaging: ExponentialMovingAverage | None = None,
         batch_size: int = 64,
@@ -78,6 +85,8 @@ class Experiment:
         keras.utils.set_random_seed(seed)
         self.dataset = dataset
         self.schedule = schedule or Simultaneous()
+        self.dynamics = dynamics or Plain()
+        _require_one_evaluation(self.dynamics, accumulation)
         self.prior = prior
         self.averaging = averaging or ExponentialMovingAverage(decay=0.0)
         self.batch_size = batch_size
@@ -98,11 +107,33 @@ class Experiment:
         }
         for player, optimizer in self.optimizers.items():
             optimizer.build(self.game.variables(player))
+        self.dynamics.build(self.game.weights())
 
     @property
-    def latent_optimizer(self):
-        """The game's latent optimizer, or None."""
-        return self.game.latent_optimizer
+    def latent_optimizer(self) -> LatentOptimizer | None:
+        """What moves the game's latents, or None."""
+        return self.game.latent_rule.optimizer
+
+    def state(self) -> dict[str, list[tf.Variable]]:
+        """All that training changes, by what it belongs to, in a fixed order.
+
+        What a checkpoint holds beside the numbers of the step and of the attempt, and
+        the one list of it: networks with their spectral-norm vectors, the average, the
+        optimizers, and what dynamics and penalties keep.
+        """
+        networks = {
+            "generator": self.generator,
+            "averaged_generator": self.averaged_generator,
+            "discriminator": self.discriminator,
+        }
+        optimizers = {f"{player}_optimizer": o for player, o in self.optimizers.items()}
+        state = {
+            name: [variable.value for variable in holder.variables]
+            for name, holder in (networks | optimizers).items()
+        }
+        state["dynamics"] = list(self.dynamics.variables)
+        state["penalties"] = [v for each in self.game.penalties for v in each.variables]
+        return state
 
     def require_replicas(self, replicas: int) -> None:
         """Raises ConfigurationError unless so many replicas can share a batch."""
@@ -168,6 +199,19 @@ class Experiment:
             attempt=attempt,
             first_step=first_step,
             part=part,
+        )
+
+
+def _require_one_evaluation(dynamics: Dynamics, accumulation: int) -> None:
+    """Refuses micro-batches to what evaluates the field at other weights too.
+
+    Those are a loop around `strategy.run`, which no replica can enter from inside.
+    """
+    if accumulation > 1 and not isinstance(dynamics, Plain):
+        raise ConfigurationError(
+            f"accumulation = {accumulation} needs plain dynamics, not "
+            f"{type(dynamics).__name__}: set accumulation = 1 and a smaller "
+            "batch_size, or Experiment.dynamics = @Plain()"
         )
 
 

@@ -20,6 +20,11 @@ from logan_tf.training.experiment import Experiment
 from logan_tf.training.run_directory import RunDirectory
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+_TAKEN = (
+    "generator",
+    "averaged_generator",
+    "discriminator",
+)  # Of an experiment's state.
 
 
 class Source(NamedTuple):
@@ -87,10 +92,8 @@ def require_same_source(directory: RunDirectory, source: RunDirectory) -> None:
 
 
 def _read(experiment: Experiment, path: str, io_device: str | None) -> None:
-    networks = {
-        name: [variable.value for variable in getattr(experiment, name).variables]
-        for name in ("generator", "averaged_generator", "discriminator")
-    }
+    state = experiment.state()
+    networks = {name: state[name] for name in _TAKEN}
     own = {
         f"{name}/{index}": variable.shape.as_list()
         for name, variables in networks.items()

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -89,14 +88,17 @@ def _metrics(row: dict[str, Any]) -> dict[str, float | str]:
 
 
 def _not_finite(experiment: Experiment) -> dict[str, float]:
-    networks: dict[str, keras.Model] = {
-        "discriminator": experiment.discriminator,
-        "generator": experiment.generator,
-    }
+    layers = (
+        experiment.generator,
+        experiment.averaged_generator,
+        experiment.discriminator,
+    )
+    paths = {id(v.value): v.path for network in layers for v in network.variables}
     found = {}
-    for name, network in networks.items():
-        for variable in network.variables:
-            share = 1 - float(np.mean(np.isfinite(variable.numpy())))
+    for part, variables in experiment.state().items():
+        for variable in variables:
+            values = tf.cast(variable, tf.float32)
+            share = 1 - float(np.mean(np.isfinite(values)))
             if share:
-                found[f"{name}/{variable.path}"] = share
+                found[f"{part}/{paths.get(id(variable), variable.name)}"] = share
     return found

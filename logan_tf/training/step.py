@@ -2,33 +2,26 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch
-from logan_tf.game import updates
-from logan_tf.game.game import GENERATOR, Contribution, Gradient, Metrics
+from logan_tf.game.field import Field, Metrics
+from logan_tf.game.round import Round
+from logan_tf.game.weights import GENERATOR
 from logan_tf.layers.spectral_normalization import largest_sigma
 from logan_tf.training import compilation
+from logan_tf.training.accumulation import Accumulation
 from logan_tf.training.experiment import Experiment
 
 Number: TypeAlias = int | tf.Tensor
-
-
-class Stage(NamedTuple):
-    """A part of an update, and how often the update repeats it.
-
-    Attributes:
-      on_replica: (batch, number of the update in its step, number of the repetition,
-        steps done) → metrics.
-      repeats: each has another number.
-    """
-
-    on_replica: Callable[[Batch, Number, Number, tf.Tensor], Metrics]
-    repeats: int = 1
+Program: TypeAlias = Callable[[Batch, Number, Number, tf.Tensor], Metrics]
+"""What a replica computes: (its part of the batch, number of the update in its step,
+number of the repetition, steps done) → metrics.
+"""
 
 
 class TrainStep:
@@ -54,17 +47,12 @@ class TrainStep:
         self._strategy = strategy
         with strategy.scope():
             self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
-            self._accumulators = _accumulators(experiment)
+            self.accumulation = Accumulation(experiment.game, experiment.accumulation)
         for optimizer in experiment.optimizers.values():
             _leave_gradients_as_they_are(optimizer)
         self.metric_names: list[str] = []
         self._step = compilation.compiled(self.one_step, strategy, jit_compile)
         self._run = tf.function(self._many_steps, reduce_retracing=True)
-
-    @property
-    def accumulators(self) -> list[tf.Variable]:
-        """The sums of micro-batches' gradients; none without accumulation."""
-        return self._flat_accumulators(tuple(self._accumulators))
 
     def run(self, batches: Iterator[Batch], num_steps: int) -> dict[str, np.ndarray]:
         """Takes `num_steps` steps.
@@ -93,64 +81,57 @@ class TrainStep:
         metrics: Metrics = {}
         first = 0
         for players, repeats in self._experiment.schedule.updates:
-            stages = self.stages(players)
-            names, rows = _repeated(
-                repeats, partial(self._update, stages, batch, first)
-            )
-            metrics |= dict(zip(names, tf.unstack(rows[-1]), strict=True))
+            rows = _repeated(repeats, partial(self._update, players, batch, first))
+            metrics |= {name: row[-1] for name, row in rows.items()}
             first += repeats
         self.step.assign_add(1)
         self.metric_names = sorted(metrics)
         return tf.stack([metrics[name] for name in self.metric_names])
 
-    def stages(self, players: tuple[str, ...]) -> list[Stage]:
-        """What one update of these players consists of, one after the other."""
-        if self._experiment.accumulation == 1:
-            return [Stage(partial(self._whole_update, players))]
+    def _update(
+        self, players: tuple[str, ...], batch: Batch, first: int, index: Number
+    ) -> Metrics:
+        """Update number `first + index` of a step; means over micro-batches."""
+        metrics: Metrics = {}
+        for times, program in self.programs(players):
+            call = partial(self.on_replicas, program, batch, first + index)
+            for name, values in _repeated(times, call).items():
+                metrics[name] = tf.reduce_mean(values) if times > 1 else values[0]
+        return metrics
+
+    def programs(self, players: tuple[str, ...]) -> list[tuple[int, Program]]:
+        """What one update of these players runs in turn, each so many times."""
+        parts = self._experiment.accumulation
+        if parts == 1:
+            return [(1, partial(self._whole, players))]
         return [
-            Stage(partial(self._begin, players)),
-            Stage(partial(self._accumulate, players), self._experiment.accumulation),
-            Stage(partial(self._finish, players)),
+            (1, partial(self._begin, players)),
+            (parts, partial(self._accumulate, players)),
+            (1, partial(self._finish, players)),
         ]
 
-    def run_stage(
-        self, stage: Stage, batch: Batch, number: Number = 0, part: Number = 0
-    ) -> tuple[list[str], tf.Tensor]:
-        """One repetition of a stage: its metrics' names, and float32 [metrics]."""
+    def on_replicas(
+        self, program: Program, batch: Batch, number: Number = 0, part: Number = 0
+    ) -> Metrics:
+        """Runs a program on every replica; the means of its metrics over them."""
         names: list[str] = []
 
         # Its loops are Python's; autograph would rewrite every function on the way.
         @tf.autograph.experimental.do_not_convert
         def on_replica(batch: Batch, step: tf.Tensor) -> tf.Tensor:
-            metrics = stage.on_replica(batch, number, part, step)
-            _replace(names, sorted(metrics))
-            row = [tf.cast(metrics[name], tf.float32) for name in names]
-            return tf.stack(row) if row else tf.zeros([0])
+            metrics = program(batch, number, part, step)
+            return _packed(metrics, names)
 
         row = self._strategy.run(on_replica, args=(batch, self.step))
         # All of them in one reduction: between hosts each is a message.
-        return names, self._strategy.reduce("MEAN", row, axis=None)
-
-    def _update(
-        self, stages: list[Stage], batch: Batch, first: int, index: Number
-    ) -> tuple[list[str], tf.Tensor]:
-        """Update number `first + index` of a step; a mean where a stage repeats."""
-        names: list[str] = []
-        row: list[tf.Tensor] = []
-        for stage in stages:
-            of_stage, rows = _repeated(
-                stage.repeats, partial(self.run_stage, stage, batch, first + index)
-            )
-            names = names + of_stage
-            row.append(tf.reduce_mean(rows, 0) if stage.repeats > 1 else rows[0])
-        return names, tf.concat(row, 0)
+        return _unpacked(self._strategy.reduce("MEAN", row, axis=None), names)
 
     # What is assigned below beside the optimizers' variables (spectral-norm vectors,
-    # accumulators, the average) has no aggregation: each replica computes the same from
-    # the same weights, or its own sum, and writes its own copy. So nothing is sent, and
-    # on a TPU it belongs to the programs that XLA compiles.
+    # accumulated gradients, the average) has no aggregation: each replica computes the
+    # same from the same weights, or its own sum, and writes its own copy. So nothing is
+    # sent, and on a TPU it belongs to the programs that XLA compiles.
 
-    def _whole_update(
+    def _whole(
         self,
         players: tuple[str, ...],
         batch: Batch,
@@ -158,14 +139,13 @@ class TrainStep:
         _part: Number,
         step: tf.Tensor,
     ) -> Metrics:
-        round_ = updates.round_of(batch, number)
-        metrics = updates.update(self._experiment.game, round_, players, self._apply)
-        return self._ended(players, metrics, step)
+        game = self._experiment.game
+        game.advance_spectral_norms()
+        return self._moved(game.field(Round.of(batch, number), players), step)
 
     def _begin(self, players: tuple[str, ...], *_: object) -> Metrics:
         self._experiment.game.advance_spectral_norms()
-        for total in self._flat_accumulators(players):
-            total.assign(tf.zeros_like(total))
+        self.accumulation.clear(players)
         return {}
 
     def _accumulate(
@@ -176,51 +156,40 @@ class TrainStep:
         part: Number,
         _step: tf.Tensor,
     ) -> Metrics:
-        parts = self._experiment.accumulation
-        round_ = updates.round_of(batch, number, part, parts)
-        gradients, metrics = self._experiment.game.contribute(round_, players)
-        added = tf.nest.flatten([gradients[player] for player in players])
-        for total, more in zip(self._flat_accumulators(players), added, strict=True):
-            total.assign_add(more)
-        return metrics
+        round_ = Round.of(batch, number, part, self._experiment.accumulation)
+        played = self._experiment.game.play(round_, players)
+        self.accumulation.add(played)
+        return played.metrics
 
     def _finish(
         self,
         players: tuple[str, ...],
-        _batch: Batch,
-        _number: Number,
+        batch: Batch,
+        number: Number,
         _part: Number,
         step: tf.Tensor,
     ) -> Metrics:
-        parts = self._experiment.accumulation
-        means = tf.nest.map_structure(
-            lambda total: total / parts,
-            {player: self._accumulators[player] for player in players},
-        )
-        outcome = self._experiment.game.settle(Contribution(means, {}))
-        return self._ended(players, updates.applied(outcome, self._apply), step)
+        round_, played = Round.of(batch, number), self.accumulation.mean(players)
+        return self._moved(Field(self._experiment.game, round_, players, played), step)
 
-    def _flat_accumulators(self, players: tuple[str, ...]) -> list[tf.Variable]:
-        return tf.nest.flatten([self._accumulators[player] for player in players])
-
-    def _ended(
-        self, players: tuple[str, ...], metrics: Metrics, step: tf.Tensor
-    ) -> Metrics:
-        """What ends a step, whose last update is the generator's."""
-        if GENERATOR not in players:
-            return metrics
+    def _moved(self, field: Field, step: tf.Tensor) -> Metrics:
+        """The players' update; a step ends with that of the generator."""
         experiment = self._experiment
-        experiment.averaging.update(
-            experiment.averaged_generator, experiment.generator, step
-        )
-        sigma = largest_sigma(experiment.discriminator)
-        return metrics | {"discriminator_sigma": sigma}
+        metrics: Metrics = {}
+        for player, update in experiment.dynamics(field).items():
+            metrics[f"{player}_update_norm"] = self._apply(player, update)
+        if GENERATOR in field.players:
+            experiment.averaging.update(
+                experiment.averaged_generator, experiment.generator, step
+            )
+            metrics["discriminator_sigma"] = largest_sigma(experiment.discriminator)
+        return field.metrics | metrics
 
-    def _apply(self, player: str, gradients: list[tf.Tensor]) -> tf.Tensor:
-        """Applies a player's gradients, which the game has summed over replicas."""
+    def _apply(self, player: str, update: list[tf.Tensor]) -> tf.Tensor:
+        """Applies an update, the same at every replica; the norm of the change."""
         variables = self._experiment.game.variables(player)
         before = [tf.identity(variable.value) for variable in variables]
-        self._experiment.optimizers[player].apply(gradients, variables)
+        self._experiment.optimizers[player].apply(update, variables)
         return tf.linalg.global_norm(
             [
                 variable.value - old
@@ -229,51 +198,28 @@ class TrainStep:
         )
 
 
-def _repeated(
-    repeats: int, call: Callable[[Number], tuple[list[str], tf.Tensor]]
-) -> tuple[list[str], tf.Tensor]:
-    """Calls with 0, 1, … in turn, traced once; the names, and a row of each call."""
-    names: list[str] = []
+def _repeated(repeats: int, call: Callable[[Number], Metrics]) -> Metrics:
+    """Calls with 0, 1, … in turn, traced once; each metric's values, [repeats]."""
     if repeats == 1:
-        names, row = call(0)
-        return names, row[None]
+        return {name: metric[None] for name, metric in call(0).items()}
+    names: list[str] = []
     rows = tf.TensorArray(tf.float32, size=repeats)
     for index in tf.range(repeats):
-        found, row = call(index)
-        _replace(names, found)
-        rows = rows.write(index, row)
-    return names, tf.ensure_shape(rows.stack(), (repeats, len(names)))
+        rows = rows.write(index, _packed(call(index), names))
+    columns = tf.ensure_shape(rows.stack(), (repeats, len(names)))
+    return _unpacked(tf.transpose(columns), names)
 
 
-def _replace(names: list[str], found: list[str]) -> None:
-    """Autograph would make what a loop assigns to a tensor."""
-    names.clear()
-    names.extend(found)
+def _packed(metrics: Metrics, names: list[str]) -> tf.Tensor:
+    """Metrics as float32 [metrics]; their names go into a list that is given."""
+    names.clear()  # Autograph would make what a loop assigns to a tensor.
+    names.extend(sorted(metrics))
+    row = [tf.cast(metrics[name], tf.float32) for name in names]
+    return tf.stack(row) if row else tf.zeros([0])
 
 
-def _accumulators(experiment: Experiment) -> dict[str, Gradient]:
-    """A sum for each gradient, zero between updates: no part of a checkpoint."""
-    if experiment.accumulation == 1:
-        return {}
-    game = experiment.game
-
-    def sums(player: str, part: str) -> list[tf.Variable]:
-        return [
-            tf.Variable(
-                tf.zeros(variable.shape, variable.dtype),
-                trainable=False,
-                name=f"{player}_{part}_{index}",
-            )
-            for index, variable in enumerate(game.variables(player))
-        ]
-
-    return {
-        player: Gradient(
-            sums(player, "whole"),
-            sums(player, "second_order") if game.moves(player) else [],
-        )
-        for player in experiment.optimizers
-    }
+def _unpacked(row: tf.Tensor, names: list[str]) -> Metrics:
+    return dict(zip(names, tf.unstack(row, len(names)), strict=True))
 
 
 def _leave_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
-from logan_tf.game.updates import Schedule, Simultaneous
+from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.schedules import Schedule, Simultaneous
 from logan_tf.networks import sngan
 from logan_tf.training.experiment import Experiment
 
@@ -24,7 +25,7 @@ class _Pictures:
 
 def _game(generator, discriminator) -> Game:
     step = LatentOptimizer(lambda g: natural_gradient_step(g, 0.9, 0.1), fraction=0.8)
-    return Game(generator, discriminator, latent_optimizer=step, regularizer_weight=0.1)
+    return Game(generator, discriminator, latent_rule=LatentRule(step, 0.1))
 
 
 @pytest.fixture(scope="session")

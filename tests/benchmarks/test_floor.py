@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import floor, variants
-from logan_tf.game.updates import Alternating, Simultaneous
+from logan_tf.game.schedules import Alternating, Simultaneous
 from logan_tf.training import cost
 
 
@@ -63,8 +63,8 @@ def test_a_step_does_no_convolution_twice(schedule, name, small_sngan):
 @pytest.mark.slow
 def test_three_latent_steps(small_sngan):
     experiment = small_sngan(batch_size=64)
-    game = experiment.game
-    game.latent_optimizer = game.latent_optimizer.with_steps(3)
+    rule = experiment.game.latent_rule
+    rule.optimizer = rule.optimizer.with_steps(3)
     assert _units(experiment, "baseline") == (3, 7)
     units = _units(experiment, "ngd")
     counted = cost.count_step(experiment, tf.distribute.get_strategy())

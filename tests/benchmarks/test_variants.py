@@ -7,11 +7,11 @@ import tensorflow as tf
 from benchmarks import steps, timing, variants
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import PLAYERS, Game
-from logan_tf.game.updates import round_of
+from logan_tf.game.round import Round
 
 
 def _gradients(game: Game, experiment):
-    return game.play(round_of(variants.noise(experiment), 0)).gradients
+    return game.play(Round.of(variants.noise(experiment), 0)).gradients
 
 
 def test_baseline_and_natural_step_are_the_recipes_own(small_sngan):
@@ -37,22 +37,22 @@ def test_baseline_and_natural_step_are_the_recipes_own(small_sngan):
 )
 def test_stops(name, stops, regularizer, small_sngan):
     experiment = small_sngan()
-    game = variants.of(experiment, name).game
-    assert game.stop_gradient == frozenset(stops)
-    assert game.stop_regularizer is regularizer
-    assert game.regularizer_weight == experiment.game.regularizer_weight
+    rule = variants.of(experiment, name).game.latent_rule
+    assert rule.stop_gradient == frozenset(stops)
+    assert rule.stop_regularizer is regularizer
+    assert rule.regularizer_weight == experiment.game.latent_rule.regularizer_weight
     g = tf.constant([[3.0, 4.0]])
-    step = game.latent_optimizer.step(g).numpy()
+    step = rule.optimizer.step(g).numpy()
     expected = 0.01 * g if name == "gd" else 0.9 * g / (0.1 + 25)
     np.testing.assert_allclose(step, expected, rtol=1e-6)
-    assert game.latent_optimizer.fraction == 0.8
+    assert rule.optimizer.fraction == 0.8
 
 
 def test_a_recipe_without_a_latent_step_gets_the_papers(small_sngan):
-    game = variants.of(small_sngan(game=Game), "ngd").game
-    assert game.latent_optimizer.num_steps == 1
-    assert game.latent_optimizer.bounds == (-1.0, 1.0)
-    assert game.regularizer_weight == 0.1
+    rule = variants.of(small_sngan(game=Game), "ngd").game.latent_rule
+    assert rule.optimizer.num_steps == 1
+    assert rule.optimizer.bounds == (-1.0, 1.0)
+    assert rule.regularizer_weight == 0.1
 
 
 def test_unknown_variants():

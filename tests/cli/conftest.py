@@ -151,7 +151,7 @@ def conditional_run(command, data_dir, conditional_folder) -> Path:
         "--gin_file=digits_logan",
         "--gin_param=Experiment.generator = @conditional_digits.Generator",
         "--gin_param=Experiment.discriminator = @conditional_digits.Discriminator",
-        "--gin_param=Game.latent_optimizer = None",
+        "--gin_param=Game.latent_rule = None",
         f"--run_dir={conditional_folder / 'run'}",
         "--module=conditional_digits",
         *flags,

@@ -78,9 +78,15 @@ def apply(*params: str, modules=(), files=("ring_logan",)) -> str:
         (["LatentOptimizer.num_steps = 1.5"], "num_steps must be int, not 1.5"),
         (["LatentOptimizer.fraction = 'x'"], "fraction must be float, not 'x'"),
         (["LatentOptimizer.bounds = (1.0,)"], "bounds must be tuple[float, float]"),
-        (["Game.stop_gradient = 'generator'"], "stop_gradient must be Collection"),
+        (
+            ["LatentRule.stop_gradient = 'generator'"],
+            "stop_gradient must be Collection",
+        ),
         (["LatentOptimizer.step = 'gradient_step'"], "step must be Callable"),
-        (["fat = 'x'", "Game.regularizer_weight = %fat"], "must be float, not 'x'"),
+        (
+            ["fat = 'x'", "LatentRule.regularizer_weight = %fat"],
+            "must be float, not 'x'",
+        ),
         (
             ["a = 'x'", "b = %a", "LatentOptimizer.bounds = (%b, 1.0)"],
             "tuple[float, float] | None, not ('x', 1.0)",

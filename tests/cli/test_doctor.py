@@ -139,7 +139,7 @@ def test_a_broken_configuration_is_reported(command, run):
 def test_a_failed_step_is_repeated(command, params, tmp_path):
     run = tmp_path / "run"
     flags = params(
-        {"Game.regularizer_weight": 1e38, "natural_gradient_step.step_size": 1e10}
+        {"LatentRule.regularizer_weight": 1e38, "natural_gradient_step.step_size": 1e10}
     )
     done = command("train", RING, f"--run_dir={run}", *flags, "--noprogress")
     assert done.exit_code == 4

@@ -148,7 +148,7 @@ def test_a_diverging_run_stops_with_4_and_its_checkpoint_is_intact(
     run = tmp_path / "run"
     train(RING, f"--run_dir={run}", *params(total_steps=2))
     flags = params(
-        {"Game.regularizer_weight": 1e38, "natural_gradient_step.step_size": 1e10}
+        {"LatentRule.regularizer_weight": 1e38, "natural_gradient_step.step_size": 1e10}
     )
     result = command("train", f"--run_dir={run}", *flags, "--noprogress")
     assert result.exit_code == 4

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -9,12 +10,16 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.game import objectives
-from logan_tf.game.game import Game, Round
+from logan_tf.game.field import Metrics
+from logan_tf.game.game import Game
 from logan_tf.game.latent import (
     LatentOptimizer,
     gradient_step,
     natural_gradient_step,
 )
+from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.round import Round
+from logan_tf.game.weights import PLAYERS, Weights
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.spectral_normalization import SpectralDense
 from logan_tf.networks import biggan_deep, sngan
@@ -71,10 +76,12 @@ class Settings:
         return Game(
             *pair,
             objective=getattr(objectives, self.objective),
-            latent_optimizer=LatentOptimizer(step, self.fraction, self.num_steps),
-            regularizer_weight=self.regularizer_weight,
-            stop_gradient=self.stop_gradient,
-            stop_regularizer=self.stop_regularizer,
+            latent_rule=LatentRule(
+                LatentOptimizer(step, self.fraction, self.num_steps),
+                self.regularizer_weight,
+                self.stop_gradient,
+                self.stop_regularizer,
+            ),
         )
 
 
@@ -168,6 +175,25 @@ class PlainGame:
 @pytest.fixture(scope="session")
 def settings() -> type[Settings]:
     return Settings
+
+
+class Evaluated(NamedTuple):
+    """What a field gives at the players' own weights."""
+
+    gradients: Weights
+    metrics: Metrics
+
+
+@pytest.fixture(scope="session")
+def evaluate() -> Callable[..., Evaluated]:
+    """(game, round, players) → the gradients and the metrics of its field."""
+
+    def evaluate(game, round_, players=PLAYERS) -> Evaluated:
+        field = game.field(round_, players)
+        gradients = field()
+        return Evaluated(gradients, field.metrics)
+
+    return evaluate
 
 
 @pytest.fixture(scope="session")

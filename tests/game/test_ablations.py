@@ -9,11 +9,17 @@ from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game
 @pytest.mark.parametrize("stop_regularizer", [False, True])
 @pytest.mark.parametrize("stopped", [(DISCRIMINATOR,), (GENERATOR,), PLAYERS])
 def test_stop_is_that_of_one_tape(
-    stopped, stop_regularizer, smooth, settings, plain_game, assert_same_gradients
+    stopped,
+    stop_regularizer,
+    smooth,
+    settings,
+    plain_game,
+    assert_same_gradients,
+    evaluate,
 ):
     pair, round_ = smooth
     settings = settings(stop_gradient=stopped, stop_regularizer=stop_regularizer)
-    outcome = settings.game(pair).play(round_)
+    outcome = evaluate(settings.game(pair), round_)
     expected = plain_game(pair, settings).gradients(round_)
     assert_same_gradients(outcome.gradients, expected)
     for player in stopped:

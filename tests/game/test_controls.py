@@ -7,6 +7,7 @@ import tensorflow as tf
 from logan_tf.game import controls
 from logan_tf.game.game import DISCRIMINATOR, GENERATOR, Game
 from logan_tf.game.latent import LatentOptimizer, gradient_step, natural_gradient_step
+from logan_tf.game.latent_rule import LatentRule
 
 
 def ngd(gradient):
@@ -54,8 +55,7 @@ def test_the_regularizer_and_its_gradient_are_logans(smooth):
     for kind in (LatentOptimizer, controls.RandomDirection):
         game = Game(
             *pair,
-            latent_optimizer=kind(ngd, fraction=0.7, bounds=None),
-            regularizer_weight=0.4,
+            latent_rule=LatentRule(kind(ngd, fraction=0.7, bounds=None), 0.4),
         )
         with tf.GradientTape() as tape:
             move = game._move(round_)
@@ -94,10 +94,12 @@ def test_the_penalty_is_the_baselines_gradient_and_finite_differences(
 
     game = Game(
         *pair,
-        latent_optimizer=controls.LatentPenalty(root),
-        regularizer_weight=1.0 if natural else alpha,
-        stop_gradient=(GENERATOR,),
-        stop_regularizer=True,
+        latent_rule=LatentRule(
+            controls.LatentPenalty(root),
+            regularizer_weight=1.0 if natural else alpha,
+            stop_gradient=(GENERATOR,),
+            stop_regularizer=True,
+        ),
     )
     found = game.play(round_)
     baseline = Game(*pair).play(round_)

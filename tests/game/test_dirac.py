@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game, Round
+from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game
 from logan_tf.game.latent import (
     LatentOptimizer,
     gradient_step,
     natural_gradient_step,
 )
+from logan_tf.game.latent_rule import LatentRule
 from logan_tf.game.objectives import wasserstein
+from logan_tf.game.round import Round
 
 _LATENTS = tf.constant([[-0.9], [-0.3], [0.3], [0.9]], tf.float64)  # Of mean 0.
 _ROUND = Round(tf.zeros((4, 1), tf.float64), tf.zeros(4), _LATENTS, tf.zeros(4))
@@ -48,8 +50,7 @@ def _eigenvalues(step=None, **arguments):
         _Generator(),
         _Discriminator(),
         objective=wasserstein,
-        latent_optimizer=optimizer,
-        **arguments,
+        latent_rule=LatentRule(optimizer, **arguments),
     )
     parameters = game.discriminator.psi, game.generator.theta
     columns, h = [], 1e-5

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
+from logan_tf.game.latent_rule import LatentRule
 from logan_tf.networks import sngan
 
 
@@ -18,7 +19,7 @@ def game():
     discriminator = sngan.Discriminator(16, 1, 2)
     discriminator(generator(tf.zeros((2, 6))))
     optimizer = LatentOptimizer(lambda g: natural_gradient_step(g, 0.9, 0.1))
-    return Game(generator, discriminator, latent_optimizer=optimizer)
+    return Game(generator, discriminator, latent_rule=LatentRule(optimizer))
 
 
 def _executed(function):
@@ -48,7 +49,7 @@ def _steps(game, num_steps):
         return game.score(latents, tf.zeros(4, tf.int32))
 
     def optimize(latents):
-        return game.latent_optimizer.with_steps(num_steps)(latents, score)
+        return game.latent_rule.optimizer.with_steps(num_steps)(latents, score)
 
     return optimize
 

@@ -1,22 +1,25 @@
 """Eq. 5 and 6: both players' gradients, through the latent step."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game
+from logan_tf.game.latent_rule import LatentRule
 
 _GRADIENT_STEP = {"natural": False, "alpha": 0.5}
 
 
 def _check_against_finite_differences(
-    pair, round_, game, settings, plain_game, central_difference, h
+    pair, round_, game, settings, plain_game, central_difference, evaluate, h
 ):
     """Each variable's gradient along a random direction."""
     plain = plain_game(pair, settings)
     losses = tf.function(lambda: plain.play(round_).losses)
-    outcome = tf.function(game.play)(round_)
+    outcome = tf.function(partial(evaluate, game))(round_)
     rng = np.random.default_rng(5)
     for player in PLAYERS:
         scale = outcome.metrics[f"{player}_gradient_norm"]
@@ -55,12 +58,13 @@ def test_smooth_networks(
     plain_game,
     central_difference,
     assert_same_gradients,
+    evaluate,
 ):
     pair, round_ = smooth
     settings = settings(**arguments)
     game = settings.game(pair)
     outcome = _check_against_finite_differences(
-        pair, round_, game, settings, plain_game, central_difference, 1e-6
+        pair, round_, game, settings, plain_game, central_difference, evaluate, 1e-6
     )
     plain = plain_game(pair, settings)
     assert_same_gradients(outcome.gradients, plain.gradients(round_))
@@ -73,17 +77,17 @@ def test_smooth_networks(
         assert 0 < np.mean(scores > 0) < 1, "one side of the hinge is not tested"
 
 
-def test_sngan(small_sngan, settings, plain_game, central_difference):
+def test_sngan(small_sngan, settings, plain_game, central_difference, evaluate):
     pair, round_ = small_sngan
     settings = settings(alpha=10.0, regularizer_weight=0.01)
     game = settings.game(pair)
     _check_against_finite_differences(
-        pair, round_, game, settings, plain_game, central_difference, 1e-7
+        pair, round_, game, settings, plain_game, central_difference, evaluate, 1e-7
     )
 
 
 @pytest.mark.slow
-def test_biggan_deep(small_biggan, settings, plain_game, central_difference):
+def test_biggan_deep(small_biggan, settings, plain_game, central_difference, evaluate):
     """Conditional batch norm, attention and projection, twice differentiated.
 
     Each layer's own derivatives are compared in `tests/layers`, in a moment; here it is
@@ -98,16 +102,19 @@ def test_biggan_deep(small_biggan, settings, plain_game, central_difference):
         settings,
         plain_game,
         central_difference,
+        evaluate,
         1e-7,
     )
 
 
 @pytest.mark.parametrize("nothing", [{"alpha": 0.0}, {"fraction": 0.0}])
 @pytest.mark.parametrize("natural", [True, False])
-def test_no_step_is_the_baseline_bit_for_bit(nothing, natural, smooth, settings):
+def test_no_step_is_the_baseline_bit_for_bit(
+    nothing, natural, smooth, settings, evaluate
+):
     pair, round_ = smooth
-    found = settings(natural=natural, **nothing).game(pair).play(round_)
-    baseline = Game(*pair).play(round_)
+    found = evaluate(settings(natural=natural, **nothing).game(pair), round_)
+    baseline = evaluate(Game(*pair), round_)
     for player in PLAYERS:
         for a, b in zip(
             found.gradients[player], baseline.gradients[player], strict=True
@@ -187,4 +194,4 @@ def test_playing_changes_no_state(small_sngan, settings):
 )
 def test_values_that_cannot_work(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
-        Game(None, None, **arguments)
+        LatentRule(None, **arguments)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from logan_tf.game import local_approximation
 from logan_tf.game.game import PLAYERS, Game
 from logan_tf.game.latent import LatentOptimizer
+from logan_tf.game.latent_rule import LatentRule
 
 
 class Scale(keras.Model):
@@ -30,7 +31,9 @@ def test_the_discriminators_error_is_the_closed_forms(float64):
     game = Game(
         Scale([1.0, 1.0, 1.0], scores=False),
         Scale(theta, scores=True),
-        latent_optimizer=LatentOptimizer(lambda g: 0.7 * g, fraction=0.67, bounds=None),
+        latent_rule=LatentRule(
+            LatentOptimizer(lambda g: 0.7 * g, fraction=0.67, bounds=None)
+        ),
     )
     z = np.random.default_rng(0).uniform(-1, 1, (5, 3))
     found = local_approximation.errors(game, tf.constant(z), tf.zeros(5, tf.int32))
@@ -69,6 +72,6 @@ def test_products_are_those_of_finite_differences(smooth, central_difference):
 def test_nothing_is_wrong_where_nothing_moves(smooth):
     pair, round_ = smooth
     still = LatentOptimizer(lambda g: 0 * g)
-    game = Game(*pair, latent_optimizer=still)
+    game = Game(*pair, latent_rule=LatentRule(still))
     found = local_approximation.errors(game, round_.latents, round_.fake_labels)
     assert all(error == 0 for error in found.values())

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Game
+from logan_tf.game.latent_rule import LatentRule
 
 
 @pytest.fixture
@@ -20,10 +21,10 @@ def _norm(tensors):
     return np.sqrt(sum(np.sum(np.square(t)) for t in tensors))
 
 
-def test_second_order_share(smooth, settings, plain_game):
+def test_second_order_share(smooth, settings, plain_game, evaluate):
     """The norm of what is missing when Δz and R_z are constants, of the whole."""
     pair, round_ = smooth
-    metrics = settings().game(pair).play(round_).metrics
+    metrics = evaluate(settings().game(pair), round_).metrics
     total = plain_game(pair, settings()).gradients(round_)
     stopped = settings(stop_gradient=PLAYERS, stop_regularizer=True)
     direct = plain_game(pair, stopped).gradients(round_)
@@ -79,9 +80,10 @@ def test_overshoot_fraction(players, played):
     np.testing.assert_allclose(metrics["overshoot_fraction"], expected, 1e-6)
 
 
-def test_without_latent_optimizer_nothing_moves(smooth):
+def test_without_latent_optimizer_nothing_moves(smooth, evaluate):
     pair, round_ = smooth
-    metrics = Game(*pair, regularizer_weight=1.0).play(round_).metrics
+    game = Game(*pair, latent_rule=LatentRule(None, 1.0))
+    metrics = evaluate(game, round_).metrics
     for name in (
         "delta_z_norm",
         "score_gain",
@@ -96,7 +98,7 @@ def test_without_latent_optimizer_nothing_moves(smooth):
 def test_without_bounds_nothing_is_clipped(smooth, settings):
     pair, round_ = smooth
     game = settings(natural=False, alpha=2.0).game(pair)
-    game.latent_optimizer.bounds = None
+    game.latent_rule.optimizer.bounds = None
     metrics = game.play(round_).metrics
     assert metrics["clipped_fraction"] == 0
     assert metrics["delta_z_norm"] > 0

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.game import objectives
+from logan_tf.game.weights import GENERATOR
 
 _RNG = np.random.default_rng(0)
 _REAL, _FAKE = _RNG.normal(0, 2, 9), _RNG.normal(0, 2, 9)
@@ -115,3 +116,25 @@ def test_generator_loss_is_a_poisson_likelihood():
     for name in ("hinge", "wasserstein"):
         loss = _losses(name, _REAL, fake).generator
         np.testing.assert_allclose(loss, expected, 1e-12)
+
+
+def _relativistic(real_logits, fake_logits):
+    """Pairs by index: either player wants its own to score higher."""
+    margin = real_logits - fake_logits
+    return objectives.Losses(
+        tf.reduce_mean(tf.math.softplus(-margin)),
+        tf.reduce_mean(tf.math.softplus(margin)),
+    )
+
+
+def test_a_generators_loss_may_read_the_real_scores(smooth, settings):
+    """In an update of the generator alone too, which other objectives make without."""
+    pair, round_ = smooth
+    game = settings().game(pair)
+    game.objective = _relativistic
+    both, alone = game.play(round_), game.play(round_, [GENERATOR])
+    for a, b in zip(alone.gradients[GENERATOR], both.gradients[GENERATOR], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    moved = round_._replace(images=round_.images + 1)
+    other = game.play(moved, [GENERATOR]).metrics["generator_loss"]
+    assert abs(other - alone.metrics["generator_loss"]) > 1e-3

@@ -1,48 +1,66 @@
+"""Which updates a training step has, in which order, and on which round of a batch."""
+
+from types import SimpleNamespace
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
-from logan_tf.game.game import DISCRIMINATOR, GENERATOR, PLAYERS, Outcome, Round
-from logan_tf.game.updates import Alternating, Simultaneous, round_of, update
+from logan_tf.game.dynamics.plain import Plain
+from logan_tf.game.round import Round
+from logan_tf.game.schedules import Alternating, Simultaneous
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 from logan_tf.layers.spectral_normalization import normalized_layers
+from logan_tf.training.averaging import ExponentialMovingAverage
+from logan_tf.training.step import TrainStep
 
 _LEARNING_RATE = 0.05
 
 
-class _Log:
-    """A game and an optimizer that write down who does what with which round."""
+class _Log(TrainStep):
+    """A training step that writes down who does what with which round."""
 
-    def __init__(self):
+    def __init__(self, schedule):
         self.events = []
         self.plays = 0
+        experiment = SimpleNamespace(
+            game=self,
+            schedule=schedule,
+            dynamics=lambda field: {p: [self.plays] for p in field.players},
+            accumulation=1,
+            optimizers={},
+            averaging=SimpleNamespace(update=lambda *_: self.events.append("average")),
+            generator=None,
+            averaged_generator=None,
+            discriminator=keras.Sequential(),
+        )
+        super().__init__(experiment, tf.distribute.get_strategy())
 
     def advance_spectral_norms(self):
         self.events.append("advance")
 
-    def play(self, round_, players):
+    def field(self, round_, players):
         self.plays += 1
         real = int(round_.images[0, 0]), int(round_.labels[0])
         fake = int(round_.latents[0, 0]), int(round_.fake_labels[0])
         self.events.append(("play", tuple(players), real, fake))
         metrics = {f"{player}_loss": self.plays for player in players}
-        gradients = {player: [self.plays] for player in players}
-        return Outcome(gradients, metrics | {"delta_z_norm": self.plays})
+        return SimpleNamespace(
+            players=players, metrics=metrics | {"delta_z_norm": self.plays}
+        )
 
-    def apply(self, player, gradients):
-        self.events.append(("apply", player, *gradients))
+    def _apply(self, player, update):
+        self.events.append(("apply", player, *update))
         return 10 * self.plays
 
 
-def _step(schedule, game, batch, apply):
-    """The updates of one training step in turn, as `TrainStep` makes them."""
-    metrics, number = {}, 0
-    for players, repeats in schedule.updates:
-        for _ in range(repeats):
-            metrics |= update(game, round_of(batch, number), players, apply)
-            number += 1
-    return metrics
+def _step(step, batch):
+    """The metrics of one training step, by name."""
+    row = step.one_step(batch).numpy()
+    return dict(zip(step.metric_names, row, strict=True))
 
 
 def _numbered_batch(schedule):
@@ -53,14 +71,15 @@ def _numbered_batch(schedule):
 
 
 def test_simultaneous_plays_once():
-    log, schedule = _Log(), Simultaneous()
+    log, schedule = _Log(Simultaneous()), Simultaneous()
     assert (schedule.images_per_step, schedule.latents_per_step) == (1, 1)
-    metrics = _step(schedule, log, _numbered_batch(schedule), log.apply)
+    metrics = _step(log, _numbered_batch(schedule))
     assert log.events == [
         "advance",
         ("play", PLAYERS, (0, 100), (0, 100)),
         ("apply", DISCRIMINATOR, 1),
         ("apply", GENERATOR, 1),
+        "average",
     ]
     assert metrics == {
         "discriminator_loss": 1,
@@ -68,14 +87,15 @@ def test_simultaneous_plays_once():
         "delta_z_norm": 1,
         "discriminator_update_norm": 10,
         "generator_update_norm": 10,
+        "discriminator_sigma": 0,
     }
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_alternating_draws_afresh_for_each_update(n):
-    log, schedule = _Log(), Alternating(n)
+    log, schedule = _Log(Alternating(n)), Alternating(n)
     assert (schedule.images_per_step, schedule.latents_per_step) == (n, n + 1)
-    metrics = _step(schedule, log, _numbered_batch(schedule), log.apply)
+    metrics = _step(log, _numbered_batch(schedule))
     expected = []
     for i in range(n):
         expected += [
@@ -83,11 +103,12 @@ def test_alternating_draws_afresh_for_each_update(n):
             ("play", (DISCRIMINATOR,), (i, 100 + i), (i, 100 + i)),
             ("apply", DISCRIMINATOR, i + 1),
         ]
-    last = log.events[-2][2]  # The generator ignores its real images.
+    last = log.events[-3][2]  # The generator gets those of the update before.
     expected += [
         "advance",
         ("play", (GENERATOR,), last, (n, 100 + n)),
         ("apply", GENERATOR, n + 1),
+        "average",
     ]
     assert log.events == expected
     assert metrics == {
@@ -96,6 +117,7 @@ def test_alternating_draws_afresh_for_each_update(n):
         "delta_z_norm": n + 1,
         "discriminator_update_norm": 10 * n,
         "generator_update_norm": 10 * (n + 1),
+        "discriminator_sigma": 0,
     }
 
 
@@ -106,11 +128,11 @@ def test_parts_of_a_round_are_the_same_however_many_replicas_share_it(number):
     batch = Batch(numbers[..., None], numbers, numbers[..., None], numbers)
     for rows, expected in ((12, [1, 4, 7, 10]), (6, [1, 4])):
         own = Batch(*(x[:rows] for x in batch))
-        part = round_of(own, number, 1, 3)
+        part = Round.of(own, number, 1, 3)
         assert part.labels.numpy().tolist() == [200 + i for i in expected]
         np.testing.assert_array_equal(part.images[:, 0], part.labels)
         np.testing.assert_array_equal(part.latents[:, 0], part.fake_labels)
-    whole = round_of(batch, number)
+    whole = Round.of(batch, number)
     np.testing.assert_array_equal(whole.labels, numbers[:, 1])
 
 
@@ -133,14 +155,21 @@ def _batch(schedule):
 
 def _run(schedule, game):
     """One training step by gradient descent; metrics."""
-
-    def apply(player, gradients):
-        changes = [_LEARNING_RATE * gradient for gradient in gradients]
-        for variable, change in zip(game.variables(player), changes, strict=True):
-            variable.assign_sub(change)
-        return tf.linalg.global_norm(changes)
-
-    return _step(schedule, game, _batch(schedule), apply)
+    experiment = SimpleNamespace(
+        game=game,
+        schedule=schedule,
+        dynamics=Plain(),
+        accumulation=1,
+        optimizers={p: keras.optimizers.SGD(_LEARNING_RATE) for p in PLAYERS},
+        averaging=ExponentialMovingAverage(0.0),
+        generator=game.generator,
+        averaged_generator=game.generator,
+        discriminator=game.discriminator,
+    )
+    for player, optimizer in experiment.optimizers.items():
+        optimizer.build(game.variables(player))
+    step = TrainStep(experiment, tf.distribute.get_strategy())
+    return _step(step, _batch(schedule))
 
 
 def _power_iteration(layers):

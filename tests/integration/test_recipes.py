@@ -146,7 +146,7 @@ def test_the_papers_figures(name, expected):
     optimizer = run.experiment.latent_optimizer
     assert (optimizer.fraction, optimizer.num_steps) == (fraction, num_steps)
     assert optimizer.bounds == (-1.0, 1.0)
-    assert run.experiment.game.regularizer_weight == weight
+    assert run.experiment.game.latent_rule.regularizer_weight == weight
     gradient = np.array([[3.0, 4.0], [0.3, -0.4]])
     moved = step_size * gradient
     if damping:
@@ -158,10 +158,10 @@ def test_the_papers_figures(name, expected):
 
 
 def test_the_first_order_ablation_stops_both_players():
-    game = build("stacked_digits_logan_first_order").experiment.game
-    assert game.stop_gradient == {"discriminator", "generator"}
-    assert game.stop_regularizer
-    other = build("stacked_digits_logan").experiment.game
+    rule = build("stacked_digits_logan_first_order").experiment.game.latent_rule
+    assert rule.stop_gradient == {"discriminator", "generator"}
+    assert rule.stop_regularizer
+    other = build("stacked_digits_logan").experiment.game.latent_rule
     assert (other.stop_gradient, other.stop_regularizer) == (frozenset(), False)
 
 
@@ -171,6 +171,8 @@ def test_ablations_stop_whom_they_name(path):
     read = recipe.read([str(path)], [], [])
     player = path.stem.rsplit("_", 1)[1]
     both = ("discriminator", "generator")
-    assert read.value("Game.stop_gradient") == (both if player == "both" else (player,))
+    assert read.value("LatentRule.stop_gradient") == (
+        both if player == "both" else (player,)
+    )
     with pytest.raises(ConfigurationError, match="stop_regularizer"):
-        read.value("Game.stop_regularizer")
+        read.value("LatentRule.stop_regularizer")

@@ -13,7 +13,8 @@ from logan_tf.data.points import Ring
 from logan_tf.game import objectives
 from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
-from logan_tf.game.updates import Alternating
+from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.schedules import Alternating
 from logan_tf.networks import mlp, sngan
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.experiment import Experiment
@@ -74,8 +75,7 @@ def _game(generator, discriminator) -> Game:
         generator,
         discriminator,
         objectives.non_saturating,
-        latent_optimizer=step,
-        regularizer_weight=0.1,
+        LatentRule(step, regularizer_weight=0.1),
     )
 
 

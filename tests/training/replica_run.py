@@ -15,7 +15,8 @@ from logan_tf.data import pictures
 from logan_tf.game import game as game_module
 from logan_tf.game import latent, objectives
 from logan_tf.game.game import Game
-from logan_tf.game.updates import Alternating, Simultaneous
+from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.schedules import Alternating, Simultaneous
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.rematerialization import rematerialized
 from logan_tf.networks import sngan
@@ -60,10 +61,12 @@ def build(schedule, accumulation: int) -> Experiment:
             generator,
             discriminator,
             objectives.non_saturating,
-            latent.LatentOptimizer(
-                lambda g: latent.natural_gradient_step(g, 0.9, 0.1), fraction=0.8
+            LatentRule(
+                latent.LatentOptimizer(
+                    lambda g: latent.natural_gradient_step(g, 0.9, 0.1), fraction=0.8
+                ),
+                regularizer_weight=0.1,
             ),
-            regularizer_weight=0.1,
         )
 
     return Experiment(

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.game.game import Game
-from logan_tf.game.updates import Alternating
+from logan_tf.game.schedules import Alternating
 from logan_tf.networks import sngan
 from logan_tf.training import cost
 from logan_tf.training.experiment import Experiment

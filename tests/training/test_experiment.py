@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from logan_tf.data.points import Ring
 from logan_tf.errors import ConfigurationError
-from logan_tf.game.updates import Alternating
+from logan_tf.game.schedules import Alternating
 from logan_tf.networks import mlp, sngan
 from logan_tf.training import cost
 
@@ -60,7 +60,7 @@ def test_the_average_starts_as_a_copy_and_the_seed_draws_the_weights(toy, state,
         np.testing.assert_array_equal(variable, mean)
     kernels = [e.generator.variables[0].numpy() for e in (first, other)]
     assert not np.array_equal(*kernels)
-    assert first.latent_optimizer is first.game.latent_optimizer
+    assert first.latent_optimizer is first.game.latent_rule.optimizer
 
 
 def test_every_optimizer_slot_exists_before_the_first_step(toy):

@@ -9,8 +9,9 @@ from benchmarks.variants import noise
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import PLAYERS, Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
+from logan_tf.game.latent_rule import LatentRule
 from logan_tf.game.objectives import hinge
-from logan_tf.game.updates import round_of
+from logan_tf.game.round import Round
 from logan_tf.networks import sngan
 
 
@@ -25,7 +26,7 @@ def game(generator, discriminator) -> Game:
     times g, and the cosine of the generator's gradient is .976 here.
     """
     step = LatentOptimizer(lambda g: natural_gradient_step(g, 0.9, 5.0), fraction=0.5)
-    return Game(generator, discriminator, hinge, step, regularizer_weight=300.0)
+    return Game(generator, discriminator, hinge, LatentRule(step, 300.0))
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +67,17 @@ def test_the_policy_is_that_of_the_networks_alone(pair):
 
 def test_losses_and_the_latent_step_are_float32(pair):
     experiment = pair["mixed_bfloat16"]
-    round_ = round_of(noise(experiment), 0)
+    round_ = Round.of(noise(experiment), 0)
     seen = []
 
     def step(gradient):
         seen.append(gradient)
         return 0.1 * gradient
 
-    game = experiment.game
-    game.latent_optimizer.step, own = step, game.latent_optimizer.step
+    game, optimizer = experiment.game, experiment.latent_optimizer
+    optimizer.step, own = step, optimizer.step
     outcome = game.play(round_)
-    game.latent_optimizer.step = own
+    optimizer.step = own
     (gradient,) = seen
     assert gradient.dtype == tf.float32
     assert game.score(round_.latents, round_.fake_labels).dtype == tf.float32
@@ -88,7 +89,7 @@ def test_losses_and_the_latent_step_are_float32(pair):
 def test_gradients_are_those_of_float32_nearly(pair):
     """Of each player as one long vector: cosine .99 or more, norm within 5 %."""
     batch = noise(pair["float32"])
-    round_ = round_of(batch, 0)
+    round_ = Round.of(batch, 0)
     exact, rounded = (
         pair[name].game.play(round_).gradients for name in ("float32", "mixed_bfloat16")
     )

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.game.game import PLAYERS, Game, Round
+from logan_tf.game.game import PLAYERS, Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
-from logan_tf.game.updates import Alternating, Simultaneous
+from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.penalties.orthogonality import Orthogonality
+from logan_tf.game.round import Round
+from logan_tf.game.schedules import Alternating, Simultaneous
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.networks import mlp
 from logan_tf.training.step import TrainStep
@@ -47,7 +50,7 @@ def test_equals_steps_by_hand(schedule, toy, state):
         for turn, players in enumerate(turns):
             real = min(turn, 1) if len(turns) > 1 else 0
             game.advance_spectral_norms()
-            gradients, found = game.play(
+            gradients, _, found = game.play(
                 Round(
                     batch.images[:, real],
                     batch.labels[:, real],
@@ -125,12 +128,9 @@ def first_order(generator, discriminator) -> Game:
     return Game(
         generator,
         discriminator,
-        latent_optimizer=step,
-        regularizer_weight=0.1,
-        stop_gradient=PLAYERS,
-        stop_regularizer=True,
+        latent_rule=LatentRule(step, 0.1, stop_gradient=PLAYERS, stop_regularizer=True),
+        penalties=[Orthogonality(0.1)],
         augmentation=Scaled(),
-        orthogonality_weight=0.1,
     )
 
 

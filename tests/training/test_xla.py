@@ -14,7 +14,8 @@ from tensorflow.python.framework import kernels
 
 from logan_tf.game import latent, objectives
 from logan_tf.game.game import Game
-from logan_tf.game.updates import Alternating, Simultaneous
+from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.schedules import Alternating, Simultaneous
 from logan_tf.networks import sngan
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.step import TrainStep
@@ -57,8 +58,7 @@ def experiment(request, toy, ten_pictures):
             generator,
             discriminator,
             objectives.hinge,
-            latent_optimizer=optimizer,
-            regularizer_weight=0.1 if step else 0.0,
+            LatentRule(optimizer, regularizer_weight=0.1 if step else 0.0),
         )
 
     return lambda: toy(

@@ -1,19 +1,47 @@
-"""Penalties on the players' weights.
+"""Orthogonal regularization of the generator, in the form of Brock et al. 2018, eq. 3.
 
-Orthogonal regularization in the form of Brock et al. 2018, eq. 3: of the Gram matrix of
-a kernel's filters only what is off the diagonal is to vanish, so that their norms are
-free,
+Of the Gram matrix of a kernel's filters only what is off the diagonal is to vanish, so
+that their norms are free,
 
     R(W) = β ‖Wᵀ W ⊙ (1 − I)‖²_F,
 
-the columns of W being the filters, 1 the matrix of ones. The paper's β is 1e-4. As in
-its public code, embeddings are left out.
+the columns of W being the filters, 1 the matrix of ones. As in its public code,
+embeddings are left out.
 """
 
 from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.game.penalties.penalty import Penalty, Sample
+from logan_tf.game.weights import GENERATOR
+
+
+class Orthogonality(Penalty):
+    """R(W), summed over the generator's kernels.
+
+    Args:
+      weight: β ≥ 0; the paper's is 1e-4.
+
+    Raises:
+      ConfigurationError: for a negative weight.
+    """
+
+    name = "orthogonality"
+    player = GENERATOR
+
+    def __init__(self, weight: float = 1e-4) -> None:
+        if weight < 0:
+            raise ConfigurationError(
+                f"Orthogonality.weight must be 0 or more, not {weight}"
+            )
+        self.weight = weight
+
+    def __call__(self, sample: Sample) -> tf.Tensor:
+        """A scalar; of the samples it depends on none."""
+        return self.weight * off_diagonal(matrices(sample.networks[self.player]))
 
 
 def matrices(network: keras.Model) -> list[tf.Tensor]:
@@ -25,7 +53,7 @@ def matrices(network: keras.Model) -> list[tf.Tensor]:
     ]
 
 
-def orthogonality(kernels: Iterable[tf.Tensor]) -> tf.Tensor:
+def off_diagonal(kernels: Iterable[tf.Tensor]) -> tf.Tensor:
     """The sum over kernels W [fan-in, outputs] of ‖Wᵀ W ⊙ (1 − I)‖²_F, a scalar."""
     total = tf.zeros([])
     for kernel in kernels:

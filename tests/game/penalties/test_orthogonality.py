@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.game import penalties
-from logan_tf.game.game import GENERATOR, PLAYERS, Game
+from logan_tf.game.game import Game
+from logan_tf.game.penalties import orthogonality
+from logan_tf.game.penalties.orthogonality import Orthogonality
+from logan_tf.game.weights import GENERATOR, PLAYERS
 
 BETA = 0.3
 
@@ -24,11 +26,11 @@ def by_hand(matrix):
 def test_equals_numpy():
     rng = np.random.default_rng(0)
     kernels = [rng.normal(size=shape) for shape in ((5, 3), (2, 4), (6, 1))]
-    found = penalties.orthogonality([tf.constant(kernel) for kernel in kernels])
+    found = orthogonality.off_diagonal([tf.constant(kernel) for kernel in kernels])
     np.testing.assert_allclose(found, sum(map(by_hand, kernels)), rtol=1e-12)
     rotation, _ = np.linalg.qr(rng.normal(size=(5, 4)))
-    assert abs(penalties.orthogonality([tf.constant(7 * rotation)])) < 1e-20
-    assert penalties.orthogonality([]) == 0
+    assert abs(orthogonality.off_diagonal([tf.constant(7 * rotation)])) < 1e-20
+    assert orthogonality.off_diagonal([]) == 0
 
 
 def test_a_filter_is_what_makes_one_output(small_sngan):
@@ -44,21 +46,21 @@ def test_a_filter_is_what_makes_one_output(small_sngan):
     for kernel in kernels[1:3]:
         filters = [kernel[:, :, output].ravel() for output in range(kernel.shape[2])]
         expected += by_hand(np.stack(filters, 1))
-    found = penalties.orthogonality(penalties.matrices(generator))
+    found = orthogonality.off_diagonal(orthogonality.matrices(generator))
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_embeddings_are_left_out():
     network = keras.Sequential([keras.layers.Embedding(5, 3), keras.layers.Dense(2)])
     network(tf.zeros([1], tf.int32))
-    assert [matrix.shape for matrix in penalties.matrices(network)] == [(3, 2)]
+    assert [matrix.shape for matrix in orthogonality.matrices(network)] == [(3, 2)]
 
 
-def test_the_generator_alone_pays(smooth, settings, central_difference):
+def test_the_generator_alone_pays(smooth, settings, central_difference, evaluate):
     pair, round_ = smooth
     free, game = settings().game(pair), settings().game(pair)
-    game.orthogonality_weight = BETA
-    without, outcome = free.play(round_), game.play(round_)
+    game.penalties = (Orthogonality(BETA),)
+    without, outcome = evaluate(free, round_), evaluate(game, round_)
     kernels = [pair[0].project.kernel, pair[0].points.kernel]
     expected = BETA * sum(by_hand(kernel.numpy()) for kernel in kernels)
     np.testing.assert_allclose(outcome.metrics["orthogonality_penalty"], expected)
@@ -87,5 +89,5 @@ def test_the_generator_alone_pays(smooth, settings, central_difference):
 
 def test_the_discriminators_update_does_not_compute_it(smooth):
     pair, round_ = smooth
-    game = Game(*pair, orthogonality_weight=BETA)
+    game = Game(*pair, penalties=[Orthogonality(BETA)])
     assert "orthogonality_penalty" not in game.play(round_, PLAYERS[:1]).metrics

@@ -1,0 +1,59 @@
+"""What a penalty is: a term of one player's loss beside the objective's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import keras
+import tensorflow as tf
+
+from logan_tf.game.augmentation import Draws
+from logan_tf.game.weights import Weights
+
+
+class Sample(NamedTuple):
+    """What one replica's players see in a round, after the latents' move.
+
+    Attributes:
+      real: images of the data, [batch, *shape].
+      fake: G(z'), [batch, *shape]; a penalty's derivative passes through z' too, unless
+        the latent rule stops it for the player.
+      real_scores: f of `real`, [batch].
+      fake_scores: f(z'), [batch].
+      labels: of `real`, int [batch].
+      fake_labels: of `fake`, int [batch].
+      real_draws: uniform numbers [batch, num_draws] that augment `real`.
+      fake_draws: those that augment `fake`.
+      judge: (images, labels, draws) → scores [batch], augmentation included.
+      networks: by player; they compute with `weights` while a penalty is called.
+      weights: by player, those of this evaluation.
+    """
+
+    real: tf.Tensor
+    fake: tf.Tensor
+    real_scores: tf.Tensor
+    fake_scores: tf.Tensor
+    labels: tf.Tensor
+    fake_labels: tf.Tensor
+    real_draws: Draws
+    fake_draws: Draws
+    judge: Callable[[tf.Tensor, tf.Tensor, Draws], tf.Tensor]
+    networks: Mapping[str, keras.Model]
+    weights: Weights
+
+
+class Penalty(Protocol):
+    """sample → a scalar, which is added to a player's loss and differentiated with it.
+
+    The scalar is a mean over a replica's samples, or has nothing to do with them.
+
+    Attributes:
+      name: its metric is `<name>_penalty`.
+      player: who pays.
+      variables: what it keeps from one update to the next; saved with a run.
+    """
+
+    name: str
+    player: str
+    variables: Sequence[tf.Variable] = ()
+
+    def __call__(self, sample: Sample) -> tf.Tensor: ...
