@@ -33,7 +33,7 @@ def peak(function: tf.types.experimental.ConcreteFunction) -> int:
     Args:
       function: of static shapes; a loop's body counts as nothing.
     """
-    operations = function.graph.get_operations()
+    operations = _needed(function.graph)
     buffers = _buffers(operations)
     results = {buffers[output.ref()] for output in function.graph.outputs}
     last_use = {}
@@ -53,6 +53,22 @@ def peak(function: tf.types.experimental.ConcreteFunction) -> int:
         most = max(most, held)
         held -= released.pop(number, 0)
     return most
+
+
+def _needed(graph: tf.Graph) -> list[tf.Operation]:
+    """The operations that results or side effects depend on, in the graph's order.
+
+    The executor leaves out what tracing left behind: in an update of the generator
+    alone, say, the scores of real images.
+    """
+    waiting = [output.op for output in graph.outputs] + list(graph.control_outputs)
+    found = set(waiting)
+    while waiting:
+        operation = waiting.pop()
+        before = [x.op for x in operation.inputs] + list(operation.control_inputs)
+        waiting += [each for each in before if each not in found]
+        found.update(before)
+    return [operation for operation in graph.get_operations() if operation in found]
 
 
 def _buffers(operations: list[tf.Operation]) -> dict:

@@ -45,7 +45,8 @@ def param(statement: str) -> str:
         (
             [
                 "--gin_file=ring_baseline",
-                param("Game.latent_optimizer = @LatentOptimizer()"),
+                param("Game.latent_rule = @LatentRule()"),
+                param("LatentRule.optimizer = @LatentOptimizer()"),
                 param("LatentOptimizer.step = @natural_gradient_step"),
                 param("natural_gradient_step.step_size = 0.9"),
             ],
@@ -63,7 +64,7 @@ def param(statement: str) -> str:
         ([RING, param("evaluation_latent_steps = -1")], ["must be 0 or more"]),
         (
             ["--gin_file=ring_baseline", param("evaluation_latent_steps = 3")],
-            ["evaluation_latent_steps is 3", "latent_optimizer"],
+            ["evaluation_latent_steps is 3", "no latent optimizer"],
         ),
         (
             [

@@ -72,7 +72,7 @@ def apply(*params: str, modules=(), files=("ring_logan",)) -> str:
     ("params", "message"),
     [
         (["LatentOptimzer.fraction = 1.0"], "did you mean 'LatentOptimizer'?"),
-        (["Game.latent_optimizer = @LatentOptimiser()"], "mean 'LatentOptimizer'?"),
+        (["LatentRule.optimizer = @LatentOptimiser()"], "mean 'LatentOptimizer'?"),
         (["Generator.latent_dim = 3"], "gin knows no 'Generator'"),
         (["LatentOptimizer.fracton = 1.0"], "no parameter 'fracton': did you mean"),
         (["LatentOptimizer.num_steps = 1.5"], "num_steps must be int, not 1.5"),

@@ -186,3 +186,27 @@ def test_reading_imports_no_tensorflow():
             cwd=recipe_files.RECIPES.parent,
         )
         assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Game.regularizer_weight = 0.1", "LatentRule.regularizer_weight = 0.1"),
+        ("Game.stop_gradient = ('generator',)", "LatentRule.stop_gradient = ()"),
+        ("Game.stop_regularizer = True", "LatentRule.stop_regularizer = True"),
+        ("game.Game.latent_optimizer = None", "Game.latent_rule = None"),
+        (
+            "Game.latent_optimizer = @LatentOptimizer()",
+            "Game.latent_rule = @LatentRule()",
+        ),
+        ("Game.orthogonality_weight = 1e-4", "Game.penalties = [@Orthogonality()]"),
+    ],
+)
+def test_bindings_of_version_0_1_name_the_new_ones(old, new):
+    with pytest.raises(ConfigurationError) as caught:
+        recipe.read(["ring_logan"], [old], [])
+    line = str(caught.value)
+    assert line.startswith("--gin_param, line 1: Game.")
+    assert new.split(" = ")[0] in line
+    assert "logan_tf 0.1, which reads it" in line
+    recipe.read(["ring_logan"], [new], [])

@@ -13,10 +13,13 @@ import tensorflow as tf
 
 from logan_tf.data import pictures
 from logan_tf.game import game as game_module
-from logan_tf.game import latent, objectives
+from logan_tf.game import latent, objectives, weights
 from logan_tf.game.game import Game
 from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.replicas import summed
+from logan_tf.game.round import Round
 from logan_tf.game.schedules import Alternating, Simultaneous
+from logan_tf.game.weights import PLAYERS
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.rematerialization import rematerialized
 from logan_tf.networks import sngan
@@ -174,9 +177,65 @@ def second_order(strategy, name, call=lambda layer, x: layer(x)):
     }
 
 
+def products(strategy) -> dict[str, np.ndarray]:
+    """The field of LOGAN elsewhere than at its own weights, J u, J'u, and one unrolled
+    step, in float64 through batch norm and spectral norm.
+    """
+    keras.utils.set_random_seed(0)
+    before, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    keras.config.set_dtype_policy("float64")
+    keras.config.set_floatx("float64")
+    with strategy.scope():
+        generator = sngan.Generator(8, width=4, latent_dim=8)
+        discriminator = sngan.Discriminator(8, width=4)
+        discriminator(generator(tf.zeros([2, 8])))
+    keras.config.set_dtype_policy(before)
+    keras.config.set_floatx(floatx)
+    step = latent.LatentOptimizer(
+        lambda g: latent.natural_gradient_step(g, 0.9, 0.1), fraction=0.8
+    )
+    game = Game(generator, discriminator, latent_rule=LatentRule(step, 0.1))
+    rng = np.random.default_rng(3)
+    images, latents = rng.normal(size=(BATCH, 8, 8, 3)), rng.uniform(-1, 1, (BATCH, 8))
+    u = {
+        player: [tf.constant(rng.normal(size=v.shape)) for v in game.variables(player)]
+        for player in PLAYERS
+    }
+
+    def on_replica(round_):
+        field = game.field(round_)
+        own = field.weights
+        at = weights.moved(own, u, 0.01)
+        with tf.GradientTape() as tape:
+            tape.watch(own["generator"])
+            slope = field(own, players=["discriminator"])
+            loss = field.loss("generator", weights.moved(own, slope, -0.1))
+        unrolled = summed(tape.gradient(loss, own["generator"]))
+        return field(at), field.along(u, at), field.transposed(u, at), unrolled
+
+    def rows(context):
+        each = BATCH // context.num_replicas_in_sync
+        start = context.replica_id_in_sync_group * each
+        part = slice(start, start + each)
+        labels = tf.zeros([each], tf.int32)
+        images_, latents_ = tf.constant(images[part]), tf.constant(latents[part])
+        return Round(images_, labels, latents_, labels)
+
+    own = strategy.experimental_distribute_values_from_function(rows)
+    found = tf.function(lambda own: strategy.run(on_replica, args=(own,)))(own)
+    first = strategy.experimental_local_results
+    names = ("field", "along", "transposed", "unrolled")
+    return {
+        f"products/{name}/{index}": first(value)[0].numpy()
+        for name, vector in zip(names, found, strict=True)
+        for index, value in enumerate(tf.nest.flatten(vector))
+    }
+
+
 def everything(strategy) -> dict[str, np.ndarray]:
     found = second_order(strategy, "batch_norm")
     found |= second_order(strategy, "rematerialized", rematerialized)
+    found |= products(strategy)
     for schedule in SCHEDULES:
         found |= _under(schedule, Recorder(strategy, schedule).record(STEPS))
     return found

@@ -7,9 +7,14 @@ import tensorflow as tf
 
 from logan_tf.data.points import Ring
 from logan_tf.errors import ConfigurationError
+from logan_tf.game.dynamics.dynamics import Dynamics
+from logan_tf.game.game import Game
 from logan_tf.game.schedules import Alternating
+from logan_tf.game.weights import PLAYERS
 from logan_tf.networks import mlp, sngan
 from logan_tf.training import cost
+from logan_tf.training.checkpoints import Checkpoints
+from logan_tf.training.step import TrainStep
 
 
 class ColumnOfScores(mlp.Discriminator):
@@ -21,6 +26,37 @@ class OfSevenClasses(mlp.Discriminator):
     num_classes = 7
 
 
+class Counting(Dynamics):
+    """Plain, and counts its updates."""
+
+    def __init__(self):
+        self.variables = []
+
+    def build(self, weights):
+        assert weights.keys() == set(PLAYERS)
+        self.count = tf.Variable(0, trainable=False, dtype=tf.int64)
+        self.variables = [self.count]
+
+    def __call__(self, field):
+        self.count.assign_add(1)
+        return field()
+
+
+class Remembering:
+    """A penalty of nothing, that keeps a moving average of the real scores."""
+
+    name, player = "remembering", "discriminator"
+
+    def __init__(self):
+        self.mean = tf.Variable(0.0, trainable=False)
+        self.variables = [self.mean]
+
+    def __call__(self, sample):
+        score = tf.reduce_mean(sample.real_scores)
+        self.mean.assign(0.9 * self.mean + 0.1 * tf.stop_gradient(score))
+        return tf.zeros([])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -29,6 +65,10 @@ class OfSevenClasses(mlp.Discriminator):
         ({"batch_size": 1}, "batch_size must be 2 or more"),
         ({"accumulation": 0}, "accumulation must be 1 or more, not 0"),
         ({"accumulation": 3}, "4 cannot .* 3 micro-batches .*: set it to 6$"),
+        (
+            {"accumulation": 2, "dynamics": Counting()},
+            "accumulation = 2 needs plain dynamics, not Counting: .*@Plain",
+        ),
         ({"seed": -1}, "seed must be 0 to 2147483647, not -1"),
         ({"seed": 2**31}, "seed must be 0 to"),
         (
@@ -96,3 +136,60 @@ def test_the_cost_of_a_step_needs_no_data_and_grows_with_the_batch(toy):
     forward = 2 * 4 * (4 * 8 + 8 * 2 + 2 * 8 + 8 * 1)  # D(G(z)) once
     assert small.operations > 6 * forward
     assert 1.5 < large.operations / small.operations < 2.01
+
+
+def _remembering(toy, schedule=None):
+    return toy(
+        dynamics=Counting(),
+        game=lambda *pair: Game(*pair, penalties=[Remembering()]),
+        schedule=schedule,
+    )
+
+
+def _trained(experiment, first, last):
+    """Steps of an experiment from its checkpoint on; the step's class."""
+    step = TrainStep(experiment, tf.distribute.get_strategy())
+    step.step.assign(first)
+    batches = iter(experiment.batches(first))
+    step.run(batches, last - first)
+    return step
+
+
+@pytest.mark.parametrize("schedule", [None, Alternating(2)])
+def test_what_dynamics_and_penalties_keep_is_saved_and_resumed(schedule, toy, tmp_path):
+    """A run of five steps, and one of two that another process takes up."""
+    whole = _remembering(toy, schedule)
+    _trained(whole, 0, 5)
+    updates = 3 if schedule else 1
+    assert whole.dynamics.count == 5 * updates
+    assert abs(float(whole.game.penalties[0].mean)) > 1e-3
+    begun = _remembering(toy, schedule)
+    step = _trained(begun, 0, 2).step
+    Checkpoints(tmp_path, begun, step).save()
+    resumed = _remembering(toy, schedule)
+    found = tf.Variable(0, dtype=tf.int64)
+    Checkpoints(tmp_path, resumed, found).restore()
+    assert resumed.dynamics.count == 2 * updates
+    _trained(resumed, int(found), 5)
+    assert whole.state().keys() == resumed.state().keys()
+    for part, variables in whole.state().items():
+        for a, b in zip(variables, resumed.state()[part], strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=part)
+    with pytest.raises(ConfigurationError, match="other networks or optimizers"):
+        Checkpoints(tmp_path, toy(), tf.Variable(0, dtype=tf.int64)).restore()
+
+
+def test_the_state_is_all_that_a_step_changes(toy):
+    """Every variable in TensorFlow's graph of a step, but the step's number."""
+    experiment = _remembering(toy)
+    before = {id(v): np.array(v) for part in experiment.state().values() for v in part}
+    step = TrainStep(experiment, tf.distribute.get_strategy())
+    graph = tf.function(step.one_step).get_concrete_function(
+        experiment.batches().element_spec
+    )
+    others = [v for v in graph.variables if v is not step.step]
+    assert {id(variable) for variable in others} <= before.keys()
+    step.run(iter(experiment.batches()), 2)
+    for part, variables in experiment.state().items():
+        changed = [not np.array_equal(before[id(v)], v) for v in variables]
+        assert any(changed), part

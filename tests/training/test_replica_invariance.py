@@ -166,3 +166,18 @@ def test_second_derivatives_pass_through_batch_norm_over_replicas(other, recorde
         for name in ("first", "second"):
             assert np.linalg.norm(one[name]) > 0.1
             np.testing.assert_allclose(one[name], found[name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_products_with_the_fields_jacobian_agree(other, recorded):
+    """J is a sum over replicas; a gradient of a player's loss is one as well."""
+    one, found = (under("products", recorded[name]) for name in ("one", other))
+    for name in ("field", "along", "transposed", "unrolled"):
+        parts, others = under(name, one), under(name, found)
+        assert len(parts) == {"unrolled": 8}.get(name, 16)
+        assert parts.keys() == others.keys()
+        largest = max(np.abs(value).max() for value in parts.values())
+        for index, value in parts.items():
+            np.testing.assert_allclose(
+                value, others[index], atol=1e-10 * largest, err_msg=name
+            )
