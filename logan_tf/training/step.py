@@ -101,14 +101,31 @@ class TrainStep:
 
     def programs(self, players: tuple[str, ...]) -> list[tuple[int, Program]]:
         """What one update of these players runs in turn, each so many times."""
-        parts = self._experiment.accumulation
-        if parts == 1:
-            return [(1, partial(self._whole, players))]
-        return [
-            (1, partial(self._begin, players)),
-            (parts, partial(self._accumulate, players)),
-            (1, partial(self._finish, players)),
-        ]
+        game, sums = self._experiment.game, self.accumulation
+
+        def begin(*_: object) -> Metrics:
+            game.advance_spectral_norms()
+            sums.clear(players)
+            return {}
+
+        def accumulate(
+            batch: Batch, number: Number, part: Number, _: object
+        ) -> Metrics:
+            played = game.play(Round.of(batch, number, part, sums.parts), players)
+            sums.add(played)
+            return played.metrics
+
+        def finish(batch: Batch, number: Number, _: object, step: tf.Tensor) -> Metrics:
+            round_, played = Round.of(batch, number), sums.mean(players)
+            return self._moved(Field(game, round_, players, played), step)
+
+        def whole(batch: Batch, number: Number, _: object, step: tf.Tensor) -> Metrics:
+            game.advance_spectral_norms()
+            return self._moved(game.field(Round.of(batch, number), players), step)
+
+        if sums.parts == 1:
+            return [(1, whole)]
+        return [(1, begin), (sums.parts, accumulate), (1, finish)]
 
     def on_replicas(
         self, program: Program, batch: Batch, number: Number = 0, part: Number = 0
@@ -130,47 +147,6 @@ class TrainStep:
     # accumulated gradients, the average) has no aggregation: each replica computes the
     # same from the same weights, or its own sum, and writes its own copy. So nothing is
     # sent, and on a TPU it belongs to the programs that XLA compiles.
-
-    def _whole(
-        self,
-        players: tuple[str, ...],
-        batch: Batch,
-        number: Number,
-        _part: Number,
-        step: tf.Tensor,
-    ) -> Metrics:
-        game = self._experiment.game
-        game.advance_spectral_norms()
-        return self._moved(game.field(Round.of(batch, number), players), step)
-
-    def _begin(self, players: tuple[str, ...], *_: object) -> Metrics:
-        self._experiment.game.advance_spectral_norms()
-        self.accumulation.clear(players)
-        return {}
-
-    def _accumulate(
-        self,
-        players: tuple[str, ...],
-        batch: Batch,
-        number: Number,
-        part: Number,
-        _step: tf.Tensor,
-    ) -> Metrics:
-        round_ = Round.of(batch, number, part, self._experiment.accumulation)
-        played = self._experiment.game.play(round_, players)
-        self.accumulation.add(played)
-        return played.metrics
-
-    def _finish(
-        self,
-        players: tuple[str, ...],
-        batch: Batch,
-        number: Number,
-        _part: Number,
-        step: tf.Tensor,
-    ) -> Metrics:
-        round_, played = Round.of(batch, number), self.accumulation.mean(players)
-        return self._moved(Field(self._experiment.game, round_, players, played), step)
 
     def _moved(self, field: Field, step: tf.Tensor) -> Metrics:
         """The players' update; a step ends with that of the generator."""
