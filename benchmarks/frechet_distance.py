@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from logan_tf.evaluation import metrics, statistics_files
-from logan_tf.evaluation.moments import MomentsAccumulator, moments_of
+from logan_tf.evaluation import statistics_files
 from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.metrics import distances
+from logan_tf.metrics.moments import MomentsAccumulator, moments_of
 
 _DIM = 2048
 _BATCH = 500
@@ -46,7 +47,7 @@ def main() -> None:
             summed += time.process_time() - worked
         started, worked = time.perf_counter(), time.process_time()
         reference = statistics_files.read(path, _DIM)
-        distance = metrics.frechet_distance(reference.moments, accumulator.moments())
+        distance = distances.frechet_distance(reference.moments, accumulator.moments())
         compared = time.perf_counter() - started
         worked = time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from logan_tf import atomic_file
-from logan_tf.cli import accuracy, app, opened, reporting
+from logan_tf.cli import app
+from logan_tf.cli.running import accuracy, opened, reporting
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import curves
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from logan_tf.cli.runs import Run
+    from logan_tf.cli.running.runs import Run
     from logan_tf.evaluation.receipts import Receipt
 
 FLAGS = flags.FLAGS
@@ -86,7 +87,7 @@ def _settings() -> dict[str, Any]:
 
 def _evaluate() -> None:
     run, directory, step = _open()
-    from logan_tf.cli import runs
+    from logan_tf.cli.running import runs
     from logan_tf.evaluation import receipts
 
     path, receipt, metrics = runs.evaluate(run, directory, step, **_settings())
@@ -109,8 +110,9 @@ def _curve(axis: str) -> None:
             f"--curve={axis} goes along --{axis}: give --values instead of it"
         )
     opened_run = _open()
-    from logan_tf.cli import runs
-    from logan_tf.evaluation import curve_plots, receipts
+    from logan_tf.cli.running import runs
+    from logan_tf.evaluation import receipts
+    from logan_tf.plots import curve_plots
 
     curve = _measured(axis, values, *opened_run)
     run, directory, step = opened_run
@@ -135,9 +137,9 @@ def _measured(
 ) -> curves.Curve:
     from tqdm import tqdm
 
-    from logan_tf.cli import runs
+    from logan_tf.cli.running import runs
     from logan_tf.evaluation.receipts import Evaluation
-    from logan_tf.evaluation.sampling import require_settings
+    from logan_tf.sampling.sampling import require_settings
 
     points = [_settings() | {axis: value} for value in values]
     has_steps = run.experiment.latent_optimizer is not None
@@ -161,8 +163,8 @@ def _neighbors(nearest: int) -> None:
     if FLAGS.seeds != 1:
         raise ConfigurationError("--neighbors are those of one seed: leave out --seeds")
     run, directory, step = _open()
-    from logan_tf.cli import runs
-    from logan_tf.evaluation import pictures
+    from logan_tf.cli.running import runs
+    from logan_tf.plots import pictures
 
     path = runs.evaluation_path(run, directory, step, "-neighbors", **_settings())
     settings = _settings() | {"num_samples": FLAGS.num_samples or _NEIGHBORED}

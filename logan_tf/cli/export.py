@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from logan_tf import versions
-from logan_tf.cli import app, opened
+from logan_tf.cli import app
+from logan_tf.cli.running import opened
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import saved_assets
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.sampling import saved_assets
 
 if TYPE_CHECKING:
-    from logan_tf.cli.runs import Run
+    from logan_tf.cli.running.runs import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "The SavedModel; None: RUN_DIR/saved_model.")
@@ -33,9 +34,9 @@ def main() -> None:
     """
     output = _output()
     run, directory, step = opened.open_run()
-    from logan_tf.evaluation.export import export
-    from logan_tf.evaluation.sampling import require_settings
-    from logan_tf.evaluation.signatures import Signatures
+    from logan_tf.sampling.export import export
+    from logan_tf.sampling.sampling import require_settings
+    from logan_tf.sampling.signatures import Signatures
 
     experiment = run.experiment
     require_settings(

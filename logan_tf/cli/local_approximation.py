@@ -5,7 +5,8 @@ import json
 from absl import flags
 
 from logan_tf import atomic_file
-from logan_tf.cli import app, opened
+from logan_tf.cli import app
+from logan_tf.cli.running import opened
 from logan_tf.errors import ConfigurationError
 
 FLAGS = flags.FLAGS

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from logan_tf.cli import app, recipe, recipe_files, reporting
+from logan_tf.cli import app
+from logan_tf.cli.running import reporting
+from logan_tf.configuration import recipe, recipe_files
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.interruption import Interruption
-from logan_tf.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from logan_tf.cli.runs import Run
+    from logan_tf.cli.running.runs import Run
     from logan_tf.evaluation.receipts import Metrics, Receipt
 
 FLAGS = flags.FLAGS
@@ -41,7 +43,8 @@ def _run(
 ) -> None:
     """Trains, evaluates, and says what came out."""
     app.import_tensorflow()
-    from logan_tf.cli import configuration, runs
+    from logan_tf.cli.running import runs
+    from logan_tf.configuration import configuration
 
     config = configuration.apply(scanned, [])
     run = runs.build()

@@ -4,11 +4,13 @@ import contextlib
 
 from absl import flags
 
-from logan_tf.cli import app, recipe, recipe_files, reporting
+from logan_tf.cli import app
+from logan_tf.cli.running import reporting
+from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import ConfigurationError
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import devices
 from logan_tf.training.interruption import Interruption
-from logan_tf.training.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")
@@ -59,7 +61,8 @@ def main() -> None:
 def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
     """Asks neither other workers nor a TPU."""
     app.import_tensorflow()
-    from logan_tf.cli import configuration, description
+    from logan_tf.cli.running import description
+    from logan_tf.configuration import configuration
 
     config = configuration.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
@@ -80,7 +83,8 @@ def _train(
     init_from: RunDirectory | None,
 ) -> None:
     started = app.import_tensorflow(_start_devices)
-    from logan_tf.cli import configuration, runs
+    from logan_tf.cli.running import runs
+    from logan_tf.configuration import configuration
     from logan_tf.training import strategy
 
     config = configuration.apply(scanned, FLAGS.module)

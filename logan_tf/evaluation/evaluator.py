@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +9,13 @@ import numpy as np
 
 from logan_tf.data.points import Grid, Ring
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import repetition, sampling
-from logan_tf.evaluation.accuracy_score import AccuracyScore
-from logan_tf.evaluation.drawing import Drawing
+from logan_tf.evaluation import repetition
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocols import Protocol
 from logan_tf.evaluation.receipts import Metrics, Receipt
-from logan_tf.evaluation.sampling import Sampler, Samples
-from logan_tf.evaluation.saved_assets import Points
+from logan_tf.sampling.drawing import Drawing
+from logan_tf.sampling.sampling import Sampler, Samples
+from logan_tf.sampling.saved_assets import Points
 from logan_tf.training.experiment import Experiment
 
 _REAL_POINTS = 2500
@@ -32,8 +30,8 @@ class Evaluator:
         no metrics.
       latent_steps: how often latents step before sampling, where nobody says.
       standing_batches: batches of latents behind the standing statistics, 1 or more.
-      accuracy_score: makes an `AccuracyScore` from the dataset; None: the recipe has
-        none.
+      accuracy_score: makes an `AccuracyScore` from the dataset, which is kept here for
+        whoever measures it; None: the recipe has none.
 
     Raises:
       ConfigurationError: for numbers out of these ranges, or latent steps without a
@@ -46,7 +44,7 @@ class Evaluator:
         protocol: Callable[..., Protocol] | None = None,
         latent_steps: int = 0,
         standing_batches: int = 16,
-        accuracy_score: Callable[..., AccuracyScore] | None = None,
+        accuracy_score: Callable[..., Any] | None = None,
     ) -> None:
         if standing_batches < 1:
             raise ConfigurationError(
@@ -211,15 +209,6 @@ class Evaluator:
         return dataclasses.replace(
             receipt, protocol=f"{receipt.protocol} {among}"
         ), found
-
-    def picture(
-        self,
-        path: str | os.PathLike[str],
-        samples: Samples,
-        columns: int | None = None,
-    ) -> None:
-        """Draws samples as `sampling.picture` does."""
-        sampling.picture(path, samples, self.points(), columns)
 
     def points(self) -> Points | None:
         """What points are drawn with, real ones besides; None: they are pictures."""

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation import manifolds, metrics
-from logan_tf.evaluation.classifiers import Classifier
-from logan_tf.evaluation.moments import MomentsAccumulator
 from logan_tf.evaluation.receipts import Metrics
 from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.metrics import distances, manifolds
+from logan_tf.metrics.classifiers import Classifier
+from logan_tf.metrics.modes import mode_coverage
+from logan_tf.metrics.moments import MomentsAccumulator
 
 CONFIDENCE = 0.9
 
@@ -117,18 +118,18 @@ def judge(
         and each class's); by modes, what `count_modes` returns.
 
     Raises:
-        ConfigurationError: see `logan_tf.evaluation.metrics`.
+        ConfigurationError: see `logan_tf.metrics.distances`.
     """
     found: Metrics = {
         "fid": {
-            "value": metrics.frechet_distance(
+            "value": distances.frechet_distance(
                 readings.statistics.moments, reference.moments
             )
         },
-        "is": {"value": metrics.inception_score(readings.logits), "splits": 1},
+        "is": {"value": distances.inception_score(readings.logits), "splits": 1},
     }
     if len(readings.logits) >= 20:
-        splits = metrics.inception_score_splits(readings.logits, seed=seed)
+        splits = distances.inception_score_splits(readings.logits, seed=seed)
         found["is_splits"] = {
             "value": splits.mean,
             "deviation": splits.deviation,
@@ -152,7 +153,7 @@ def count_modes(labels: np.ndarray, confidences: np.ndarray, num_modes: int) -> 
         `modes`; `confident_modes`, counting only samples of which the classifier is
         sure (.9 or more); `confident_share`, of the samples; `reverse_kl` in nats.
     """
-    coverage = metrics.mode_coverage(labels, num_modes)
+    coverage = mode_coverage(labels, num_modes)
     sure = confidences >= CONFIDENCE
     return {
         "modes": {"value": coverage.modes, "of": num_modes},
@@ -187,7 +188,7 @@ def _by_features(
     assert real is not None  # as the caller has made sure
     assert generated is not None  # as `read` has
     numbers = {"num_samples": len(generated), "num_real": len(real)}
-    kernel = metrics.kernel_distance(
+    kernel = distances.kernel_distance(
         real, generated, block_size=measures.block_size, seed=seed
     )
     found: Metrics = {
@@ -210,12 +211,12 @@ def _by_features(
     }
     if measures.per_class and reference.labels is not None:
         assert samples.labels is not None
-        distances = metrics.per_class_frechet_distance(
+        by_class = distances.per_class_frechet_distance(
             real, reference.labels, generated, samples.labels
         )
         found["fid_per_class"] = {
-            "value": float(np.mean(list(distances.values()))),
-            "classes": {str(label): value for label, value in distances.items()},
+            "value": float(np.mean(list(by_class.values()))),
+            "classes": {str(label): value for label, value in by_class.items()},
             **numbers,
         }
     return found

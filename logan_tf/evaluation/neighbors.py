@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation.classifiers import Classifier
 from logan_tf.evaluation.receipts import Evaluation, Receipt
 from logan_tf.evaluation.reference import RealImages
+from logan_tf.metrics.classifiers import Classifier
 
 
 class Neighbors(NamedTuple):

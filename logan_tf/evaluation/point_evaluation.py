@@ -5,9 +5,9 @@ from typing import Protocol
 import numpy as np
 
 from logan_tf.errors import DivergedError
-from logan_tf.evaluation import metrics
 from logan_tf.evaluation.receipts import Metrics
-from logan_tf.evaluation.sampling import Sampler
+from logan_tf.metrics.modes import point_modes
+from logan_tf.sampling.sampling import Sampler
 
 PROTOCOL = "points_modes/1"
 
@@ -28,7 +28,7 @@ def evaluate_points(
     latent_steps: int = 0,
     truncation: float = 1.0,
 ) -> Metrics:
-    """Counts the modes among generated points [n, 2]; see `metrics.point_modes`.
+    """Counts the modes among generated points [n, 2]; see `modes.point_modes`.
 
     Returns:
         `modes` of the mixture's; `high_quality`, the share within 3 sigma of the
@@ -45,7 +45,7 @@ def evaluate_points(
         raise DivergedError(
             "the generator makes NaN or Inf: choose an earlier checkpoint"
         )
-    found = metrics.point_modes(samples.images, mixture.modes, mixture.sigma)
+    found = point_modes(samples.images, mixture.modes, mixture.sigma)
     return {
         "modes": {"value": found.modes, "of": len(mixture.modes)},
         "high_quality": {"value": found.high_quality},

@@ -15,13 +15,13 @@ from logan_tf.evaluation import (
     point_evaluation,
     reference,
 )
-from logan_tf.evaluation.classifiers import Classifier
-from logan_tf.evaluation.digit_reader import DigitReader
 from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.receipts import Metrics
 from logan_tf.evaluation.reference import RealImages, Reference
-from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
+from logan_tf.metrics.classifiers import Classifier
+from logan_tf.metrics.digit_reader import DigitReader
+from logan_tf.sampling.sampling import Sampler, Samples, to_uint8
 
 
 class Protocol(Interface):

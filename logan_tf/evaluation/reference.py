@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import image_evaluation, statistics_files
-from logan_tf.evaluation.classifiers import Classifier
-from logan_tf.evaluation.digit_classifier import default_cache_dir
 from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.metrics.classifiers import Classifier
+from logan_tf.metrics.digit_classifier import default_cache_dir
 
 
 class RealImages(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 
 from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation.moments import Moments
+from logan_tf.metrics.moments import Moments
 
 PROTOCOL = "logan_tf statistics/1"
 

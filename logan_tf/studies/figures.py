@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from logan_tf.evaluation.pictures import grid as tiled
+from logan_tf.plots.pictures import grid as tiled
 from logan_tf.studies import hyperparameters, panels, series
 from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, Grid, Setting
 from logan_tf.studies.results import Results, Run, pictures_path, values

@@ -13,8 +13,8 @@ import numpy as np
 
 from logan_tf import atomic_file
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.studies.study import Arm, Asked, Study
-from logan_tf.training.run_directory import RunDirectory
 
 _OUTCOME = "outcome.json"
 _TAIL = 8192  # bytes, a few lines

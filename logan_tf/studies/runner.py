@@ -13,6 +13,7 @@ from logan_tf.errors import (
     DivergedError,
     PreemptedError,
 )
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.studies import jobs, tables
 from logan_tf.studies.jobs import Ended, Job
 from logan_tf.studies.results import (
@@ -23,7 +24,6 @@ from logan_tf.studies.results import (
     pictures_path,
 )
 from logan_tf.studies.study import SIZE, Arm, Study
-from logan_tf.training.run_directory import RunDirectory
 
 _TRAIN, _EVALUATE, _SAMPLE, _APPROXIMATION = (
     f"logan_tf.cli.{name}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.training.best import Quality
+from logan_tf.runs.best import Quality
 from logan_tf.training.monitor import Monitor
 
 Draw = Callable[[int, Monitor], object]

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.run_directory import RunDirectory
 
 _EVALUATION, _PICTURE = "evaluation/", "pictures/"
 

@@ -16,13 +16,13 @@ from logan_tf.errors import (
     DivergedError,
     PreemptedError,
 )
-from logan_tf.training.best import Watch
+from logan_tf.runs.best import Watch
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.flight_recorder import FlightRecorder, not_finite
 from logan_tf.training.hooks import Draw, Evaluate, Hooks
 from logan_tf.training.monitor import Monitor, SilentMonitor
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
 from logan_tf.training.strategy import (
     agree,

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from logan_tf.cli import configuration, recipe, recipe_files
+from logan_tf.configuration import configuration, recipe, recipe_files
 from logan_tf.errors import ConfigurationError
 
 ROOT = recipe_files.RECIPES.parent

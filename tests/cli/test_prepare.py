@@ -6,11 +6,12 @@ import time
 
 import pytest
 
-from logan_tf.cli import configuration, recipe, runs
+from logan_tf.cli.running import runs
+from logan_tf.configuration import configuration, recipe
 from logan_tf.data import manifest
 from logan_tf.data.image_records import ImageRecords
-from logan_tf.data.preparation import Preparation
-from logan_tf.training import run_lock
+from logan_tf.data.preparation.writing import Preparation
+from logan_tf.runs import run_lock
 
 
 @pytest.fixture(scope="module")

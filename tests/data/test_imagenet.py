@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from logan_tf.data import batch, image_files, pictures, preparation, sources
+from logan_tf.data import batch, pictures
 from logan_tf.data.image_records import ImageRecords
+from logan_tf.data.preparation import image_files, sources, writing
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import ConfigurationError
 
@@ -144,7 +145,7 @@ def test_prepared_once_it_is_the_same_data_set(imagenet, tmp_path):
     source = sources.TFDSSource("imagenet2012", 8, "train", "validation", imagenet)
     (tmp_path / "out").mkdir()
     with image_files.pixel_cap(image_files.MAX_PIXELS):
-        preparation.Preparation(source, tmp_path / "out", 8, 4).run(lambda *_: None)
+        writing.Preparation(source, tmp_path / "out", 8, 4).run(lambda *_: None)
     direct = TFDSImages("imagenet2012", 8, data_dir=imagenet, test_split="validation")
     records = ImageRecords(str(tmp_path / "out"))
     assert records.identity == direct.identity

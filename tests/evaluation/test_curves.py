@@ -7,9 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation import curve_plots, curves
+from logan_tf.evaluation import curves
 from logan_tf.evaluation.curves import Curve
 from logan_tf.evaluation.receipts import Evaluation, Receipt
+from logan_tf.plots import curve_plots
 
 
 def curve(axis, values, intervals=False) -> Curve:

@@ -8,9 +8,9 @@ import pytest
 from logan_tf.data.stacked_digits import StackedDigits
 from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
 from logan_tf.evaluation import protocols, statistics_files
-from logan_tf.evaluation.classifiers import Inception, SavedModelClassifier
-from logan_tf.evaluation.moments import moments_of
 from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.metrics.classifiers import Inception, SavedModelClassifier
+from logan_tf.metrics.moments import moments_of
 
 SETTINGS = {"seed": 5, "latent_steps": 2, "truncation": 0.5}
 

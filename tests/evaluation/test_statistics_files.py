@@ -5,8 +5,8 @@ import pytest
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import statistics_files
-from logan_tf.evaluation.moments import moments_of
 from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.metrics.moments import moments_of
 
 FEATURES = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
 LABELS = np.arange(30, dtype=np.int32)

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from logan_tf.cli import configuration, recipe, recipe_files, runs
+from logan_tf.cli.running import runs
+from logan_tf.configuration import configuration, recipe, recipe_files
 from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
 from logan_tf.studies.study import SIZE, SMOKE

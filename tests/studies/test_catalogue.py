@@ -2,7 +2,7 @@
 
 import pytest
 
-from logan_tf.cli import configuration, recipe
+from logan_tf.configuration import configuration, recipe
 from logan_tf.studies import hyperparameters
 from logan_tf.studies.catalogue import STUDIES
 from logan_tf.studies.results import Run

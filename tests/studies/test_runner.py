@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from logan_tf.errors import BadDataError, ConfigurationError, PreemptedError
+from logan_tf.runs import run_lock
 from logan_tf.studies import arms, jobs
 from logan_tf.studies.study import EMBEDDED, PAPER, SIZE, Asked
-from logan_tf.training import run_lock
 from logan_tf.training.interruption import Interruption
 
 

@@ -15,9 +15,9 @@ from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
 from logan_tf.game.updates import Alternating
 from logan_tf.networks import mlp, sngan
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.trainer import Trainer
 
 

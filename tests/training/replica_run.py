@@ -19,10 +19,10 @@ from logan_tf.game.updates import Alternating, Simultaneous
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.rematerialization import rematerialized
 from logan_tf.networks import sngan
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import strategy as strategies
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
 from logan_tf.training.strategy import is_chief
 from logan_tf.training.trainer import Trainer
