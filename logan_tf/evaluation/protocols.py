@@ -5,6 +5,7 @@ from typing import Protocol as Interface
 
 import numpy as np
 
+from logan_tf import quantities
 from logan_tf.data.digits import Digits
 from logan_tf.data.points import Grid, Ring
 from logan_tf.data.stacked_digits import StackedDigits
@@ -191,10 +192,11 @@ class ImageMetrics:
     def _judge(self, readings: Readings, seed: int) -> Metrics:
         statistics = self._prepared().statistics
         found = image_evaluation.judge(readings, statistics, self._measures, seed)
-        modes = ("modes", "confident_modes", "confident_share", "reverse_kl")
         suffix = self._classifier.suffix
         return {
-            name if name in modes else f"{name}{suffix}": metric
+            name
+            if quantities.find(name).group == "modes"
+            else f"{name}{suffix}": metric
             for name, metric in found.items()
         }
 

@@ -8,18 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, quantities
 from logan_tf.evaluation.curves import LATENT_STEPS, Curve
 from logan_tf.evaluation.receipts import Receipt
 
 _AXES = {"latent_steps": "latent steps before sampling", "truncation": "truncation s"}
-_LABELS = {
-    "fid": "FID",
-    "is": "inception score",
-    "modes": "modes",
-    "reverse_kl": "reverse KL to uniform (nats)",
-    "high_quality": "share of high quality",
-}
 _LEAST_DISTANCE = 0.06  # of two labels, in widths of the plot
 _DECADE = 10.0  # what spans more is drawn on a logarithmic axis
 
@@ -99,10 +92,10 @@ def _series(curve: Curve, name: str) -> tuple[list[float], list[list[float]] | N
 
 
 def _label(curve: Curve, name: str) -> str:
-    kind = next((k for k in _LABELS if name == k or name.startswith(f"{k}_")), name)
-    label, judge = _LABELS.get(kind, kind), name.removeprefix(kind).strip("_")
+    known = quantities.find(name)
+    judge = name.removeprefix(known.name).strip("_")
     of = curve.evaluations[0].metrics[name].get("of")
-    return label + (f" ({judge})" if judge else "") + (f" of {of:,}" if of else "")
+    return known.axis + (f" ({judge})" if judge else "") + (f" of {of:,}" if of else "")
 
 
 def _title(receipt: Receipt) -> str:

@@ -7,46 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from logan_tf import quantities
 from logan_tf.plots.charts import Chart, Line, chart
+from logan_tf.quantities import Quantity
 
 _GREATEST = 1e100  # matplotlib's scales overflow at some power of it
 _NOT_DRAWN = ("attempt", "best_")
-
-
-def _of_players(metric: str) -> tuple[str, ...]:
-    return f"discriminator_{metric}", f"generator_{metric}"
-
-
-_CHARTS: dict[str, tuple[tuple[str, ...], str]] = {
-    "Losses": (
-        ("discriminator_loss", "generator_loss"),
-        "as they are minimized, with the regularizer",
-    ),
-    "Scores": (("real_score", "fake_score"), "mean output of the discriminator"),
-    "Latent step ‖Δz‖": (("delta_z_norm",), "mean over the samples"),
-    "Score gain": (
-        ("score_gain",),
-        "mean of f(z') - f(z); negative: the step overshoots",
-    ),
-    "Clipped, overshot": (
-        ("clipped_fraction", "overshoot_fraction"),
-        "share of the coordinates that sit on the bounds; of the samples whose slope "
-        "at z' points against Δz",
-    ),
-    "Second-order share": (
-        _of_players("second_order_share"),
-        "‖second-order part‖ / ‖gradient‖",
-    ),
-    "Gradient norms": (_of_players("gradient_norm"), ""),
-    "Update norms": (_of_players("update_norm"), "‖Δθ‖ of each update"),
-    "Singular value": (
-        _of_players("sigma"),
-        "the largest of the kernels, before normalization",
-    ),
-    "Regularizer": (("regularizer",), "w_r ‖Δz‖², part of both losses"),
-    "Speed": (("images_per_second",), "images a second"),
-}
-"""Title → the metrics it shows, and what they are; what is in none has its own."""
 
 
 class History(NamedTuple):
@@ -98,15 +64,23 @@ def read(path: Path) -> History:
 
 def charts(history: History) -> list[Chart]:
     """The charts of what there is; a metric that none of them knows has its own."""
-    known = {name for names, _ in _CHARTS.values() for name in names}
+    known: dict[str, list[Quantity]] = {}
+    for quantity in quantities.TRAINED:
+        known.setdefault(quantity.chart, []).append(quantity)
+    listed = {quantity.name for quantity in quantities.TRAINED}
     others = {
-        name: ((name,), "")
+        name: [Quantity(name, name)]
         for name in history.metrics
-        if name not in known and not name.startswith(_NOT_DRAWN)
+        if name not in listed and not name.startswith(_NOT_DRAWN)
     }
     drawn = (
-        chart(title, _chosen(history, names), note=note, marks=history.rollbacks())
-        for title, (names, note) in (_CHARTS | others).items()
+        chart(
+            title,
+            _chosen(history, [quantity.name for quantity in members]),
+            note="; ".join(dict.fromkeys(each.note for each in members if each.note)),
+            marks=history.rollbacks(),
+        )
+        for title, members in (known | others).items()
     )
     return [found for found in drawn if found is not None]
 

@@ -106,6 +106,7 @@ def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
         evaluations=evaluations,
         evaluation_charts=_safe(evaluations.charts),
         settings=reported_evaluations.SETTINGS,
+        direction=reported_evaluations.direction,
         failures=failures,
         commands=_commands(directory, progress),
         versions=_versions(),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from logan_tf import quantities
 from logan_tf.plots.charts import Chart, Line, chart, shown
 from logan_tf.report.inlined_pictures import Inlined, inline
 
@@ -24,6 +25,7 @@ SETTINGS = {
 }
 """What tells the rows of a table apart → its column's head."""
 
+_ARROWS = {"lower": "\N{NO-BREAK SPACE}↓", "higher": "\N{NO-BREAK SPACE}↑", None: ""}
 _YARDSTICK = ("protocol", "num_samples", "classifier", "reference")
 _LONGEST_PICTURE = 2000
 _MOST_CHARTS = 9
@@ -161,6 +163,11 @@ def collect(folder: Path) -> Evaluations:
     return Evaluations(
         tables, _charts(tables), list(sweeps.values()), neighbors, unreadable
     )
+
+
+def direction(metric: str) -> str:
+    """An arrow that says which direction of a metric is better, if one is."""
+    return _ARROWS[quantities.find(metric).better]
 
 
 def _row(path: Path, contents: Mapping[str, Any], index: int = 0) -> Row:

@@ -9,27 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
+from logan_tf import quantities
 from logan_tf.plots.pictures import grid as tiled
 from logan_tf.studies import hyperparameters, panels, series
 from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, Grid, Setting
 from logan_tf.studies.results import Results, Run, pictures_path, values
 from logan_tf.studies.study import Asked
 
-_NAMES = {
-    "modes": "modes found",
-    "confident_modes": "modes found with confidence",
-    "reverse_kl": "reverse KL (nats)",
-    "fid": "FID",
-    "is": "inception score",
-    "recall": "recall",
-    "class_agreement": "agreement with the class",
-    "delta_z_norm": "mean ‖Δz‖",
-    "score_gain": "mean f(z') − f(z)",
-    "clipped_fraction": "share of coordinates clipped",
-    "overshoot_fraction": "share of samples that overshoot",
-    "discriminator_second_order_share": "‖second-order‖ / ‖gradient‖ of D",
-    "generator_second_order_share": "‖second-order‖ / ‖gradient‖ of G",
-}
 _STEPS = "training steps (generator updates)"
 _RANGE = "line: mean over seeds; band: the least to the greatest"
 
@@ -66,7 +52,7 @@ def finals(results: Results, path: Path, metrics: Sequence[str]) -> None:
                 last = [run.at(results.last_step(arm)) for run in runs]
                 if found := values(last, metric):
                     panels.dots(panel, found, [y] * len(found), (np.mean(found), y))
-            panel.set(xlabel=f"{_NAMES.get(metric, metric)} at the last step")
+            panel.set(xlabel=f"{quantities.find(metric).axis} at the last step")
             panel.grid(axis="x", color="0.9")
             labels = [arm.label for arm, _ in arms] if panel is drawn[0] else []
             panel.set_yticks(range(len(arms)), labels or [""] * len(arms))
@@ -75,7 +61,11 @@ def finals(results: Results, path: Path, metrics: Sequence[str]) -> None:
 
 def traces(results: Results, path: Path, names: Sequence[str]) -> None:
     """Numbers of `metrics.jsonl`, as moving averages."""
-    _averaged(results, path, {_NAMES[name]: partial(_metric, name) for name in names})
+    _averaged(
+        results,
+        path,
+        {quantities.find(name).axis: partial(_metric, name) for name in names},
+    )
 
 
 def update_speed(results: Results, path: Path) -> None:
@@ -173,9 +163,9 @@ def matched_samples(results: Results, path: Path) -> None:
         for metric in ("is", "fid")
     }
     with panels.opened(path, rows=2, columns=2, height=4.2) as drawn:
-        for row, (metric, best) in enumerate((("is", np.argmax), ("fid", np.argmin))):
+        for row, metric in enumerate(("is", "fid")):
             first, other = np.array(of[metric])
-            chosen = int(best(first))
+            chosen = quantities.find(metric).best(first.tolist())
             closest = int(np.argmin(np.abs(other - first[chosen])))
             for column, at in enumerate((chosen, closest)):
                 (arm, run), each = pair[column], asked[at]
@@ -292,7 +282,7 @@ def _evaluated(runs: Sequence[Run]) -> list[int]:
 
 
 def _name(panel: Axes, metric: str) -> None:
-    panel.set(ylabel=_NAMES.get(metric, metric))
+    panel.set(ylabel=quantities.find(metric).axis)
     if metric == "fid":
         panels.logarithmic(panel)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from logan_tf import quantities
 from logan_tf.studies.results import Results, values
 from logan_tf.studies.study import Arm, Study
 
@@ -31,7 +32,7 @@ _STATEMENTS = {
     "weight": "Game.regularizer_weight = {}",
     "portion": "LatentOptimizer.fraction = {}",
 }
-_METRIC = "fid"  # the less, the better
+_METRIC = "fid"
 
 
 def settings(base: Arm, grid: Grid, number: int, seed: int = 0) -> tuple[Arm, ...]:
@@ -90,7 +91,7 @@ def _best(results: Results) -> Setting | None:
     found = list(tried(results))
     if not found:
         return None
-    return found[int(np.argmin([value for _, value in found]))][0]
+    return found[quantities.find(_METRIC).best([value for _, value in found])][0]
 
 
 def _spread(values: Sequence[float]) -> list[float]:

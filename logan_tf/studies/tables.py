@@ -9,31 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from logan_tf import atomic_file, versions
+from logan_tf import atomic_file, quantities, versions
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.receipts import Evaluation
 from logan_tf.studies.results import Results, Run, values
 from logan_tf.studies.study import Arm
 
-_METRICS = (
-    "modes",
-    "confident_modes",
-    "reverse_kl",
-    "fid",
-    "is",
-    "kid",
-    "recall",
-    "class_agreement",
-)
-_TRAINED = (
-    "delta_z_norm",
-    "score_gain",
-    "clipped_fraction",
-    "overshoot_fraction",
-    "discriminator_loss",
-    "discriminator_second_order_share",
-    "generator_second_order_share",
-)
+_METRICS = quantities.compared(quantities.EVALUATED)
+_TRAINED = quantities.compared(quantities.TRAINED)
 _PLAYERS = ("discriminator", "generator")
 
 Row = dict[str, Any]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from logan_tf import quantities
 from logan_tf.plots import training_curves
 
 
@@ -89,11 +90,11 @@ def test_charts_of_what_there_is(read):
 
 
 def test_every_metric_of_a_long_run_has_its_chart(read):
-    names = [name for names, _ in training_curves._CHARTS.values() for name in names]
+    names = [quantity.name for quantity in quantities.TRAINED]
     values = dict.fromkeys(names, 0.5)
     history = read(*(row(step, **values) for step in range(10, 20_000, 10)))
     charts = training_curves.charts(history)
-    assert len(charts) == len(training_curves._CHARTS)
+    assert len(charts) == len({quantity.chart for quantity in quantities.TRAINED})
     said = "\n".join(line for chart in charts for line in chart.summary)
     assert all(f"{name} 0.5" in said for name in names)
     assert sum(len(chart.svg) for chart in charts) < 500_000
