@@ -22,6 +22,7 @@ from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.evaluation.receipts import Metrics
 from logan_tf.evaluation.reference import RealImages
 from logan_tf.sampling.sampling import Sampler, to_uint8
+from logan_tf.sampling.settings import SamplingSettings
 
 PROTOCOL = "accuracy_score/1"
 _TOP = 5
@@ -93,13 +94,15 @@ class AccuracyScore:
             "reference": self._dataset.identity,
         }
 
-    def of_samples(self, sampler: Sampler, folder: Path, **settings: Any) -> Measured:
+    def of_samples(
+        self, sampler: Sampler, settings: SamplingSettings, folder: Path
+    ) -> Measured:
         """Trains on samples, one for each real training image, of its class.
 
         Args:
             sampler: holding the standing statistics of the settings.
+            settings: of the samples.
             folder: of this measurement alone, from which it resumes.
-            **settings: seed, latent_steps and truncation of the samples.
 
         Raises:
             DivergedError: NaN or Inf in samples, or in the classifier's training.
@@ -110,7 +113,7 @@ class AccuracyScore:
         def parts(first: int) -> Iterator[np.ndarray]:
             missing = len(labels) - first
             batches = sampler.batches(
-                missing, first=first, labels=labels[first:], **settings
+                missing, settings, first=first, labels=labels[first:]
             )
             return (to_uint8(samples.images) for samples in batches)
 

@@ -1,5 +1,6 @@
 """bin/evaluate: judges a run by its recipe's protocol, and writes the numbers down."""
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -75,14 +76,8 @@ def _open() -> tuple["Run", RunDirectory, int]:
     return opened.open_run(FLAGS.gin_file, FLAGS.gin_param)
 
 
-def _settings() -> dict[str, Any]:
-    return {
-        "num_samples": FLAGS.num_samples,
-        "seed": FLAGS.seed,
-        "num_seeds": FLAGS.seeds,
-        "latent_steps": FLAGS.latent_steps,
-        "truncation": FLAGS.truncation,
-    }
+def _extent() -> dict[str, Any]:
+    return {"num_samples": FLAGS.num_samples, "num_seeds": FLAGS.seeds}
 
 
 def _evaluate() -> None:
@@ -90,7 +85,8 @@ def _evaluate() -> None:
     from logan_tf.cli.running import runs
     from logan_tf.evaluation import receipts
 
-    path, receipt, metrics = runs.evaluate(run, directory, step, **_settings())
+    settings = opened.settings(run.evaluator.latent_steps)
+    path, receipt, metrics = runs.evaluate(run, directory, step, settings, **_extent())
     columns = {f"step {step}": metrics}
     held_out = run.evaluator.evaluate_held_out(
         num_samples=receipt.num_samples, seed=receipt.seed
@@ -116,8 +112,13 @@ def _curve(axis: str) -> None:
 
     curve = _measured(axis, values, *opened_run)
     run, directory, step = opened_run
-    settings = _settings() | {axis: 0 if axis == curves.LATENT_STEPS else 1.0}
-    path = runs.evaluation_path(run, directory, step, f"-curve-{axis}", **settings)
+    settings = dataclasses.replace(
+        opened.settings(run.evaluator.latent_steps),
+        **{axis: 0 if axis == curves.LATENT_STEPS else 1.0},  # type: ignore[arg-type]
+    )
+    path = runs.evaluation_path(
+        run, directory, step, settings, f"-curve-{axis}", **_extent()
+    )
     curves.write(path, curve)
     assert run.evaluator.protocol is not None  # or nothing would have been measured
     plotted = run.evaluator.protocol.plotted
@@ -139,20 +140,25 @@ def _measured(
 
     from logan_tf.cli.running import runs
     from logan_tf.evaluation.receipts import Evaluation
-    from logan_tf.sampling.sampling import require_settings
 
-    points = [_settings() | {axis: value} for value in values]
+    settings = opened.settings(run.evaluator.latent_steps)
+    points = [
+        dataclasses.replace(settings, **{axis: value})  # type: ignore[arg-type]
+        for value in values
+    ]
     has_steps = run.experiment.latent_optimizer is not None
     for point in points:  # The last is refused before the first is measured.
-        require_settings(1, point["latent_steps"] or 0, point["truncation"], has_steps)
+        point.require(has_steps)
     found = []
     # For the time that is left: a latent step costs about as much as all the rest.
-    costs = [1 + (point["latent_steps"] or 0) for point in points]
+    costs = [1 + point.latent_steps for point in points]
     bar_format = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
     with tqdm(total=sum(costs), disable=None, bar_format=bar_format) as bar:
         for value, point, cost in zip(values, points, costs, strict=True):
             bar.set_description(f"{axis} {value:g}")
-            _, receipt, metrics = runs.evaluate(run, directory, step, True, **point)
+            _, receipt, metrics = runs.evaluate(
+                run, directory, step, point, reuse=True, **_extent()
+            )
             found.append(Evaluation(receipt, metrics))
             bar.update(cost)
     return curves.Curve(axis, found)
@@ -166,10 +172,15 @@ def _neighbors(nearest: int) -> None:
     from logan_tf.cli.running import runs
     from logan_tf.plots import pictures
 
-    path = runs.evaluation_path(run, directory, step, "-neighbors", **_settings())
-    settings = _settings() | {"num_samples": FLAGS.num_samples or _NEIGHBORED}
+    settings = opened.settings(run.evaluator.latent_steps)
+    path = runs.evaluation_path(
+        run, directory, step, settings, "-neighbors", num_samples=FLAGS.num_samples
+    )
+    num = FLAGS.num_samples or _NEIGHBORED
     subject = {"checkpoint_step": step, "recipe": directory.recipe()}
-    receipt, found = run.evaluator.neighbors(nearest, **settings, **subject)
+    receipt, found = run.evaluator.neighbors(
+        nearest, settings, num_samples=num, **subject
+    )
     atomic_file.write_text(path, found.text(receipt))
     title = f"{receipt.recipe}, step {step:,}, by features of the classifier"
     pictures.save_neighbors(

@@ -35,26 +35,22 @@ def main() -> None:
     output = _output()
     run, directory, step = opened.open_run()
     from logan_tf.sampling.export import export
-    from logan_tf.sampling.sampling import require_settings
     from logan_tf.sampling.signatures import Signatures
 
     experiment = run.experiment
-    require_settings(
-        1, FLAGS.latent_steps or 0, FLAGS.truncation, bool(experiment.latent_optimizer)
-    )
-    sampler, settings = run.evaluator.settled(
-        seed=FLAGS.seed, latent_steps=FLAGS.latent_steps, truncation=FLAGS.truncation
-    )
+    settings = opened.settings(run.evaluator.latent_steps)
+    settings.require(bool(experiment.latent_optimizer))
+    sampler, weights = run.evaluator.settled(settings)
     signatures = Signatures(
         sampler.drawing,
-        settings["standing_batches"],
-        settings["standing_batch_size"],
+        weights["standing_batches"],
+        weights["standing_batch_size"],
         FLAGS.discriminator,
     )
     export(
         output,
         signatures,
-        _origin(directory, step) | settings | signatures.description(),
+        _origin(directory, step) | weights | signatures.description(),
         _class_names(run),
         run.evaluator.points(),
     )

@@ -89,9 +89,7 @@ def _draw(output: Path) -> None:
         labels, columns = _labels(FLAGS.classes, sampler.num_classes)
     samples = sampler.sample(
         FLAGS.num,
-        seed=FLAGS.seed,
-        latent_steps=FLAGS.latent_steps,
-        truncation=FLAGS.truncation,
+        opened.settings(sampler.latent_steps),
         labels=labels,
         interpolate=FLAGS.interpolate,
     )

@@ -8,6 +8,7 @@ from logan_tf.errors import DivergedError
 from logan_tf.evaluation.receipts import Metrics
 from logan_tf.metrics.modes import point_modes
 from logan_tf.sampling.sampling import Sampler
+from logan_tf.sampling.settings import SamplingSettings
 
 PROTOCOL = "points_modes/1"
 
@@ -22,11 +23,8 @@ class Mixture(Protocol):
 def evaluate_points(
     sampler: Sampler,
     mixture: Mixture,
-    *,
-    num_samples: int = 2_500,
-    seed: int,
-    latent_steps: int = 0,
-    truncation: float = 1.0,
+    num_samples: int,
+    settings: SamplingSettings,
 ) -> Metrics:
     """Counts the modes among generated points [n, 2]; see `modes.point_modes`.
 
@@ -38,9 +36,7 @@ def evaluate_points(
         ConfigurationError: as `Sampler.sample`; a generator of anything but points.
         DivergedError: the generator makes NaN or Inf.
     """
-    samples = sampler.sample(
-        num_samples, seed=seed, latent_steps=latent_steps, truncation=truncation
-    )
+    samples = sampler.sample(num_samples, settings)
     if not np.isfinite(samples.images).all():
         raise DivergedError(
             "the generator makes NaN or Inf: choose an earlier checkpoint"

@@ -23,6 +23,7 @@ from logan_tf.evaluation.reference import RealImages, Reference
 from logan_tf.metrics.classifiers import Classifier
 from logan_tf.metrics.digit_reader import DigitReader
 from logan_tf.sampling.sampling import Sampler, Samples, to_uint8
+from logan_tf.sampling.settings import SamplingSettings
 
 
 class Protocol(Interface):
@@ -49,8 +50,10 @@ class Protocol(Interface):
     def yardstick(self) -> dict[str, Any]:
         """The fields of a receipt that say what the samples are measured with."""
 
-    def evaluate(self, sampler: Sampler, **settings: Any) -> Metrics:
-        """Judges samples; settings: num_samples, seed, latent_steps, truncation."""
+    def evaluate(
+        self, sampler: Sampler, num_samples: int, settings: SamplingSettings
+    ) -> Metrics:
+        """Judges samples of the settings, whose standing statistics are in place."""
 
     def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
         """Judges real held-out examples, None where there are none.
@@ -150,7 +153,7 @@ class ImageMetrics:
         }
 
     def evaluate(
-        self, sampler: Sampler, *, num_samples: int, seed: int, **settings: Any
+        self, sampler: Sampler, num_samples: int, settings: SamplingSettings
     ) -> Metrics:
         if num_samples <= self._measures.nearest:
             raise ConfigurationError(
@@ -160,10 +163,10 @@ class ImageMetrics:
         self.prepare()
         parts = (
             (to_uint8(samples.images), samples.labels)
-            for samples in sampler.batches(num_samples, seed=seed, **settings)
+            for samples in sampler.batches(num_samples, settings)
         )
         readings = self._read(parts)
-        found = self._judge(readings, seed)
+        found = self._judge(readings, settings.seed)
         # Where the classifier's classes are counted as modes they are the data's own.
         if sampler.conditional and self._measures.num_modes:
             found |= image_evaluation.class_agreement(readings)
@@ -258,8 +261,12 @@ class PointsModes:
     def yardstick(self) -> dict[str, Any]:
         return {}
 
-    def evaluate(self, sampler: Sampler, **settings: Any) -> Metrics:
-        return point_evaluation.evaluate_points(sampler, self._mixture, **settings)
+    def evaluate(
+        self, sampler: Sampler, num_samples: int, settings: SamplingSettings
+    ) -> Metrics:
+        return point_evaluation.evaluate_points(
+            sampler, self._mixture, num_samples, settings
+        )
 
     def held_out(self, *, num_samples: int, seed: int) -> None:
         return None

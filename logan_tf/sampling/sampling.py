@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError, DivergedError
 from logan_tf.sampling.drawing import Drawing
+from logan_tf.sampling.settings import SamplingSettings
 
 
 class Samples(NamedTuple):
@@ -44,10 +45,8 @@ class Sampler:
     def sample(
         self,
         num: int,
+        settings: SamplingSettings,
         *,
-        seed: int,
-        latent_steps: int = 0,
-        truncation: float = 1.0,
         labels: np.ndarray | None = None,
         interpolate: int = 0,
     ) -> Samples:
@@ -55,10 +54,7 @@ class Sampler:
 
         Args:
             num: at least 1.
-            seed: the same seed gives the same samples, whatever `num`.
-            latent_steps: exactly so many steps of latent optimization.
-            truncation: s in (0, 1]; truncated latents (`data.priors`) start the latent
-                steps.
+            settings: the same seed gives the same samples, whatever `num`.
             labels: integers [num], the classes to draw; None draws them too.
             interpolate: pictures a row, at least 2, of which `num` is a multiple: each
                 row goes along a straight line of latents, as the generator sees them,
@@ -68,19 +64,17 @@ class Sampler:
             ConfigurationError: a value outside of its range; latent steps without a
                 latent optimizer; a label that is no class.
         """
-        require_settings(num, latent_steps, truncation, self.has_latent_steps)
+        self._require(num, settings)
         require_lines(num, interpolate)
         given = self._checked_labels(labels, num)
-        return self._drawn(0, num, seed, latent_steps, truncation, given, interpolate)
+        return self._drawn(0, num, settings, given, interpolate)
 
     def batches(
         self,
         num: int,
+        settings: SamplingSettings,
         *,
-        seed: int,
         first: int = 0,
-        latent_steps: int = 0,
-        truncation: float = 1.0,
         labels: np.ndarray | None = None,
     ) -> Iterator[Samples]:
         """The same samples as `sample`, in order, no more than `batch_size` at once.
@@ -90,16 +84,14 @@ class Sampler:
                 to be those of one long drawing. `num` samples follow, and `labels` are
                 theirs.
         """
-        require_settings(num, latent_steps, truncation, self.has_latent_steps)
+        self._require(num, settings)
         given = self._checked_labels(labels, num)
         size = self.drawing.batch_size
         return (
             self._drawn(
                 first + done,
                 min(size, num - done),
-                seed,
-                latent_steps,
-                truncation,
+                settings,
                 given[done : done + size],
             )
             for done in range(0, num, size)
@@ -108,11 +100,9 @@ class Sampler:
     def collect_standing(
         self,
         num_batches: int,
+        settings: SamplingSettings,
         *,
-        seed: int,
         batch_size: int = 64,
-        latent_steps: int = 0,
-        truncation: float = 1.0,
     ) -> None:
         """Sets the generator's standing statistics for samples of these settings.
 
@@ -127,11 +117,11 @@ class Sampler:
         Raises:
             ConfigurationError: as `sample`.
         """
-        require_settings(num_batches, latent_steps, truncation, self.has_latent_steps)
+        self._require(num_batches, settings)
         if batch_size < 1:
             raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
         statistics = self._collect(
-            *_settings(seed, truncation, latent_steps),
+            *_tensors(settings),
             num_batches=num_batches,
             batch_size=batch_size,
         )
@@ -151,21 +141,23 @@ class Sampler:
         self,
         first: int,
         num: int,
-        seed: int,
-        latent_steps: int,
-        truncation: float,
+        settings: SamplingSettings,
         labels: np.ndarray,
         columns: int = 0,
     ) -> Samples:
         drawn = self._draw(
             tf.constant(first, tf.int64),
             tf.constant(num),
-            *_settings(seed, truncation, latent_steps),
+            *_tensors(settings),
             tf.constant(labels, tf.int32),
             self.drawing.standing.assigned(),
             tf.constant(columns),
         )
         return Samples(*(x.numpy() for x in drawn))
+
+    def _require(self, num: int, settings: SamplingSettings) -> None:
+        require_some(num)
+        settings.require(self.has_latent_steps)
 
     def _checked_labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
         if labels is None:
@@ -173,23 +165,10 @@ class Sampler:
         return checked_labels(labels, num, self.drawing.num_classes)
 
 
-def require_settings(
-    num: int, latent_steps: int, truncation: float, has_latent_steps: bool
-) -> None:
-    """Raises ConfigurationError for settings with which nothing can be drawn."""
+def require_some(num: int) -> None:
+    """Raises ConfigurationError unless there is something to draw."""
     if num < 1:
         raise ConfigurationError(f"{num} samples are asked for: ask for at least 1")
-    if not 0 < truncation <= 1:
-        raise ConfigurationError(
-            f"truncation is {truncation}: give a number above 0, at most 1"
-        )
-    if latent_steps < 0:
-        raise ConfigurationError(f"latent_steps is {latent_steps}: give 0 or more")
-    if latent_steps and not has_latent_steps:
-        raise ConfigurationError(
-            f"{latent_steps} latent steps are asked for, but the run has no latent "
-            "optimizer: set latent_steps to 0, or evaluate a run with one"
-        )
 
 
 def require_lines(num: int, interpolate: int) -> None:
@@ -230,12 +209,13 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.clip(127.5 * (images + 1.0) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _settings(
-    seed: int, truncation: float, latent_steps: int
+def _tensors(
+    settings: SamplingSettings,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-    """As tensors; no latent steps are None, so that no graph of them is traced."""
+    """Seed, truncation, steps; 0 steps are None, so that no graph of them is traced."""
+    steps = settings.latent_steps
     return (
-        tf.constant(seed, tf.int64),
-        tf.constant(truncation, tf.float32),
-        tf.constant(latent_steps) if latent_steps else None,
+        tf.constant(settings.seed, tf.int64),
+        tf.constant(settings.truncation, tf.float32),
+        tf.constant(steps) if steps else None,
     )

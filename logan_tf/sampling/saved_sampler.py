@@ -16,9 +16,10 @@ from logan_tf.sampling.sampling import (
     Samples,
     checked_labels,
     require_lines,
-    require_settings,
+    require_some,
 )
 from logan_tf.sampling.saved_assets import Points
+from logan_tf.sampling.settings import SamplingSettings
 
 
 class SavedSampler:
@@ -51,26 +52,20 @@ class SavedSampler:
     def sample(
         self,
         num: int,
+        settings: SamplingSettings,
         *,
-        seed: int,
-        latent_steps: int | None = None,
-        truncation: float = 1.0,
         labels: np.ndarray | None = None,
         interpolate: int = 0,
     ) -> Samples:
-        """As `Sampler.sample` after `Sampler.collect_standing` of the same settings.
-
-        Args:
-            latent_steps: None: those of the recipe.
-        """
-        steps = self.receipt["latent_steps"] if latent_steps is None else latent_steps
-        require_settings(num, steps, truncation, self.receipt["latent_optimizer"])
+        """As `Sampler.sample` after `Sampler.collect_standing` of the same settings."""
+        require_some(num)
+        settings.require(self.receipt["latent_optimizer"])
         require_lines(num, interpolate)
         inputs = {
             "num": tf.constant(num),
-            "truncation": tf.constant(truncation, tf.float32),
-            "latent_steps": tf.constant(steps),
-            "seed": tf.constant(seed, tf.int64),
+            "truncation": tf.constant(settings.truncation, tf.float32),
+            "latent_steps": tf.constant(settings.latent_steps),
+            "seed": tf.constant(settings.seed, tf.int64),
         }
         if self.receipt["conditional"]:
             given: np.ndarray = np.zeros(0, np.int32)
@@ -81,6 +76,11 @@ class SavedSampler:
             inputs["columns"] = tf.constant(interpolate)
         drawn = self._signatures["interpolate" if interpolate else "draw"](**inputs)
         return Samples(*(drawn[name].numpy() for name in Samples._fields))
+
+    @property
+    def latent_steps(self) -> int:
+        """Those of the recipe."""
+        return self.receipt["latent_steps"]
 
     @property
     def num_classes(self) -> int:

@@ -11,6 +11,7 @@ from logan_tf.accuracy.classifier_training import ClassifierTraining
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import ConfigurationError, DivergedError
 from logan_tf.sampling.sampling import Samples
+from logan_tf.sampling.settings import SamplingSettings
 
 
 @pytest.mark.parametrize("decimals", [8, 0])
@@ -84,11 +85,11 @@ class LabeledSampler:
         self.blind = blind
         self.drawn = 0
 
-    def batches(self, num, *, first, labels, seed, **settings):
+    def batches(self, num, settings, *, first, labels):
         assert len(labels) == num
         for start in range(0, num, 256):
             part = labels[start : start + 256]
-            generator = np.random.default_rng([seed, first + start])
+            generator = np.random.default_rng([settings.seed, first + start])
             shown = generator.permutation(part) if self.blind else part
             noise = generator.normal(0, 0.4, (len(part), *self.means.shape[1:]))
             images = np.clip(self.means[shown] + noise, -1, 1)
@@ -96,7 +97,7 @@ class LabeledSampler:
             yield Samples(images.astype(np.float32), np.zeros((len(part), 1)), part)
 
 
-SETTINGS = {"seed": 0, "latent_steps": 0, "truncation": 1.0}
+SETTINGS = SamplingSettings()
 
 
 def test_samples_near_real_ones_score_near_them_and_others_by_chance(digits, tmp_path):
@@ -104,9 +105,9 @@ def test_samples_near_real_ones_score_near_them_and_others_by_chance(digits, tmp
     score.prepare(Conditional, tmp_path)
     assert score.num_images == len(digits.arrays("train")[1])
     real = score.of_real_images(tmp_path / "real").metrics
-    good = score.of_samples(LabeledSampler(digits), tmp_path / "good", **SETTINGS)
+    good = score.of_samples(LabeledSampler(digits), SETTINGS, tmp_path / "good")
     blind = score.of_samples(
-        LabeledSampler(digits, blind=True), tmp_path / "blind", **SETTINGS
+        LabeledSampler(digits, blind=True), SETTINGS, tmp_path / "blind"
     )
     assert real["top_1"]["value"] > 0.93
     assert real["top_5"]["value"] > 0.98
@@ -125,10 +126,10 @@ def test_the_training_set_is_quantized_and_of_the_real_labels(digits, tmp_path):
     score.prepare(Conditional, tmp_path)
     images, labels = digits.arrays("train")
     sampler = LabeledSampler(digits)
-    score.of_samples(sampler, tmp_path / "samples", **SETTINGS)
+    score.of_samples(sampler, SETTINGS, tmp_path / "samples")
     written = np.fromfile(tmp_path / "samples" / "pictures.uint8", np.uint8)
     written = written.reshape(images.shape)
-    batches = sampler.batches(len(labels), first=0, labels=labels, **SETTINGS)
+    batches = sampler.batches(len(labels), SETTINGS, first=0, labels=labels)
     drawn = np.concatenate([samples.images for samples in batches])
     expected = np.clip(np.floor(127.5 * (drawn.astype(np.float64) + 1) + 0.5), 0, 255)
     assert np.abs(written - expected).max() <= 1  # float32 rounds at the half
@@ -141,23 +142,23 @@ def test_the_training_set_is_quantized_and_of_the_real_labels(digits, tmp_path):
 def test_drawing_that_was_killed_goes_on(digits, tmp_path):
     score = make_score(digits, epochs=1)
     score.prepare(Conditional, tmp_path)
-    whole = score.of_samples(LabeledSampler(digits), tmp_path / "whole", **SETTINGS)
+    whole = score.of_samples(LabeledSampler(digits), SETTINGS, tmp_path / "whole")
     killed = LabeledSampler(digits)
     killed_batches = killed.batches
 
-    def batches(num, **settings):
-        for samples in killed_batches(num, **settings):
+    def batches(num, settings, **position):
+        for samples in killed_batches(num, settings, **position):
             if killed.drawn > 1024:
                 raise KeyboardInterrupt
             yield samples
 
     killed.batches = batches
     with pytest.raises(KeyboardInterrupt):
-        score.of_samples(killed, tmp_path / "killed", **SETTINGS)
+        score.of_samples(killed, SETTINGS, tmp_path / "killed")
     # So few are not noted yet; as if they were more, the first half of them is.
     (tmp_path / "killed" / "pictures.uint8.json").write_text('{"pictures": 512}')
     sampler = LabeledSampler(digits)
-    again = score.of_samples(sampler, tmp_path / "killed", **SETTINGS)
+    again = score.of_samples(sampler, SETTINGS, tmp_path / "killed")
     assert sampler.drawn == score.num_images - 512
     assert again == whole
 
@@ -235,11 +236,11 @@ def test_samples_that_are_not_finite(tmp_path):
     score.prepare(Conditional, tmp_path)
 
     class Broken:
-        def batches(self, num, **settings):
+        def batches(self, num, settings, **position):
             yield Samples(np.full((num, 16, 16, 1), np.nan), None, None)
 
     with pytest.raises(DivergedError, match="NaN"):
-        score.of_samples(Broken(), tmp_path, **SETTINGS)
+        score.of_samples(Broken(), SETTINGS, tmp_path)
 
 
 def test_the_worst_classes_first():

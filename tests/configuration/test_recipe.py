@@ -176,7 +176,8 @@ def test_shipped_recipes_are_read_and_have_every_knob(path):
 
 def test_reading_imports_no_tensorflow():
     code = (
-        "import sys; from logan_tf.cli import app, COMMAND, recipe;"
+        "import sys; from logan_tf.cli import app, COMMAND;"
+        "from logan_tf.configuration import recipe;"
         "recipe.read(['ring_logan'], [], []);"
         "sys.exit(any(n in sys.modules for n in ('tensorflow', 'keras')))"
     )

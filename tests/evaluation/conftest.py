@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from logan_tf.sampling.sampling import Samples
+from logan_tf.sampling.settings import SamplingSettings
 
 
 class PlayedSampler:
@@ -14,13 +15,13 @@ class PlayedSampler:
     def __init__(self, images: np.ndarray, labels: np.ndarray | None = None) -> None:
         self.images = images
         self.labels = np.zeros(len(images), np.int32) if labels is None else labels
-        self.asked: list[dict] = []
+        self.asked: list[SamplingSettings] = []
 
-    def sample(self, num, **settings):
+    def sample(self, num, settings):
         self.asked.append(settings)
         return Samples(self.images[:num], np.zeros((num, 1)), self.labels[:num])
 
-    def batches(self, num, **settings):
+    def batches(self, num, settings):
         self.asked.append(settings)
         for first in range(0, num, 100):
             part = slice(first, min(first + 100, num))

@@ -18,6 +18,7 @@ from logan_tf.sampling import sampling
 from logan_tf.sampling.drawing import Drawing
 from logan_tf.sampling.export import export
 from logan_tf.sampling.saved_sampler import SavedSampler
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.sampling.signatures import Signatures
 
 DIM, BATCH, CLASSES = 6, 16, 10
@@ -72,7 +73,7 @@ def make_export(path, sampler, **arguments) -> str:
 def sampler():
     tf.keras.utils.set_random_seed(0)
     sampler = make_sampler()
-    sampler.collect_standing(3, seed=0, batch_size=20)
+    sampler.collect_standing(3, SamplingSettings(), batch_size=20)
     return sampler
 
 
@@ -91,9 +92,9 @@ def expected(sampler, num, *, seed, steps=0, truncation=1.0, **arguments):
     before = [
         tf.identity(x) for x in tf.nest.flatten(sampler.drawing.standing.assigned())
     ]
-    settings = {"seed": seed, "latent_steps": steps, "truncation": truncation}
-    sampler.collect_standing(3, batch_size=20, **settings)
-    found = sampler.sample(num, **settings, **arguments)
+    settings = SamplingSettings(seed, steps, truncation)
+    sampler.collect_standing(3, settings, batch_size=20)
+    found = sampler.sample(num, settings, **arguments)
     held = sampler.drawing.standing
     held.assign(tf.nest.pack_sequence_as(held.assigned(), before))
     return found
@@ -250,7 +251,7 @@ def test_latents_take_exactly_so_many_steps(functions, sampler):
     start = tf.Variable(call(functions, "draw", latent_steps=0, **request)["latents"])
     standing = sampler.drawing.standing
     for steps in (1, 2, 3):
-        settings = sampling._settings(2, 0.5, steps)
+        settings = sampling._tensors(SamplingSettings(2, steps, 0.5))
         statistics = sampler.drawing.collect(*settings, num_batches=3, batch_size=20)
         moved = tf.identity(start)
         with standing.given(statistics):
@@ -275,7 +276,9 @@ def test_a_network_that_ignores_labels_has_no_such_input(tmp_path):
     for name in ("serving_default", "sample", "draw", "score", "sample_optimized"):
         assert "labels" not in functions[name].structured_input_signature[1]
     # Classes are drawn and written down all the same.
-    found, wanted = saved.sample(20, seed=3), expected(sampler, 20, seed=3, steps=1)
+    steps = saved.latent_steps
+    found = saved.sample(20, SamplingSettings(3, steps))
+    wanted = expected(sampler, 20, seed=3, steps=1)
     for mine, theirs in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -309,7 +312,7 @@ def test_what_is_left_out(arguments, optimizer, names, tmp_path):
                 truncation=1.0,
             )
         with pytest.raises(ConfigurationError, match="set latent_steps to 0"):
-            SavedSampler(path).sample(1, seed=0)
+            SavedSampler(path).sample(1, SamplingSettings(latent_steps=1))
 
 
 def test_an_export_that_fails_leaves_what_was_there(tmp_path, monkeypatch):

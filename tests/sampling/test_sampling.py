@@ -12,6 +12,7 @@ from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.networks import sngan
 from logan_tf.sampling import sampling
 from logan_tf.sampling.drawing import Drawing
+from logan_tf.sampling.settings import SamplingSettings
 
 DIM = 5
 MATRIX = np.random.default_rng(0).normal(size=(DIM, 2))
@@ -48,8 +49,8 @@ def make_sampler(generator=None, optimizer=None, prior=uniform_prior, **argument
 @pytest.mark.parametrize("steps", [0, 2])
 def test_the_first_samples_do_not_depend_on_how_many_are_drawn(num, steps):
     sampler = make_sampler(optimizer=latent.LatentOptimizer(NGD))
-    many = sampler.sample(100, seed=3, latent_steps=steps)
-    few = sampler.sample(num, seed=3, latent_steps=steps)
+    many = sampler.sample(100, SamplingSettings(3, latent_steps=steps))
+    few = sampler.sample(num, SamplingSettings(3, latent_steps=steps))
     for whole, part in zip(many, few, strict=True):
         assert len(part) == num
         np.testing.assert_array_equal(whole[:num], part)
@@ -57,15 +58,15 @@ def test_the_first_samples_do_not_depend_on_how_many_are_drawn(num, steps):
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 100, 130])
 def test_latents_do_not_depend_on_the_batch_size(batch_size):
-    expected = make_sampler().sample(130, seed=3)
-    found = make_sampler(batch_size=batch_size).sample(130, seed=3)
+    expected = make_sampler().sample(130, SamplingSettings(3))
+    found = make_sampler(batch_size=batch_size).sample(130, SamplingSettings(3))
     np.testing.assert_array_equal(found.latents, expected.latents)
     np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_allclose(found.images, expected.images, rtol=1e-5, atol=1e-6)
 
 
 def test_images_belong_to_their_latents_and_labels():
-    samples = make_sampler().sample(130, seed=3)
+    samples = make_sampler().sample(130, SamplingSettings(3))
     expected = samples.latents.astype(np.float64) @ MATRIX + samples.labels[:, None]
     np.testing.assert_allclose(samples.images, expected, atol=1e-5)
     assert [x.dtype for x in samples] == [np.float32, np.float32, np.int32]
@@ -73,36 +74,40 @@ def test_images_belong_to_their_latents_and_labels():
 
 def test_samples_follow_the_prior_and_no_two_are_alike():
     sampler = make_sampler(batch_size=500)
-    samples = sampler.sample(3000, seed=0)
+    samples = sampler.sample(3000, SamplingSettings())
     assert np.abs(samples.latents).max() <= 1
     np.testing.assert_allclose(samples.latents.mean(0), 0, atol=0.05)
     np.testing.assert_allclose(samples.latents.var(0), 1 / 3, atol=0.03)
     assert len(np.unique(samples.latents, axis=0)) == 3000
     np.testing.assert_allclose(np.bincount(samples.labels) / 3000, 1 / 3, atol=0.04)
-    normal = make_sampler(prior=normal_prior, batch_size=500).sample(3000, seed=0)
+    normal = make_sampler(prior=normal_prior, batch_size=500).sample(
+        3000, SamplingSettings()
+    )
     np.testing.assert_allclose(normal.latents.var(0), 1, atol=0.1)
 
 
 def test_another_seed_gives_other_samples():
     sampler = make_sampler()
-    first, second = (sampler.sample(200, seed=seed) for seed in (1, 2))
+    first, second = (sampler.sample(200, SamplingSettings(seed)) for seed in (1, 2))
     assert not np.intersect1d(first.latents, second.latents).size
     assert (first.labels != second.labels).any()
 
 
 def test_labels_can_be_given():
     sampler = make_sampler()
-    drawn = sampler.sample(20, seed=0)
-    given = sampler.sample(20, seed=0, labels=np.arange(20) % 3)
+    drawn = sampler.sample(20, SamplingSettings())
+    given = sampler.sample(20, SamplingSettings(), labels=np.arange(20) % 3)
     np.testing.assert_array_equal(given.labels, np.arange(20) % 3)
     np.testing.assert_array_equal(given.latents, drawn.latents)
-    assert (make_sampler(num_classes=0).sample(20, seed=0).labels == 0).all()
+    assert (
+        make_sampler(num_classes=0).sample(20, SamplingSettings()).labels == 0
+    ).all()
 
 
 def test_truncation_scales_the_latents():
     sampler = make_sampler()
-    whole = sampler.sample(20, seed=0).latents
-    half = sampler.sample(20, seed=0, truncation=0.5).latents
+    whole = sampler.sample(20, SamplingSettings()).latents
+    half = sampler.sample(20, SamplingSettings(0, truncation=0.5)).latents
     np.testing.assert_array_equal(half, whole / 2)
 
 
@@ -111,8 +116,12 @@ def test_latents_take_exactly_so_many_steps_from_the_truncated_ones(steps):
     # The optimizer's own number of steps, that of the training, must not matter.
     optimizer = latent.LatentOptimizer(NGD, fraction=0.6, num_steps=2)
     sampler = make_sampler(optimizer=optimizer)
-    start = sampler.sample(40, seed=0, truncation=0.5).latents.astype(np.float64)
-    moved = sampler.sample(40, seed=0, truncation=0.5, latent_steps=steps).latents
+    start = sampler.sample(40, SamplingSettings(0, truncation=0.5)).latents.astype(
+        np.float64
+    )
+    moved = sampler.sample(
+        40, SamplingSettings(0, latent_steps=steps, truncation=0.5)
+    ).latents
     gradient = MATRIX.sum(axis=1)[:3]
     delta = 0.3 * gradient / (0.1 + gradient @ gradient)
     expected = start.copy()
@@ -125,17 +134,17 @@ def test_latents_take_exactly_so_many_steps_from_the_truncated_ones(steps):
 def test_one_shape_is_traced_and_evaluation_mode_used():
     sampler = make_sampler(optimizer=latent.LatentOptimizer(NGD))
     for num in (1, 16, 40, 33):
-        sampler.sample(num, seed=0)
+        sampler.sample(num, SamplingSettings())
     assert sampler.drawing.generator.traced == [(16, False)]
-    sampler.sample(5, seed=0, latent_steps=2)
+    sampler.sample(5, SamplingSettings(0, latent_steps=2))
     assert set(sampler.drawing.generator.traced) == {(16, False)}
 
 
 def test_new_weights_are_seen():
     sampler = make_sampler()
-    before = sampler.sample(3, seed=0, labels=np.zeros(3, int)).images
+    before = sampler.sample(3, SamplingSettings(), labels=np.zeros(3, int)).images
     sampler.drawing.generator.matrix.assign(2 * MATRIX)
-    after = sampler.sample(3, seed=0, labels=np.zeros(3, int)).images
+    after = sampler.sample(3, SamplingSettings(), labels=np.zeros(3, int)).images
     np.testing.assert_allclose(after, 2 * before, rtol=1e-6)
 
 
@@ -157,8 +166,10 @@ def test_latent_steps_build_no_second_order_graph():
             return super().call(_once_differentiable(latents), labels, training)
 
     sampler = make_sampler(Generator(), latent.LatentOptimizer(NGD))
-    plain = sampler.sample(4, seed=0).latents
-    assert (sampler.sample(4, seed=0, latent_steps=3).latents != plain).any()
+    plain = sampler.sample(4, SamplingSettings()).latents
+    assert (
+        sampler.sample(4, SamplingSettings(0, latent_steps=3)).latents != plain
+    ).any()
     # The trap does snap.
     x = tf.Variable(1.0)
     with tf.GradientTape() as outer:
@@ -173,11 +184,11 @@ def test_latent_steps_build_no_second_order_graph():
     ("arguments", "cause"),
     [
         ({"num": 0}, "at least 1"),
-        ({"truncation": 0.0}, "truncation"),
-        ({"truncation": 1.5}, "truncation"),
-        ({"truncation": float("nan")}, "truncation"),
-        ({"latent_steps": -1}, "latent_steps"),
-        ({"latent_steps": 1}, "set latent_steps to 0"),
+        ({"settings": SamplingSettings(truncation=0.0)}, "truncation"),
+        ({"settings": SamplingSettings(truncation=1.5)}, "truncation"),
+        ({"settings": SamplingSettings(truncation=float("nan"))}, "truncation"),
+        ({"settings": SamplingSettings(latent_steps=-1)}, "latent_steps"),
+        ({"settings": SamplingSettings(latent_steps=1)}, "set latent_steps to 0"),
         ({"labels": np.zeros(3, int)}, r"integers \[4\]"),
         ({"labels": np.zeros(4)}, "integers"),
         ({"labels": np.array([0, 1, 2, 3])}, "3 classes"),
@@ -186,16 +197,16 @@ def test_latent_steps_build_no_second_order_graph():
 )
 @pytest.mark.parametrize("method", ["sample", "batches"])
 def test_bad_requests_are_refused_at_once(arguments, cause, method):
-    arguments = {"num": 4, "seed": 0, **arguments}
+    arguments = {"num": 4, "settings": SamplingSettings(), **arguments}
     with pytest.raises(ConfigurationError, match=cause):
-        getattr(make_sampler(), method)(arguments.pop("num"), **arguments)
+        getattr(make_sampler(), method)(**arguments)
 
 
 def test_a_batch_size_of_zero_is_refused():
     with pytest.raises(ConfigurationError, match="batch_size"):
         make_sampler(batch_size=0)
     with pytest.raises(ConfigurationError, match="batch_size"):
-        make_sampler().collect_standing(1, seed=0, batch_size=0)
+        make_sampler().collect_standing(1, SamplingSettings(), batch_size=0)
 
 
 class NormalizedGenerator(LinearGenerator):
@@ -212,8 +223,10 @@ class NormalizedGenerator(LinearGenerator):
 @pytest.mark.parametrize("truncation", [1.0, 0.5])
 def test_standing_statistics_are_those_of_the_samples(truncation):
     sampler = make_sampler(NormalizedGenerator(), batch_size=500)
-    sampler.collect_standing(20, seed=0, batch_size=150, truncation=truncation)
-    samples = sampler.sample(2000, seed=0, truncation=truncation)
+    sampler.collect_standing(
+        20, SamplingSettings(0, truncation=truncation), batch_size=150
+    )
+    samples = sampler.sample(2000, SamplingSettings(0, truncation=truncation))
     np.testing.assert_allclose(samples.images.mean(0), 0, atol=0.1)
     np.testing.assert_allclose(samples.images.var(0), 1, atol=0.1)
     # U(-1, 1) A has the variance |A|^2 / 3 a column.
@@ -246,7 +259,7 @@ def test_standing_latents_are_optimized_and_not_those_of_the_samples(steps):
     optimizer = latent.LatentOptimizer(NGD, num_steps=5)
     sampler = make_sampler(ResidualGenerator(), optimizer, num_classes=0)
     sampler.collect_standing(
-        7, seed=3, batch_size=10, latent_steps=steps, truncation=0.5
+        7, SamplingSettings(3, latent_steps=steps, truncation=0.5), batch_size=10
     )
     latents = standing_latents(3, 70)
     gradient = MATRIX.sum(axis=1)
@@ -257,7 +270,7 @@ def test_standing_latents_are_optimized_and_not_those_of_the_samples(steps):
     layer = sampler.drawing.generator.normalize
     np.testing.assert_allclose(layer.standing_mean, means, atol=1e-5)
     np.testing.assert_allclose(layer.standing_variance, squares - means**2, rtol=1e-4)
-    drawn = sampler.sample(100, seed=3).latents
+    drawn = sampler.sample(100, SamplingSettings(3)).latents
     assert not np.intersect1d(latents.astype(np.float32), drawn).size
 
 
@@ -267,39 +280,37 @@ def test_the_whole_path_with_sngan():
     optimizer = latent.LatentOptimizer(NGD, 0.8)
     drawing = Drawing(generator, discriminator, optimizer, uniform_prior, 1000)
     sampler = sampling.Sampler(drawing)
-    sampler.collect_standing(2, seed=1)
-    images = sampler.sample(3, seed=0, latent_steps=2).images
+    sampler.collect_standing(2, SamplingSettings(1))
+    images = sampler.sample(3, SamplingSettings(0, latent_steps=2)).images
     assert images.shape == (3, 16, 16, 3)
     assert np.abs(images).max() <= 1
     assert images.std() > 0
     scores = discriminator(images)
-    plain = sampler.sample(3, seed=0).images
+    plain = sampler.sample(3, SamplingSettings()).images
     assert (scores > discriminator(plain)).numpy().all()
 
 
 @pytest.mark.parametrize("steps", [0, 2])
 def test_batches_are_the_samples_bit_for_bit(steps):
     sampler = make_sampler(ResidualGenerator(), latent.LatentOptimizer(NGD))
-    settings = {"seed": 4, "latent_steps": steps, "labels": np.arange(40) % 3}
-    whole = sampler.sample(40, **settings)
-    parts = list(sampler.batches(40, **settings))
+    settings, labels = SamplingSettings(4, steps), np.arange(40) % 3
+    whole = sampler.sample(40, settings, labels=labels)
+    parts = list(sampler.batches(40, settings, labels=labels))
     assert [len(part.images) for part in parts] == [16, 16, 8]
     for name, values in zip(whole._fields, whole, strict=True):
         joined = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(values, joined)
-    rest = settings | {"labels": settings["labels"][16:]}
-    for later, part in zip(
-        sampler.batches(24, first=16, **rest), parts[1:], strict=True
-    ):
+    rest = sampler.batches(24, settings, first=16, labels=labels[16:])
+    for later, part in zip(rest, parts[1:], strict=True):
         np.testing.assert_array_equal(later.images, part.images)
 
 
 @pytest.mark.parametrize("steps", [0, 2])
 def test_rows_are_straight_lines_between_samples(steps):
     sampler = make_sampler(optimizer=latent.LatentOptimizer(NGD))
-    settings = {"seed": 4, "latent_steps": steps, "truncation": 0.5}
-    ends = sampler.sample(14, **settings)
-    lines = sampler.sample(35, interpolate=5, **settings)
+    settings = SamplingSettings(4, steps, 0.5)
+    ends = sampler.sample(14, settings)
+    lines = sampler.sample(35, settings, interpolate=5)
     latents = lines.latents.reshape(7, 5, DIM)
     np.testing.assert_array_equal(latents[:, 0], ends.latents[::2])
     np.testing.assert_array_equal(latents[:, -1], ends.latents[1::2])
@@ -313,4 +324,4 @@ def test_rows_are_straight_lines_between_samples(steps):
 @pytest.mark.parametrize(("num", "columns"), [(10, 4), (4, 1), (4, -2), (2, 4)])
 def test_what_is_no_number_of_rows_is_refused(num, columns):
     with pytest.raises(ConfigurationError, match="rows"):
-        make_sampler().sample(num, seed=0, interpolate=columns)
+        make_sampler().sample(num, SamplingSettings(), interpolate=columns)

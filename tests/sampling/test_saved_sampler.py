@@ -14,6 +14,7 @@ from logan_tf.sampling import sampling
 from logan_tf.sampling.drawing import Drawing
 from logan_tf.sampling.export import export
 from logan_tf.sampling.saved_sampler import SavedSampler
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.sampling.signatures import Signatures
 
 
@@ -29,12 +30,14 @@ def path(tmp_path):
 
 def test_bad_requests_are_refused_before_the_graph(path):
     saved = SavedSampler(path)
-    assert saved.sample(4, seed=0).images.shape == (4, 2)
-    for bad in ({"truncation": 2.0}, {"latent_steps": 1}, {"interpolate": 3}):
+    assert saved.sample(4, SamplingSettings()).images.shape == (4, 2)
+    for bad in ({"truncation": 2.0}, {"latent_steps": 1}):
         with pytest.raises(ConfigurationError):
-            saved.sample(4, seed=0, **bad)
+            saved.sample(4, SamplingSettings(**bad))
     with pytest.raises(ConfigurationError):
-        saved.sample(0, seed=0)
+        saved.sample(4, SamplingSettings(), interpolate=3)
+    with pytest.raises(ConfigurationError):
+        saved.sample(0, SamplingSettings())
 
 
 def test_damage_is_bad_data(path):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from logan_tf import atomic_file
+from logan_tf.cli.running import opened
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs import run_lock
 from logan_tf.runs.run_directory import RunDirectory
@@ -58,6 +59,7 @@ def require_flags() -> None:
 def main(run: "Run", directory: RunDirectory, step: int) -> None:
     """Measures a restored run, writes what is found down and prints a table."""
     from logan_tf.accuracy import accuracy_score
+    from logan_tf.cli.running import runs
     from logan_tf.evaluation import receipts
 
     score = run.evaluator.accuracy_score
@@ -69,22 +71,17 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
     work_dir = Path(FLAGS.work_dir or directory.accuracy_score)
     with _working_in(work_dir), Interruption():
         score.prepare(run.experiment.averaged_generator, work_dir)
-        settings = {
-            "seed": FLAGS.seed,
-            "latent_steps": FLAGS.latent_steps,
-            "truncation": FLAGS.truncation,
-        }
-        sampler, weights = run.evaluator.settled(**settings)
-        settings["latent_steps"] = weights["latent_steps"]
+        settings = opened.settings(run.evaluator.latent_steps)
+        sampler, weights = run.evaluator.settled(settings)
         receipt = receipts.Receipt(
             **score.yardstick(),
-            seed=FLAGS.seed,
+            seed=settings.seed,
             recipe=directory.recipe(),
             checkpoint_step=step,
             **weights,
         )
-        measure = partial(score.of_samples, sampler, **settings)
-        path = _path(run, directory, receipt, step)
+        measure = partial(score.of_samples, sampler, settings)
+        path = runs.evaluation_path(run, directory, step, settings, "-accuracy")
         columns = {f"step {step}": _measured(path, receipt, work_dir, measure)}
         if FLAGS.real_control:
             real = receipts.Receipt(**score.yardstick(), seed=0, subject="real data")
@@ -99,20 +96,6 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
     names = getattr(run.experiment.dataset, "class_names", None)
     print(receipts.format_table(accuracy_score.class_rows(columns, names)))
     print(path)
-
-
-def _path(run: "Run", directory: RunDirectory, receipt: "Receipt", step: int) -> Path:
-    from logan_tf.cli.running import runs
-
-    return runs.evaluation_path(
-        run,
-        directory,
-        step,
-        "-accuracy",
-        seed=receipt.seed,
-        latent_steps=receipt.latent_steps,
-        truncation=receipt.truncation,
-    )
 
 
 @contextlib.contextmanager

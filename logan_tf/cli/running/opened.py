@@ -9,6 +9,7 @@ from logan_tf.cli import app
 from logan_tf.configuration import recipe
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.sampling.settings import SamplingSettings
 
 if TYPE_CHECKING:
     from logan_tf.cli.running.runs import Run
@@ -28,6 +29,17 @@ flags.DEFINE_float(
 flags.DEFINE_multi_string(
     "module", [], "A module of yours that the run's recipe names."
 )
+
+
+def settings(recipe_steps: int) -> SamplingSettings:
+    """Those of the flags.
+
+    Args:
+      recipe_steps: latent steps where --latent_steps does not say.
+    """
+    steps = FLAGS.latent_steps
+    steps = recipe_steps if steps is None else steps
+    return SamplingSettings(FLAGS.seed, steps, FLAGS.truncation)
 
 
 def open_run(

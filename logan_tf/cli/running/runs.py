@@ -26,6 +26,7 @@ from logan_tf.plots import samples as sample_pictures
 from logan_tf.runs.best import Quality
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling.sampling import Samples
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.training import initialization
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
@@ -158,27 +159,23 @@ def evaluation_path(
     run: Run,
     directory: RunDirectory,
     step: int,
+    settings: SamplingSettings,
     kind: str = "",
     *,
     num_samples: int | None = None,
-    seed: int = 0,
     num_seeds: int = 1,
-    latent_steps: int | None = None,
-    truncation: float = 1.0,
 ) -> Path:
     """Where an evaluation lies: its name says what differs from the protocol's own.
 
     Args:
       kind: of the file, such as "-curve-truncation"; none for an evaluation itself.
-      run, directory, step, num_samples, seed, num_seeds, latent_steps, truncation: as
-        `evaluate`.
+      run, directory, step, settings, num_samples, num_seeds: as `evaluate`.
     """
-    steps = run.evaluator.latent_steps if latent_steps is None else latent_steps
     own = run.evaluator.protocol.num_samples if run.evaluator.protocol else None
     parts = {
-        "latent": steps,
-        "truncation": truncation if truncation != 1 else 0,
-        "seed": seed,
+        "latent": settings.latent_steps,
+        "truncation": settings.truncation if settings.truncation != 1 else 0,
+        "seed": settings.seed,
         "seeds": num_seeds if num_seeds != 1 else 0,
         "samples": num_samples if num_samples != own else None,
     }
@@ -187,7 +184,12 @@ def evaluation_path(
 
 
 def evaluate(
-    run: Run, directory: RunDirectory, step: int, reuse: bool = False, **settings: Any
+    run: Run,
+    directory: RunDirectory,
+    step: int,
+    settings: SamplingSettings | None = None,
+    reuse: bool = False,
+    **extent: Any,
 ) -> tuple[Path, Receipt, Metrics]:
     """Judges a restored run and writes the numbers down with their receipt.
 
@@ -195,21 +197,22 @@ def evaluate(
       run: restored.
       directory: of the run.
       step: of the checkpoint.
+      settings: of the samples; None: the recipe's.
       reuse: whether to take the numbers of a file that has the very same receipt.
-      **settings: num_samples, seed, num_seeds, latent_steps and truncation, as
-        `Evaluator.evaluate` has them.
+      **extent: num_samples and num_seeds, as `Evaluator.evaluate` has them.
 
     Returns:
       The file that was written, the receipt and the metrics.
     """
-    path = evaluation_path(run, directory, step, **settings)
-    subject = settings | {"checkpoint_step": step, "recipe": directory.recipe()}
+    settings = settings or run.evaluator.settings()
+    path = evaluation_path(run, directory, step, settings, **extent)
+    subject = extent | {"checkpoint_step": step, "recipe": directory.recipe()}
     if reuse and path.is_file():
         with contextlib.suppress(BadDataError):
             found = read_evaluation(path)
-            if found.receipt == run.evaluator.receipt(**subject):
+            if found.receipt == run.evaluator.receipt(settings, **subject):
                 return path, found.receipt, found.metrics
-    receipt, metrics = run.evaluator.evaluate(**subject)
+    receipt, metrics = run.evaluator.evaluate(settings, **subject)
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics
@@ -263,7 +266,8 @@ def _judge(run: Run, directory: RunDirectory, step: int, monitor: Monitor) -> Qu
 
 def _varied_samples(run: Run, step: int) -> Samples:
     """The fixed latents' samples; raises CollapsedError if they are all alike."""
-    samples = run.evaluator.sample(_FIXED_LATENTS, seed=run.experiment.seed)
+    settings = run.evaluator.settings(run.experiment.seed)
+    samples = run.evaluator.sample(_FIXED_LATENTS, settings)
     if step and np.std(samples.images, axis=0).max() < _LEAST_DEVIATION:
         raise CollapsedError(
             f"step {step}: the samples do not differ from each other any more: lower "
