@@ -19,12 +19,12 @@ from logan_tf.accuracy.classifier_epochs import weights_hash
 from logan_tf.accuracy.classifier_training import ClassifierTraining, TrainingSet
 from logan_tf.accuracy.picture_file import PictureFile
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation.receipts import Metrics
+from logan_tf.evaluation.receipts import ACCURACY_SCORE, Metrics
 from logan_tf.evaluation.reference import RealImages
 from logan_tf.sampling.sampling import Sampler, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
 
-PROTOCOL = "accuracy_score/1"
+PROTOCOL = f"{ACCURACY_SCORE}1"
 _TOP = 5
 
 

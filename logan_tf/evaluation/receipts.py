@@ -10,6 +10,9 @@ from typing import Any
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
 
+ACCURACY_SCORE = "accuracy_score/"
+"""How the protocols of the classification accuracy score begin."""
+
 Metrics = dict[str, dict[str, Any]]
 """Metric name -> {"value": number, and what else belongs to it}."""
 
@@ -57,6 +60,11 @@ class Receipt:
     classifier_accuracy: float | None = None
     reference: str | None = None
     reference_hash: str | None = None
+
+    @property
+    def is_accuracy_score(self) -> bool:
+        """Whether a classifier that learned from the samples was tested."""
+        return self.protocol.startswith(ACCURACY_SCORE)
 
     def seeds(self) -> str:
         """ "seed 0", "seeds 0 to 4"."""

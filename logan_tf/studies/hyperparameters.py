@@ -1,7 +1,6 @@
 """Tables 4 and 5: random settings of α, β, w_r and c, then a line a parameter."""
 
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -82,9 +81,8 @@ def line(results: Results, parameter: str) -> dict[float, list[float]]:
 
 
 def setting_of(arm: Arm) -> Setting:
-    """What an arm's name says."""
-    pairs = re.findall(r"([a-z]+)([\d.]+)", arm.name)
-    return {name: float(value) for name, value in pairs}
+    """The values that an arm of a search tries."""
+    return dict(arm.point)
 
 
 def _best(results: Results) -> Setting | None:
@@ -111,4 +109,5 @@ def _arm(base: Arm, setting: Setting, seeds: int | None = None) -> Arm:
             _STATEMENTS[name].format(float(value)) for name, value in setting.items()
         ),
         seeds=seeds,
+        point=tuple((name, float(value)) for name, value in setting.items()),
     )

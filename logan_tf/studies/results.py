@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from logan_tf.studies.study import Arm, Asked, Study
 _OUTCOME = "outcome.json"
 _TAIL = 8192  # bytes, a few lines
 LOCAL_APPROXIMATION = "local_approximation.json"
-_ACCURACY = "-accuracy"  # ends the names of evaluations by a classifier that learned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +47,9 @@ class Run:
     @property
     def told_steps(self) -> int | None:
         """How many steps its training was told to take; None before that."""
-        flags = " ".join(self.outcome.get("flags", ()))
-        told = re.findall(r"--gin_param=total_steps = (\d+)", flags)
-        return int(told[-1]) if told else None
+        statement = "--gin_param=total_steps = "
+        told = [f for f in self.outcome.get("flags", ()) if f.startswith(statement)]
+        return int(told[-1].removeprefix(statement)) if told else None
 
     @property
     def collapsed(self) -> bool:
@@ -61,16 +59,20 @@ class Run:
     @functools.cached_property
     def evaluations(self) -> list[Evaluation]:
         """All of them by the recipe's protocol, by step."""
-        paths = sorted(RunDirectory(self.path).evaluations.glob("step-*.json"))
-        found = [read_evaluation(p) for p in paths if not p.stem.endswith(_ACCURACY)]
+        found = [each for each in self._read() if not each.receipt.is_accuracy_score]
         return sorted(found, key=lambda each: each.receipt.checkpoint_step or 0)
 
-    def accuracy(self, subject: str = "step-*") -> Evaluation | None:
-        """What a classifier learned from samples, or from "real" images."""
-        folder = RunDirectory(self.path).evaluations
-        for path in sorted(folder.glob(f"{subject}{_ACCURACY}.json")):
-            return read_evaluation(path)
+    def accuracy(self, of_real: bool = False) -> Evaluation | None:
+        """What a classifier learned from samples, or from real images."""
+        for each in self._read():
+            is_real = each.receipt.checkpoint_step is None
+            if each.receipt.is_accuracy_score and is_real == of_real:
+                return each
         return None
+
+    def _read(self) -> list[Evaluation]:
+        folder = RunDirectory(self.path).evaluations
+        return [read_evaluation(path) for path in sorted(folder.glob("*.json"))]
 
     @functools.cached_property
     def metrics(self) -> dict[str, np.ndarray]:

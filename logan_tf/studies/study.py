@@ -41,6 +41,7 @@ class Arm:
         seeds: how many; None: as many as the study's.
         home: the study in whose folder the runs lie; None: the one it is an arm of.
         versus: the arm that differences are taken to; None: the study's first.
+        point: of a search, the values by parameter.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Arm:
     seeds: int | None = None
     home: str | None = None
     versus: str | None = None
+    point: tuple[tuple[str, float], ...] = ()
 
     def recipe_at(self, scale: str) -> str | None:
         """The recipe to train at a scale."""

@@ -233,7 +233,9 @@ def _accuracy(results: Results) -> list[Row]:
     table, real = [], []
     for arm, runs in results.begun() if results.study.accuracy else ():
         table.append({"": arm.label} | _learned([run.accuracy() for run in runs]))
-        real += [each for run in runs if (each := run.accuracy("real")) is not None]
+        real += [
+            each for run in runs if (each := run.accuracy(of_real=True)) is not None
+        ]
     table.append({"": "real images"} | _learned(real[:1]))
     return [row for row in table if row["top_1"] != "–"]
 

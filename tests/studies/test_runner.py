@@ -81,7 +81,7 @@ def test_what_a_classifier_learns_is_asked_once(two_arms, runner, tmp_path):
     assert page.count("| real images | 0.98 | 1 |") == 1
     # The protocol's own evaluation of the same step is another file.
     assert "modes" in results.of("b")[0].at(4).metrics
-    real = [run.path.name for run in results.runs if run.accuracy("real")]
+    real = [run.path.name for run in results.runs if run.accuracy(of_real=True)]
     assert real == ["a-seed0"]
 
 
