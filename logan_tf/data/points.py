@@ -1,5 +1,7 @@
 """Gaussian mixtures in the plane, the toy problems on which mode collapse shows."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -24,6 +26,11 @@ class _Mixture:
         self.sigma = sigma
         self.shape = (2,)
         self.num_classes = len(modes)
+
+    @property
+    def mixture(self) -> dict[str, Any]:
+        """What generated points are drawn and counted by: modes and sigma."""
+        return {"modes": self.modes, "sigma": self.sigma}
 
     def examples(
         self,

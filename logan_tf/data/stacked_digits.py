@@ -11,7 +11,6 @@ import tensorflow as tf
 from logan_tf.data import pictures, random_access
 from logan_tf.data.digits import Digits
 
-_ORDERED = 26_000  # as many as the protocol of Metz et al. draws
 _READ_AT_ONCE = 1000
 
 
@@ -23,7 +22,10 @@ class StackedDigits:
         shape: (size, size, 3).
         num_classes: 1000.
         class_names: "000" to "999", as the pictures read.
+        num_judged: how many samples are judged: as many as Metz et al. draw.
     """
+
+    num_judged = 26_000
 
     def __init__(self, size: int = 16, data_dir: str | None = None) -> None:
         """Pictures of `size`×`size`; `data_dir` is where TFDS keeps the digits."""
@@ -42,8 +44,10 @@ class StackedDigits:
             Parts (images uint8 [n, size, size, 3], labels int32 [n]).
         """
         images, labels = self.digits.arrays(split)
-        drawn = np.random.default_rng(0).integers(len(images), size=(_ORDERED, 3))
-        for first in range(0, _ORDERED, _READ_AT_ONCE):
+        drawn = np.random.default_rng(0).integers(
+            len(images), size=(self.num_judged, 3)
+        )
+        for first in range(0, self.num_judged, _READ_AT_ONCE):
             triples = drawn[first : first + _READ_AT_ONCE]
             stacked = np.moveaxis(images[triples, ..., 0], 1, -1)
             yield stacked, (labels[triples] @ [100, 10, 1]).astype(np.int32)

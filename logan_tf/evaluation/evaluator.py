@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from logan_tf.data.points import Grid, Ring
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.neighbors import Neighbors
@@ -203,11 +202,12 @@ class Evaluator:
     def points(self) -> Points | None:
         """What points are drawn with, real ones besides; None: they are pictures."""
         dataset = self._experiment.dataset
-        if not isinstance(dataset, Ring | Grid):
+        mixture = getattr(dataset, "mixture", None)
+        if mixture is None:
             return None
         examples = dataset.examples(seed=(0, 0), first=0, count=_REAL_POINTS)
         real = next(iter(examples))[0].numpy()
-        return {"modes": dataset.modes, "sigma": dataset.sigma, "real": real}
+        return {**mixture, "real": real}
 
     def settings(self, seed: int = 0) -> SamplingSettings:
         """Those of the recipe: its latent steps, and all of the prior."""

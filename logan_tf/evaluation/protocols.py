@@ -6,9 +6,6 @@ from typing import Protocol as Interface
 import numpy as np
 
 from logan_tf import quantities
-from logan_tf.data.digits import Digits
-from logan_tf.data.points import Grid, Ring
-from logan_tf.data.stacked_digits import StackedDigits
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import (
     image_evaluation,
@@ -18,9 +15,11 @@ from logan_tf.evaluation import (
 )
 from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.neighbors import Neighbors
+from logan_tf.evaluation.point_evaluation import Mixture
 from logan_tf.evaluation.receipts import Metrics
 from logan_tf.evaluation.reference import RealImages, Reference
 from logan_tf.metrics.classifiers import Classifier
+from logan_tf.metrics.digit_classifier import DigitArrays
 from logan_tf.metrics.digit_reader import DigitReader
 from logan_tf.sampling.sampling import Sampler, Samples, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
@@ -209,6 +208,16 @@ class ImageMetrics:
         return self._reference
 
 
+class DigitPictures(RealImages, Interface):
+    """What is needed of `logan_tf.data`'s digits, plain and stacked ones."""
+
+    num_judged: int
+
+    @property
+    def digits(self) -> DigitArrays:
+        """The gray digits that its pictures are made of."""
+
+
 class DigitMetrics(ImageMetrics):
     """The same of digits or stacked digits by the embedded classifier, and modes.
 
@@ -221,15 +230,13 @@ class DigitMetrics(ImageMetrics):
     """
 
     def __init__(
-        self, dataset: Digits | StackedDigits, kept: int = 5_000, nearest: int = 5
+        self, dataset: DigitPictures, kept: int = 5_000, nearest: int = 5
     ) -> None:
-        is_stacked = isinstance(dataset, StackedDigits)
-        digits = dataset.digits if isinstance(dataset, StackedDigits) else dataset
         channels = dataset.shape[-1]
         super().__init__(
             dataset,
-            DigitReader(digits, channels),
-            num_samples=26_000 if is_stacked else 10_000,
+            DigitReader(dataset.digits, channels),
+            num_samples=dataset.num_judged,
             kept=kept,
             nearest=nearest,
             num_modes=10**channels,
@@ -252,7 +259,7 @@ class PointsModes:
     num_samples = 2_500
     plotted = ("reverse_kl", "modes", "high_quality")
 
-    def __init__(self, dataset: Ring | Grid) -> None:
+    def __init__(self, dataset: Mixture) -> None:
         self._mixture = dataset
 
     def prepare(self) -> None:
