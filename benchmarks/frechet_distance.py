@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from logan_tf.evaluation import statistics_files
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation.statistics_files import FeatureStatistics
 from logan_tf.metrics import distances
 from logan_tf.metrics.moments import MomentsAccumulator, moments_of
 
@@ -36,7 +36,9 @@ def main() -> None:
     num = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "reference.npz")
-        statistics_files.write(path, Statistics(moments_of(_features(0, 10_000))))
+        statistics_files.write(
+            path, FeatureStatistics(moments_of(_features(0, 10_000)))
+        )
         accumulator = MomentsAccumulator()
         accumulated = summed = 0.0
         for index in range(num // _BATCH):

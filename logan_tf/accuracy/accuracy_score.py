@@ -19,9 +19,9 @@ from logan_tf.accuracy.classifier_epochs import weights_hash
 from logan_tf.accuracy.classifier_training import ClassifierTraining, TrainingSet
 from logan_tf.accuracy.picture_file import PictureFile
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation.receipts import ACCURACY_SCORE, Metrics
+from logan_tf.evaluation.receipts import ACCURACY_SCORE, MetricValues
 from logan_tf.evaluation.reference import RealImages
-from logan_tf.sampling.sampling import Sampler, to_uint8
+from logan_tf.sampling.sampler import Sampler, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
 
 PROTOCOL = f"{ACCURACY_SCORE}1"
@@ -31,7 +31,7 @@ _TOP = 5
 class Measured(NamedTuple):
     """What a classifier found."""
 
-    metrics: Metrics
+    metrics: MetricValues
     classifier_weights: str
     """Hash of what it learned."""
 
@@ -86,7 +86,7 @@ class AccuracyScore:
         """How many images the classifier learns from: as many as are real."""
         return len(self._training_labels)
 
-    def yardstick(self) -> dict[str, Any]:
+    def measured_with(self) -> dict[str, Any]:
         """The fields of a receipt that say what is measured, and with what."""
         return {
             "protocol": f"{PROTOCOL} {self._training.describe(self._dataset.shape)}",
@@ -229,7 +229,7 @@ def rank(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return ((logits > own) | ((logits == own) & before)).sum(axis=1)
 
 
-def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> Metrics:
+def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> MetricValues:
     """Top-1 and top-5 accuracy, of all images and of each class's.
 
     Args:
@@ -242,7 +242,7 @@ def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> Metri
         `top_1` and, from three classes on, `top_k`: value, `classes` (those that are
         tested) and num_images.
     """
-    found: Metrics = {}
+    found: MetricValues = {}
     for k in dict.fromkeys((1, min(_TOP, num_classes - 1))):
         right = ranks < k
         found[f"top_{k}"] = {
@@ -257,7 +257,7 @@ def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> Metri
 
 
 def class_rows(
-    columns: dict[str, Metrics], names: Sequence[str] | None, most: int = 10
+    columns: dict[str, MetricValues], names: Sequence[str] | None, most: int = 10
 ) -> list[dict[str, object]]:
     """A table's rows of the classes that the first column gets right least often.
 

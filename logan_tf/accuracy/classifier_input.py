@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from logan_tf.data import pictures
+from logan_tf.data import pixels
 from logan_tf.errors import ConfigurationError
 
 _WORDS = 2.0**32  # a random word is below it
@@ -98,7 +98,7 @@ class ClassifierInput:
             crop, (images, words), fn_output_signature=tf.TensorSpec(shape, tf.float32)
         )
         if self._flip:
-            seen = pictures.random_flip(seen, words)
+            seen = pixels.random_flip(seen, words)
         return seen / 127.5 - 1
 
     def to_test(self, images: tf.Tensor) -> tf.Tensor:

@@ -103,12 +103,12 @@ def _replay(bundle: RunDirectory) -> None:
     app.import_tensorflow()
     from tqdm import tqdm
 
-    from logan_tf.cli.running import runs
-    from logan_tf.configuration import configuration
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
     from logan_tf.training import replay
 
-    configuration.apply(scanned, FLAGS.module)
-    run = runs.build()
+    bindings.apply(scanned, FLAGS.module)
+    run = lifecycle.build()
     with tqdm(unit="step", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:

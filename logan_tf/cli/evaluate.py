@@ -7,13 +7,13 @@ from absl import flags
 
 from logan_tf import atomic_file
 from logan_tf.cli import app
-from logan_tf.cli.running import accuracy, opened, reporting
+from logan_tf.cli.running import accuracy, reporting, run_flags
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import curves
+from logan_tf.evaluation import sweeps
 from logan_tf.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from logan_tf.cli.running.runs import Run
+    from logan_tf.cli.running.lifecycle import Run
     from logan_tf.evaluation.receipts import Receipt
 
 FLAGS = flags.FLAGS
@@ -31,7 +31,7 @@ flags.DEFINE_multi_string(
 )
 
 flags.DEFINE_enum(
-    "curve", None, list(curves.DEFAULT_VALUES), "Evaluates along this setting instead."
+    "curve", None, list(sweeps.DEFAULT_VALUES), "Evaluates along this setting instead."
 )
 flags.DEFINE_list("values", [], "Of the curve's setting; LOGAN's figures' by default.")
 flags.DEFINE_integer(
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def _open() -> tuple["Run", RunDirectory, int]:
-    return opened.open_run(FLAGS.gin_file, FLAGS.gin_param)
+    return run_flags.open_run(FLAGS.gin_file, FLAGS.gin_param)
 
 
 def _extent() -> dict[str, Any]:
@@ -82,11 +82,13 @@ def _extent() -> dict[str, Any]:
 
 def _evaluate() -> None:
     run, directory, step = _open()
-    from logan_tf.cli.running import runs
+    from logan_tf.cli.running import lifecycle
     from logan_tf.evaluation import receipts
 
-    settings = opened.settings(run.evaluator.latent_steps)
-    path, receipt, metrics = runs.evaluate(run, directory, step, settings, **_extent())
+    settings = run_flags.settings(run.evaluator.latent_steps)
+    path, receipt, metrics = lifecycle.evaluate(
+        run, directory, step, settings, **_extent()
+    )
     columns = {f"step {step}": metrics}
     held_out = run.evaluator.evaluate_held_out(
         num_samples=receipt.num_samples, seed=receipt.seed
@@ -100,34 +102,34 @@ def _evaluate() -> None:
 
 def _curve(axis: str) -> None:
     """Every point is an evaluation with a file of its own, and is not made twice."""
-    values = curves.checked_values(axis, FLAGS.values)
+    values = sweeps.checked_values(axis, FLAGS.values)
     if not FLAGS[axis].using_default_value:
         raise ConfigurationError(
             f"--curve={axis} goes along --{axis}: give --values instead of it"
         )
     opened_run = _open()
-    from logan_tf.cli.running import runs
+    from logan_tf.cli.running import lifecycle
     from logan_tf.evaluation import receipts
-    from logan_tf.plots import curve_plots
+    from logan_tf.plots import sweep_plots
 
-    curve = _measured(axis, values, *opened_run)
+    sweep = _measured(axis, values, *opened_run)
     run, directory, step = opened_run
     settings = dataclasses.replace(
-        opened.settings(run.evaluator.latent_steps),
-        **{axis: 0 if axis == curves.LATENT_STEPS else 1.0},  # type: ignore[arg-type]
+        run_flags.settings(run.evaluator.latent_steps),
+        **{axis: 0 if axis == sweeps.LATENT_STEPS else 1.0},  # type: ignore[arg-type]
     )
-    path = runs.evaluation_path(
+    path = lifecycle.evaluation_path(
         run, directory, step, settings, f"-curve-{axis}", **_extent()
     )
-    curves.write(path, curve)
+    sweeps.write(path, sweep)
     assert run.evaluator.protocol is not None  # or nothing would have been measured
     plotted = run.evaluator.protocol.plotted
-    curve_plots.plot(path.with_suffix(".png"), curve, plotted)
+    sweep_plots.plot(path.with_suffix(".png"), sweep, plotted)
     rows = [
         {axis: value} | {name: each.metrics[name]["value"] for name in plotted}
-        for value, each in zip(values, curve.evaluations, strict=True)
+        for value, each in zip(values, sweep.evaluations, strict=True)
     ]
-    print(_heading(curve.evaluations[0].receipt))
+    print(_heading(sweep.evaluations[0].receipt))
     print(receipts.format_table(rows))
     print(path.with_suffix(".png"))
     print(path)
@@ -135,13 +137,13 @@ def _curve(axis: str) -> None:
 
 def _measured(
     axis: str, values: list[float], run: "Run", directory: RunDirectory, step: int
-) -> curves.Curve:
+) -> sweeps.Sweep:
     from tqdm import tqdm
 
-    from logan_tf.cli.running import runs
+    from logan_tf.cli.running import lifecycle
     from logan_tf.evaluation.receipts import Evaluation
 
-    settings = opened.settings(run.evaluator.latent_steps)
+    settings = run_flags.settings(run.evaluator.latent_steps)
     points = [
         dataclasses.replace(settings, **{axis: value})  # type: ignore[arg-type]
         for value in values
@@ -156,12 +158,12 @@ def _measured(
     with tqdm(total=sum(costs), disable=None, bar_format=bar_format) as bar:
         for value, point, cost in zip(values, points, costs, strict=True):
             bar.set_description(f"{axis} {value:g}")
-            _, receipt, metrics = runs.evaluate(
+            _, receipt, metrics = lifecycle.evaluate(
                 run, directory, step, point, reuse=True, **_extent()
             )
             found.append(Evaluation(receipt, metrics))
             bar.update(cost)
-    return curves.Curve(axis, found)
+    return sweeps.Sweep(axis, found)
 
 
 def _neighbors(nearest: int) -> None:
@@ -169,11 +171,11 @@ def _neighbors(nearest: int) -> None:
     if FLAGS.seeds != 1:
         raise ConfigurationError("--neighbors are those of one seed: leave out --seeds")
     run, directory, step = _open()
-    from logan_tf.cli.running import runs
+    from logan_tf.cli.running import lifecycle
     from logan_tf.plots import pictures
 
-    settings = opened.settings(run.evaluator.latent_steps)
-    path = runs.evaluation_path(
+    settings = run_flags.settings(run.evaluator.latent_steps)
+    path = lifecycle.evaluation_path(
         run, directory, step, settings, "-neighbors", num_samples=FLAGS.num_samples
     )
     num = FLAGS.num_samples or _NEIGHBORED

@@ -9,13 +9,13 @@ from absl import flags
 
 from logan_tf import versions
 from logan_tf.cli import app
-from logan_tf.cli.running import opened
+from logan_tf.cli.running import run_flags
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling import saved_assets
 
 if TYPE_CHECKING:
-    from logan_tf.cli.running.runs import Run
+    from logan_tf.cli.running.lifecycle import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "The SavedModel; None: RUN_DIR/saved_model.")
@@ -33,16 +33,16 @@ def main() -> None:
     `serving_default` has; the other functions make their own at each call.
     """
     output = _output()
-    run, directory, step = opened.open_run()
+    run, directory, step = run_flags.open_run()
     from logan_tf.sampling.export import export
     from logan_tf.sampling.signatures import Signatures
 
     experiment = run.experiment
-    settings = opened.settings(run.evaluator.latent_steps)
+    settings = run_flags.settings(run.evaluator.latent_steps)
     settings.require(bool(experiment.latent_optimizer))
     sampler, weights = run.evaluator.settled(settings)
     signatures = Signatures(
-        sampler.drawing,
+        sampler.graph,
         weights["standing_batches"],
         weights["standing_batch_size"],
         FLAGS.discriminator,

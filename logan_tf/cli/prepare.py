@@ -26,7 +26,7 @@ from logan_tf.errors import ConfigurationError, PreemptedError
 from logan_tf.runs import run_lock
 
 if TYPE_CHECKING:
-    from logan_tf.data.preparation.writing import Preparation, Source
+    from logan_tf.data.preparation.writing import PictureSource, Preparation
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -60,7 +60,7 @@ def main() -> None:
     app.import_tensorflow(_start)
     from logan_tf.data.preparation import sources, writing
 
-    source: Source
+    source: PictureSource
     if listing:
         source = sources.FolderSource(
             Path(FLAGS.images), listing, FLAGS.size, FLAGS.test_share, FLAGS.max_pixels

@@ -15,8 +15,8 @@ from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.interruption import Interruption
 
 if TYPE_CHECKING:
-    from logan_tf.cli.running.runs import Run
-    from logan_tf.evaluation.receipts import Metrics, Receipt
+    from logan_tf.cli.running.lifecycle import Run
+    from logan_tf.evaluation.receipts import MetricValues, Receipt
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", "runs/quickstart", "Where the run lives.")
@@ -43,29 +43,29 @@ def _run(
 ) -> None:
     """Trains, evaluates, and says what came out."""
     app.import_tensorflow()
-    from logan_tf.cli.running import runs
-    from logan_tf.configuration import configuration
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
 
-    config = configuration.apply(scanned, [])
-    run = runs.build()
+    config = bindings.apply(scanned, [])
+    run = lifecycle.build()
     _, untrained = run.evaluator.evaluate(subject="untrained generator")
     print(f"training in {directory.path}: about two minutes on two cores", flush=True)
     config = directory.named(config, scanned.files[0])
-    runs.train(run, directory, config, interruption=interruption)
-    run, step = runs.restore(directory, "latest")
-    path, receipt, metrics = runs.evaluate(run, directory, step)
+    lifecycle.train(run, directory, config, interruption=interruption)
+    run, step = lifecycle.restore(directory, "latest")
+    path, receipt, metrics = lifecycle.evaluate(run, directory, step)
     _print_table(run, receipt, metrics, untrained)
     _name_files(directory, path, step)
 
 
-def _row(name: str, metrics: "Metrics") -> dict[str, str | int | float]:
+def _row(name: str, metrics: "MetricValues") -> dict[str, str | int | float]:
     columns = [each for each in metrics if quantities.find(each).group == "modes"]
     shown = [*columns, "fid_digits"]
     return {"": name} | {column: metrics[column]["value"] for column in shown}
 
 
 def _print_table(
-    run: "Run", receipt: "Receipt", metrics: "Metrics", untrained: "Metrics"
+    run: "Run", receipt: "Receipt", metrics: "MetricValues", untrained: "MetricValues"
 ) -> None:
     """The run beside the baseline's receipt, its own start and real data."""
     from logan_tf.evaluation import receipts

@@ -61,10 +61,10 @@ def _describe(study: Study, arms: bool) -> None:
 
 
 def _run(study: Study) -> None:
-    from logan_tf.studies.runner import Runner, Settings
+    from logan_tf.studies.runner import Runner, RunnerSettings
 
     suffix = "" if FLAGS.scale == EMBEDDED else f"-{FLAGS.scale}"
-    settings = Settings(
+    settings = RunnerSettings(
         root=Path(FLAGS.output or f"runs/studies{suffix}"),
         scale=FLAGS.scale,
         seeds=FLAGS.seeds,

@@ -7,13 +7,13 @@ import numpy as np
 from absl import flags
 
 from logan_tf.cli import app
-from logan_tf.cli.running import opened
+from logan_tf.cli.running import run_flags
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling import saved_assets
 
 if TYPE_CHECKING:
-    from logan_tf.sampling.sampling import Samples
+    from logan_tf.sampling.sampler import Samples
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("num", 64, "How many samples.")
@@ -89,7 +89,7 @@ def _draw(output: Path) -> None:
         labels, columns = _labels(FLAGS.classes, sampler.num_classes)
     samples = sampler.sample(
         FLAGS.num,
-        opened.settings(sampler.latent_steps),
+        run_flags.settings(sampler.latent_steps),
         labels=labels,
         interpolate=FLAGS.interpolate,
     )
@@ -127,7 +127,7 @@ def _labels(classes: list[str], num_classes: int) -> tuple[np.ndarray, int]:
 def _sampler():
     """The run's evaluator or the export that samples alike, and its step."""
     if FLAGS.saved_model is None:
-        run, _, step = opened.open_run()
+        run, _, step = run_flags.open_run()
         return run.evaluator, step
     if FLAGS.run_dir is not None or not FLAGS["checkpoint"].using_default_value:
         raise ConfigurationError(
@@ -143,7 +143,7 @@ def _sampler():
 
 def _save_arrays(output: Path, samples: "Samples") -> None:
     """images (uint8 pictures or float32 points), latents float32, labels int32."""
-    from logan_tf.sampling.sampling import to_uint8
+    from logan_tf.sampling.sampler import to_uint8
 
     images = samples.images
     images = to_uint8(images) if images.ndim == 4 else images

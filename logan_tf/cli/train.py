@@ -62,9 +62,9 @@ def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
     """Asks neither other workers nor a TPU."""
     app.import_tensorflow()
     from logan_tf.cli.running import description
-    from logan_tf.configuration import configuration
+    from logan_tf.configuration import bindings
 
-    config = configuration.apply(scanned, FLAGS.module)
+    config = bindings.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     workers = len(devices.cluster().workers)
     rates = {"rates": [FLAGS.rate]} if FLAGS.rate else {}
@@ -83,15 +83,15 @@ def _train(
     init_from: RunDirectory | None,
 ) -> None:
     started = app.import_tensorflow(_start_devices)
-    from logan_tf.cli.running import runs
-    from logan_tf.configuration import configuration
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
     from logan_tf.training import strategy
 
-    config = configuration.apply(scanned, FLAGS.module)
+    config = bindings.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     with strategy.watched(started):
-        runs.train(
-            runs.build(started),
+        lifecycle.train(
+            lifecycle.build(started),
             directory,
             config,
             progress=FLAGS.progress,

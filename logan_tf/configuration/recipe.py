@@ -43,7 +43,7 @@ class Macro(NamedTuple):
     name: str
 
 
-class Reference(NamedTuple):
+class GinReference(NamedTuple):
     """A value `@name` or `@name()`."""
 
     name: str
@@ -99,8 +99,8 @@ class Recipe(NamedTuple):
 class _Delegate(config_parser.ParserDelegate):
     def configurable_reference(
         self, scoped_configurable_name: str, evaluate: bool
-    ) -> Reference:
-        return Reference(scoped_configurable_name, evaluate)
+    ) -> GinReference:
+        return GinReference(scoped_configurable_name, evaluate)
 
     def macro(self, macro_name: str) -> Macro:
         return Macro(macro_name)
@@ -231,9 +231,9 @@ def _check_text(recipe: Recipe) -> None:
         )
 
 
-def references(value: Any) -> Iterator[Macro | Reference]:
+def references(value: Any) -> Iterator[Macro | GinReference]:
     """The macros and references inside a value."""
-    if isinstance(value, Macro | Reference):
+    if isinstance(value, Macro | GinReference):
         yield value
     elif isinstance(value, dict):
         for item in (*value, *value.values()):
@@ -249,7 +249,7 @@ def resolved(value: Any, macros: dict[str, Any]) -> Any:
         if value.name not in macros:
             return value
         return resolved(macros[value.name], macros)
-    if isinstance(value, list | tuple) and not isinstance(value, Reference):
+    if isinstance(value, list | tuple) and not isinstance(value, GinReference):
         return type(value)(resolved(item, macros) for item in value)
     return value
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import manifest, pictures, tfrecords
+from logan_tf.data import manifest, pixels, tfrecords
 from logan_tf.data.manifest import CHANNELS, Manifest
 from logan_tf.data.stored_images import GIBIBYTE, READ_AT_ONCE, Records, StoredImages
 from logan_tf.errors import BadDataError, ConfigurationError
@@ -47,7 +47,7 @@ class ImageRecords(StoredImages):
             ConfigurationError: a number that cannot work.
         """
         if size is not None:
-            pictures.require_size(size)
+            pixels.require_size(size)
         super().__init__(flip=flip, limit=limit, shuffle_buffer=shuffle_buffer)
         self._path = path
         self._size = size

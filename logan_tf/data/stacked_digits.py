@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures, random_access
+from logan_tf.data import pixels, random_access
 from logan_tf.data.digits import Digits
 
 _READ_AT_ONCE = 1000
@@ -76,6 +76,6 @@ class StackedDigits:
             triples = words[:, :3] % len(images)
             channels = tf.unstack(tf.gather(all_images, triples), axis=1)
             modes = tf.linalg.matvec(tf.gather(all_labels, triples), [100, 10, 1])
-            return pictures.to_float(tf.stack(channels, axis=-1)), modes
+            return pixels.to_float(tf.stack(channels, axis=-1)), modes
 
         return random_access.chunks(draw, first=first, count=count)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures, random_access, tfrecords
+from logan_tf.data import pixels, random_access, tfrecords
 from logan_tf.errors import ConfigurationError
 
 GIBIBYTE = 2**30
@@ -94,12 +94,12 @@ class StoredImages(abc.ABC):
         """Training pictures, number `first` on; see `batch.Dataset`."""
         known = self._num_examples("train")
         if known is not None:
-            pictures.require_examples(known, count)
+            pixels.require_examples(known, count)
         if (known or 0) * math.prod(self.shape) > self._limit:
             self._is_streamed = True
             return self._stream(seed=seed, first=first, count=count, rows=rows)
         images, labels = self.arrays("train")
-        return pictures.shuffled_examples(
+        return pixels.shuffled_examples(
             images,
             labels,
             seed=seed,
@@ -182,10 +182,10 @@ class StoredImages(abc.ABC):
             position: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]
         ) -> tuple[tf.Tensor, tf.Tensor]:
             images, labels = example
-            images = pictures.to_float(images)
+            images = pixels.to_float(images)
             if self._flip:
                 words = random_access.random_words(seed_tensor, position, count)
-                images = pictures.random_flip(images, words[rows])
+                images = pixels.random_flip(images, words[rows])
             return images, labels
 
         positions = tf.data.Dataset.range(first, tf.int64.max, count)

@@ -11,9 +11,9 @@ from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocols import Protocol
-from logan_tf.evaluation.receipts import Metrics, Receipt
-from logan_tf.sampling.drawing import Drawing
-from logan_tf.sampling.sampling import Sampler, Samples
+from logan_tf.evaluation.receipts import MetricValues, Receipt
+from logan_tf.sampling.graph import SamplingGraph
+from logan_tf.sampling.sampler import Sampler, Samples
 from logan_tf.sampling.saved_assets import Points
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.training.experiment import Experiment
@@ -67,7 +67,7 @@ class Evaluator:
             accuracy_score(experiment.dataset) if accuracy_score else None
         )
         self._sampler = Sampler(
-            Drawing(
+            SamplingGraph(
                 experiment.averaged_generator,
                 experiment.discriminator,
                 experiment.latent_optimizer,
@@ -132,7 +132,7 @@ class Evaluator:
 
     def evaluate(
         self, settings: SamplingSettings | None = None, **arguments: Any
-    ) -> tuple[Receipt, Metrics]:
+    ) -> tuple[Receipt, MetricValues]:
         """Judges the generator by the recipe's protocol.
 
         Args:
@@ -161,7 +161,7 @@ class Evaluator:
 
     def evaluate_held_out(
         self, *, num_samples: int | None = None, seed: int = 0
-    ) -> tuple[Receipt, Metrics] | None:
+    ) -> tuple[Receipt, MetricValues] | None:
         """Judges real held-out data by the same protocol; None where there are none."""
         protocol = self._require_protocol()
         num_samples = protocol.num_samples if num_samples is None else num_samples
@@ -244,7 +244,7 @@ class Evaluator:
 
     def _receipt(self, **fields: Any) -> Receipt:
         protocol = self._require_protocol()
-        return Receipt(protocol=protocol.name, **protocol.yardstick(), **fields)
+        return Receipt(protocol=protocol.name, **protocol.measured_with(), **fields)
 
     def _hash(self) -> str:
         """Of the weights that sample, standing statistics included."""

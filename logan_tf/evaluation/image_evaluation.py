@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation.receipts import Metrics
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation.receipts import MetricValues
+from logan_tf.evaluation.statistics_files import FeatureStatistics
 from logan_tf.metrics import distances, manifolds
 from logan_tf.metrics.classifiers import Classifier
 from logan_tf.metrics.modes import mode_coverage
@@ -47,7 +47,7 @@ class Measures:
 class Readings(NamedTuple):
     """What a classifier said of images."""
 
-    statistics: Statistics
+    statistics: FeatureStatistics
     logits: np.ndarray
     """float32 [n, classes]."""
     confidences: np.ndarray
@@ -83,7 +83,7 @@ def read(parts: Parts, classifier: Classifier, kept: int) -> Readings:
             f"{accumulator.count} images have no statistics: 2 are needed at least"
         )
     asked = np.concatenate(labels)
-    statistics = Statistics(
+    statistics = FeatureStatistics(
         accumulator.moments(), np.concatenate(features), asked[:kept]
     )
     return Readings(
@@ -101,8 +101,8 @@ def first(num: int | None, parts: Parts) -> Iterator[tuple[np.ndarray, np.ndarra
 
 
 def judge(
-    readings: Readings, reference: Statistics, measures: Measures, seed: int
-) -> Metrics:
+    readings: Readings, reference: FeatureStatistics, measures: Measures, seed: int
+) -> MetricValues:
     """Compares what was read with the reference.
 
     Args:
@@ -120,7 +120,7 @@ def judge(
     Raises:
         ConfigurationError: see `logan_tf.metrics.distances`.
     """
-    found: Metrics = {
+    found: MetricValues = {
         "fid": {
             "value": distances.frechet_distance(
                 readings.statistics.moments, reference.moments
@@ -143,7 +143,9 @@ def judge(
     return found
 
 
-def count_modes(labels: np.ndarray, confidences: np.ndarray, num_modes: int) -> Metrics:
+def count_modes(
+    labels: np.ndarray, confidences: np.ndarray, num_modes: int
+) -> MetricValues:
     """Modes as Metz et al. 2016 and PacGAN, by the classifier's arg-max.
 
     An arg-max reads a digit into any blur, so the modes that a sample shows with
@@ -167,7 +169,7 @@ def count_modes(labels: np.ndarray, confidences: np.ndarray, num_modes: int) -> 
     }
 
 
-def class_agreement(readings: Readings) -> Metrics:
+def class_agreement(readings: Readings) -> MetricValues:
     """How often the classifier, by its arg-max, sees the class that was asked for.
 
     Returns:
@@ -182,8 +184,11 @@ def class_agreement(readings: Readings) -> Metrics:
 
 
 def _by_features(
-    samples: Statistics, reference: Statistics, measures: Measures, seed: int
-) -> Metrics:
+    samples: FeatureStatistics,
+    reference: FeatureStatistics,
+    measures: Measures,
+    seed: int,
+) -> MetricValues:
     real, generated = reference.features, samples.features
     assert real is not None  # as the caller has made sure
     assert generated is not None  # as `read` has
@@ -191,7 +196,7 @@ def _by_features(
     kernel = distances.kernel_distance(
         real, generated, block_size=measures.block_size, seed=seed
     )
-    found: Metrics = {
+    found: MetricValues = {
         "kid": {
             "value": kernel.value,
             "standard_error": kernel.standard_error,

@@ -5,9 +5,9 @@ from typing import Protocol
 import numpy as np
 
 from logan_tf.errors import DivergedError
-from logan_tf.evaluation.receipts import Metrics
+from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.metrics.modes import point_modes
-from logan_tf.sampling.sampling import Sampler
+from logan_tf.sampling.sampler import Sampler
 from logan_tf.sampling.settings import SamplingSettings
 
 PROTOCOL = "points_modes/1"
@@ -25,7 +25,7 @@ def evaluate_points(
     mixture: Mixture,
     num_samples: int,
     settings: SamplingSettings,
-) -> Metrics:
+) -> MetricValues:
     """Counts the modes among generated points [n, 2]; see `modes.point_modes`.
 
     Returns:

@@ -16,12 +16,12 @@ from logan_tf.evaluation import (
 from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.point_evaluation import Mixture
-from logan_tf.evaluation.receipts import Metrics
+from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.evaluation.reference import RealImages, Reference
 from logan_tf.metrics.classifiers import Classifier
 from logan_tf.metrics.digit_classifier import DigitArrays
 from logan_tf.metrics.digit_reader import DigitReader
-from logan_tf.sampling.sampling import Sampler, Samples, to_uint8
+from logan_tf.sampling.sampler import Sampler, Samples, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
 
 
@@ -46,15 +46,17 @@ class Protocol(Interface):
           ConfigurationError, BadDataError: they cannot be had.
         """
 
-    def yardstick(self) -> dict[str, Any]:
+    def measured_with(self) -> dict[str, Any]:
         """The fields of a receipt that say what the samples are measured with."""
 
     def evaluate(
         self, sampler: Sampler, num_samples: int, settings: SamplingSettings
-    ) -> Metrics:
+    ) -> MetricValues:
         """Judges samples of the settings, whose standing statistics are in place."""
 
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
+    def held_out(
+        self, *, num_samples: int, seed: int
+    ) -> tuple[int, MetricValues] | None:
         """Judges real held-out examples, None where there are none.
 
         Returns:
@@ -144,7 +146,7 @@ class ImageMetrics:
                 self._statistics, self._classifier, dim
             )
 
-    def yardstick(self) -> dict[str, Any]:
+    def measured_with(self) -> dict[str, Any]:
         found = self._prepared()
         return self._classifier.fields() | {
             "reference": found.identity,
@@ -153,7 +155,7 @@ class ImageMetrics:
 
     def evaluate(
         self, sampler: Sampler, num_samples: int, settings: SamplingSettings
-    ) -> Metrics:
+    ) -> MetricValues:
         if num_samples <= self._measures.nearest:
             raise ConfigurationError(
                 f"{num_samples} samples have no {self._measures.nearest} nearest "
@@ -171,7 +173,9 @@ class ImageMetrics:
             found |= image_evaluation.class_agreement(readings)
         return found
 
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
+    def held_out(
+        self, *, num_samples: int, seed: int
+    ) -> tuple[int, MetricValues] | None:
         """None: reading as many real images again would double the cost."""
         return None
 
@@ -191,7 +195,7 @@ class ImageMetrics:
     def _read(self, parts: image_evaluation.Parts) -> Readings:
         return image_evaluation.read(parts, self._classifier, self._measures.kept)
 
-    def _judge(self, readings: Readings, seed: int) -> Metrics:
+    def _judge(self, readings: Readings, seed: int) -> MetricValues:
         statistics = self._prepared().statistics
         found = image_evaluation.judge(readings, statistics, self._measures, seed)
         suffix = self._classifier.suffix
@@ -242,7 +246,7 @@ class DigitMetrics(ImageMetrics):
             num_modes=10**channels,
         )
 
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics]:
+    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
         parts = image_evaluation.first(num_samples, self._dataset.ordered("test"))
         readings = self._read(parts)
         return len(readings.logits), self._judge(readings, seed)
@@ -265,12 +269,12 @@ class PointsModes:
     def prepare(self) -> None:
         """There is nothing to prepare."""
 
-    def yardstick(self) -> dict[str, Any]:
+    def measured_with(self) -> dict[str, Any]:
         return {}
 
     def evaluate(
         self, sampler: Sampler, num_samples: int, settings: SamplingSettings
-    ) -> Metrics:
+    ) -> MetricValues:
         return point_evaluation.evaluate_points(
             sampler, self._mixture, num_samples, settings
         )

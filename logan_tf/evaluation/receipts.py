@@ -13,7 +13,7 @@ from logan_tf.errors import BadDataError, ConfigurationError
 ACCURACY_SCORE = "accuracy_score/"
 """How the protocols of the classification accuracy score begin."""
 
-Metrics = dict[str, dict[str, Any]]
+MetricValues = dict[str, dict[str, Any]]
 """Metric name -> {"value": number, and what else belongs to it}."""
 
 
@@ -78,7 +78,7 @@ class Evaluation:
     """The contents of an evaluation's file."""
 
     receipt: Receipt
-    metrics: Metrics
+    metrics: MetricValues
 
     def contents(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -98,7 +98,7 @@ class Evaluation:
 
 
 def write_evaluation(
-    path: str | os.PathLike[str], receipt: Receipt, metrics: Metrics
+    path: str | os.PathLike[str], receipt: Receipt, metrics: MetricValues
 ) -> None:
     """Writes {"receipt": {...}, "metrics": {...}} as JSON, whole or not at all.
 
@@ -155,7 +155,7 @@ def require_comparable(first: Receipt, second: Receipt) -> None:
         )
 
 
-def rows(columns: Mapping[str, Metrics]) -> list[dict[str, object]]:
+def rows(columns: Mapping[str, MetricValues]) -> list[dict[str, object]]:
     """A row of a table for each metric, with the intervals where there are any."""
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
     table = []

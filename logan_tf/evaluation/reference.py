@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import image_evaluation, statistics_files
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation.statistics_files import FeatureStatistics
 from logan_tf.metrics.classifiers import Classifier
 from logan_tf.metrics.digit_classifier import default_cache_dir
 
@@ -34,7 +34,7 @@ class RealImages(Protocol):
 class Reference(NamedTuple):
     """Statistics, and what they are of."""
 
-    statistics: Statistics
+    statistics: FeatureStatistics
     identity: str
     """The same wherever the same is measured, however it rounds there."""
 

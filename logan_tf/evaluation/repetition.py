@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation.receipts import Evaluation, Metrics, require_comparable
+from logan_tf.evaluation.receipts import Evaluation, MetricValues, require_comparable
 
 CONFIDENCE = 0.95
 LEAST_SEEDS = 5
@@ -29,7 +29,7 @@ class Difference(NamedTuple):
         return low > 0 or high < 0
 
 
-def combine(found: Sequence[Metrics]) -> Metrics:
+def combine(found: Sequence[MetricValues]) -> MetricValues:
     """The metrics of two seeds or more as one.
 
     Returns:

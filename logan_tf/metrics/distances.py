@@ -14,7 +14,7 @@ from scipy.linalg import lapack
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.metrics import tf_gan
-from logan_tf.metrics.moments import Moments, checked_features, moments_of
+from logan_tf.metrics.moments import FeatureMoments, checked_features, moments_of
 
 
 class ScoreSplits(NamedTuple):
@@ -31,7 +31,9 @@ class KernelDistance(NamedTuple):
     standard_error: float | None
 
 
-def frechet_distance(a: np.ndarray | Moments, b: np.ndarray | Moments) -> float:
+def frechet_distance(
+    a: np.ndarray | FeatureMoments, b: np.ndarray | FeatureMoments
+) -> float:
     """|m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^.5), Heusel et al. 2017, eq. 6.
 
     Biased upwards for few examples: compare only numbers of the same n.
@@ -203,8 +205,8 @@ def _several(values: np.ndarray, what: str) -> np.ndarray:
     return values
 
 
-def _checked_moments(features: np.ndarray | Moments) -> Moments:
-    if not isinstance(features, Moments):
+def _checked_moments(features: np.ndarray | FeatureMoments) -> FeatureMoments:
+    if not isinstance(features, FeatureMoments):
         return moments_of(features)
     mean, covariance = features
     if covariance.shape != 2 * mean.shape:

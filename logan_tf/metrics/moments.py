@@ -10,7 +10,7 @@ from logan_tf.errors import ConfigurationError
 _ROWS = 1024
 
 
-class Moments(NamedTuple):
+class FeatureMoments(NamedTuple):
     """The moments of a Gaussian."""
 
     mean: np.ndarray
@@ -58,7 +58,7 @@ class MomentsAccumulator:
             )
         self.count += len(features)
 
-    def moments(self) -> Moments:
+    def moments(self) -> FeatureMoments:
         """The moments of all that was added.
 
         Raises:
@@ -72,10 +72,10 @@ class MomentsAccumulator:
         squares = upper + np.triu(upper, 1).T
         mean = self._sum / self.count
         squares -= self.count * np.outer(mean, mean)
-        return Moments(self._shift + mean, squares / (self.count - 1))
+        return FeatureMoments(self._shift + mean, squares / (self.count - 1))
 
 
-def moments_of(features: np.ndarray) -> Moments:
+def moments_of(features: np.ndarray) -> FeatureMoments:
     """The moments of features [n, d], n at least 2."""
     accumulator = MomentsAccumulator()
     accumulator.add(features)

@@ -3,7 +3,7 @@
 import os
 
 from logan_tf.plots import pictures
-from logan_tf.sampling.sampling import Samples, to_uint8
+from logan_tf.sampling.sampler import Samples, to_uint8
 from logan_tf.sampling.saved_assets import Points
 
 

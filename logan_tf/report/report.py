@@ -37,7 +37,7 @@ _SECONDS = re.compile(r"tfevents\.(\d{1,10})\.")
 _TITLES = {"tensorflow": "TensorFlow", "keras": "Keras"}
 
 
-class Grid(NamedTuple):
+class SampleGrid(NamedTuple):
     """A grid of samples."""
 
     step: int
@@ -185,7 +185,7 @@ def _configurations(directory: RunDirectory) -> dict[str, str]:
     return found
 
 
-def _grids(directory: RunDirectory) -> tuple[Grid | None, list[Grid]]:
+def _grids(directory: RunDirectory) -> tuple[SampleGrid | None, list[SampleGrid]]:
     """The newest samples, and some of those before them, the first among them."""
     drawn = sorted(directory.drawn_samples().items())
     if not drawn:
@@ -194,8 +194,8 @@ def _grids(directory: RunDirectory) -> tuple[Grid | None, list[Grid]]:
     chosen = np.linspace(0, len(before) - 1, min(_EARLIER, len(before))).round()
     earlier = [before[int(index)] for index in chosen]
     return (
-        Grid(step, inline(path, _LARGE), path.name),
-        [Grid(step, inline(path, _SMALL), path.name) for step, path in earlier],
+        SampleGrid(step, inline(path, _LARGE), path.name),
+        [SampleGrid(step, inline(path, _SMALL), path.name) for step, path in earlier],
     )
 
 

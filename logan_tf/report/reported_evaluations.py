@@ -26,14 +26,14 @@ SETTINGS = {
 """What tells the rows of a table apart → its column's head."""
 
 _ARROWS = {"lower": "\N{NO-BREAK SPACE}↓", "higher": "\N{NO-BREAK SPACE}↑", None: ""}
-_YARDSTICK = ("protocol", "num_samples", "classifier", "reference")
+_MEASURED_WITH = ("protocol", "num_samples", "classifier", "reference")
 _LONGEST_PICTURE = 2000
 _MOST_CHARTS = 9
 _MOST_DETAILS = 4000  # characters
 _STEP = re.compile(r"step-(\d+)")
 
 
-class Row(NamedTuple):
+class EvaluationRow(NamedTuple):
     """One evaluation.
 
     Attributes:
@@ -91,10 +91,10 @@ class Table(NamedTuple):
 
     caption: str
     metrics: list[str]
-    rows: list[Row]
+    rows: list[EvaluationRow]
 
 
-class Sweep(NamedTuple):
+class ReportedSweep(NamedTuple):
     """Evaluations of one checkpoint along an axis.
 
     Attributes:
@@ -115,7 +115,7 @@ class Sweep(NamedTuple):
         return f"{self.axis.replace('_', ' ').capitalize()} at step {self.step:,}"
 
 
-class Neighbors(NamedTuple):
+class ReportedNeighbors(NamedTuple):
     """Samples beside the real images that are nearest to them."""
 
     step: int
@@ -127,7 +127,7 @@ class Evaluations(NamedTuple):
     """All that there is.
 
     Attributes:
-      tables: a yardstick each.
+      tables: of what was measured alike, one each.
       charts: of the first table's metrics over the steps.
       sweeps: the newest of each axis.
       neighbors: the newest.
@@ -136,8 +136,8 @@ class Evaluations(NamedTuple):
 
     tables: list[Table]
     charts: list[Chart]
-    sweeps: list[Sweep]
-    neighbors: Neighbors | None
+    sweeps: list[ReportedSweep]
+    neighbors: ReportedNeighbors | None
     unreadable: list[str]
 
 
@@ -170,7 +170,7 @@ def direction(metric: str) -> str:
     return _ARROWS[quantities.find(metric).better]
 
 
-def _row(path: Path, contents: Mapping[str, Any], index: int = 0) -> Row:
+def _row(path: Path, contents: Mapping[str, Any], index: int = 0) -> EvaluationRow:
     """Raises KeyError or TypeError where the contents are no evaluation."""
     receipt, metrics = contents["receipt"], contents["metrics"]
     if not isinstance(receipt, dict) or not isinstance(metrics, dict):
@@ -178,10 +178,10 @@ def _row(path: Path, contents: Mapping[str, Any], index: int = 0) -> Row:
     for metric in metrics.values():
         metric["value"]
     anchor = re.sub(r"\W+", "-", f"{path.stem}-{index}")
-    return Row(anchor, path.name, receipt, metrics)
+    return EvaluationRow(anchor, path.name, receipt, metrics)
 
 
-def _sweep(path: Path, contents: Mapping[str, Any]) -> Sweep:
+def _sweep(path: Path, contents: Mapping[str, Any]) -> ReportedSweep:
     axis = str(contents["axis"])
     rows = [
         _row(path, evaluation, index)
@@ -190,29 +190,29 @@ def _sweep(path: Path, contents: Mapping[str, Any]) -> Sweep:
     caption = f"step {_step(path):,}, {_caption(rows[0])}" if rows else ""
     table = Table(caption, _metrics(rows), rows)
     picture = inline(path.with_suffix(".png"), _LONGEST_PICTURE)
-    return Sweep(axis, _step(path), table, picture)
+    return ReportedSweep(axis, _step(path), table, picture)
 
 
-def _neighbors(path: Path) -> Neighbors:
+def _neighbors(path: Path) -> ReportedNeighbors:
     try:
         file = path.with_suffix(".json")
         details = _cut(file.read_text(encoding="utf-8"), file.name)
     except (OSError, ValueError):
         details = ""
-    return Neighbors(_step(path), inline(path, _LONGEST_PICTURE), details)
+    return ReportedNeighbors(_step(path), inline(path, _LONGEST_PICTURE), details)
 
 
-def _tables(rows: Iterable[Row]) -> list[Table]:
-    groups: dict[tuple[str, ...], list[Row]] = {}
+def _tables(rows: Iterable[EvaluationRow]) -> list[Table]:
+    groups: dict[tuple[str, ...], list[EvaluationRow]] = {}
     for row in rows:
-        yardstick = tuple(str(row.receipt.get(name)) for name in _YARDSTICK)
-        groups.setdefault(yardstick, []).append(row)
+        measured_with = tuple(str(row.receipt.get(name)) for name in _MEASURED_WITH)
+        groups.setdefault(measured_with, []).append(row)
     # Most evaluations first: those of the training.
     ordered = sorted(groups.values(), key=len, reverse=True)
     return [Table(_caption(rows[0]), _metrics(rows), _sorted(rows)) for rows in ordered]
 
 
-def _sorted(rows: Iterable[Row]) -> list[Row]:
+def _sorted(rows: Iterable[EvaluationRow]) -> list[EvaluationRow]:
     return sorted(
         rows, key=lambda row: [_order(row.receipt.get(name)) for name in SETTINGS]
     )
@@ -222,12 +222,12 @@ def _order(value: object) -> float:
     return float(value) if isinstance(value, int | float) else -math.inf
 
 
-def _caption(row: Row) -> str:
+def _caption(row: EvaluationRow) -> str:
     protocol = row.receipt.get("protocol", "unknown protocol")
     return f"{protocol}, {shown(row.receipt.get('num_samples'))} samples"
 
 
-def _metrics(rows: Iterable[Row]) -> list[str]:
+def _metrics(rows: Iterable[EvaluationRow]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.metrics))
 
 
@@ -235,7 +235,7 @@ def _charts(tables: Sequence[Table]) -> list[Chart]:
     """Each metric over the steps, where one setting was measured at several."""
     if not tables:
         return []
-    series: dict[tuple[object, ...], list[Row]] = {}
+    series: dict[tuple[object, ...], list[EvaluationRow]] = {}
     for row in tables[0].rows:
         if row.receipt.get("checkpoint_step") is None:
             continue

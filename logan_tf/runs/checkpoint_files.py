@@ -20,7 +20,7 @@ from typing import Any
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.runs.best import Best
+from logan_tf.runs.collapse import Best
 
 PREFIX = "ckpt"
 _STATE = "checkpoint"

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.sampling import saved_assets
-from logan_tf.sampling.sampling import (
+from logan_tf.sampling.sampler import (
     Samples,
     checked_labels,
     require_lines,

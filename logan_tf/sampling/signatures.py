@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from logan_tf.sampling.drawing import Drawing, Drawn
+from logan_tf.sampling.graph import Drawn, SamplingGraph
 
 _NUM = tf.TensorSpec([], tf.int32, "num")
 _COLUMNS = tf.TensorSpec([], tf.int32, "columns")
@@ -21,10 +21,10 @@ Inputs = dict[str, tf.Tensor]
 
 
 class Signatures:
-    """What is exported of a drawing.
+    """What is exported of a sampling graph.
 
     Args:
-        drawing: its generator has `conditional = True` if it looks at labels; it holds
+        graph: its generator has `conditional = True` if it looks at labels; it holds
             the standing statistics of `serving_default`.
         standing_batches: batches behind the standing statistics of every other
             function, collected at each call for its seed, truncation and latent steps.
@@ -34,27 +34,27 @@ class Signatures:
 
     def __init__(
         self,
-        drawing: Drawing,
+        graph: SamplingGraph,
         standing_batches: int,
         standing_batch_size: int,
         discriminator: bool = True,
     ) -> None:
-        self.conditional = bool(getattr(drawing.generator, "conditional", False))
+        self.conditional = bool(getattr(graph.generator, "conditional", False))
         self.discriminator = discriminator
-        self.latent_steps = discriminator and drawing.latent_optimizer is not None
-        self._drawing = drawing
+        self.latent_steps = discriminator and graph.latent_optimizer is not None
+        self._samples = graph
         self._standing = {
             "num_batches": standing_batches,
             "batch_size": standing_batch_size,
         }
         # One graph that all functions call: tracing large networks takes minutes.
-        self._collect_and_draw = tf.function(self._graph, autograph=False)
-        self._dim = drawing.generator.latent_dim
+        self._collect_and_draw = tf.function(self._fitting, autograph=False)
+        self._dim = graph.generator.latent_dim
 
     def functions(self) -> dict[str, Any]:
         """Concrete functions of named inputs, by signature."""
         latents = tf.TensorSpec([None, self._dim], tf.float32, "latents")
-        images = tf.TensorSpec([None, *self._drawing.shape], tf.float32, "images")
+        images = tf.TensorSpec([None, *self._samples.shape], tf.float32, "images")
         settings = [_NUM, _TRUNCATION, _LATENT_STEPS, _SEED]
         signatures = {
             "serving_default": (self._serve, [latents]),
@@ -73,12 +73,12 @@ class Signatures:
         """The part of the receipt that says what the functions take and do."""
         return {
             "latent_dim": self._dim,
-            "image_shape": list(self._drawing.shape),
-            "num_classes": self._drawing.num_classes,
+            "image_shape": list(self._samples.shape),
+            "num_classes": self._samples.num_classes,
             "conditional": self.conditional,
             "discriminator": self.discriminator,
             "latent_optimizer": self.latent_steps,
-            "batch_size": self._drawing.batch_size,
+            "batch_size": self._samples.batch_size,
         }
 
     def _concrete(self, function: Callable, specs: list[tf.TensorSpec]) -> Any:
@@ -98,15 +98,15 @@ class Signatures:
         with tf.control_dependencies(checks):
             latents = tf.identity(inputs["latents"])
             labels = self._batch_labels(inputs, tf.shape(latents)[0])
-        images = self._drawing.generator(latents, labels, training=False)
+        images = self._samples.generator(latents, labels, training=False)
         return {"images": tf.cast(images, tf.float32)}
 
     def _score(self, inputs: Inputs) -> dict[str, tf.Tensor]:
-        checks = [_has_width(inputs["images"], "images", self._drawing.shape)]
+        checks = [_has_width(inputs["images"], "images", self._samples.shape)]
         with tf.control_dependencies(checks):
             images = tf.identity(inputs["images"])
             labels = self._batch_labels(inputs, tf.shape(images)[0])
-        scores = self._drawing.discriminator(images, labels)
+        scores = self._samples.discriminator(images, labels)
         return {"scores": tf.cast(scores, tf.float32)}
 
     def _sample(self, inputs: Inputs) -> dict[str, tf.Tensor]:
@@ -127,7 +127,7 @@ class Signatures:
         columns = inputs.get("columns", tf.constant(0))
         return self._collect_and_draw(num, seed, truncation, steps, labels, columns)
 
-    def _graph(
+    def _fitting(
         self,
         num: tf.Tensor,
         seed: tf.Tensor,
@@ -139,8 +139,8 @@ class Signatures:
         first = tf.constant(0, tf.int64)
         steps = latent_steps if self.latent_steps else None
         settings = seed, truncation, steps
-        statistics = self._drawing.collect(*settings, **self._standing)
-        return self._drawing.draw(first, num, *settings, labels, statistics, columns)
+        statistics = self._samples.collect(*settings, **self._standing)
+        return self._samples.draw(first, num, *settings, labels, statistics, columns)
 
     def _checks(self, inputs: Inputs) -> list[tf.Operation]:
         num = inputs["num"]
@@ -179,7 +179,7 @@ class Signatures:
             return tf.identity(inputs["labels"])
 
     def _are_classes(self, inputs: Inputs) -> tf.Operation:
-        labels, most = inputs["labels"], self._drawing.num_classes - 1
+        labels, most = inputs["labels"], self._samples.num_classes - 1
         inside = tf.reduce_all((labels >= 0) & (labels <= most))
         return _require(inside, f"labels must be 0 to {most}, not", labels)
 

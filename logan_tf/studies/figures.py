@@ -12,14 +12,14 @@ from matplotlib.colors import LogNorm
 from logan_tf import quantities
 from logan_tf.plots.pictures import grid as tiled
 from logan_tf.studies import hyperparameters, panels, series
-from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, Grid, Setting
-from logan_tf.studies.results import Results, Run, pictures_path, values
+from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, SearchGrid, Setting
+from logan_tf.studies.results import ArmRun, Results, pictures_path, values
 from logan_tf.studies.study import Asked
 
 _STEPS = "training steps (generator updates)"
 _RANGE = "line: mean over seeds; band: the least to the greatest"
 
-Series = Callable[[Run], np.ndarray]
+Series = Callable[[ArmRun], np.ndarray]
 
 
 def curves(
@@ -71,7 +71,7 @@ def traces(results: Results, path: Path, names: Sequence[str]) -> None:
 def update_speed(results: Results, path: Path) -> None:
     """Figure 6: how much more the discriminator moves than the generator."""
 
-    def difference(run: Run) -> np.ndarray:
+    def difference(run: ArmRun) -> np.ndarray:
         of = run.metrics
         return of["discriminator_update_norm"] - of["generator_update_norm"]
 
@@ -190,7 +190,7 @@ def _samples(panel: Axes, pictures: np.ndarray, title: str) -> None:
     panel.set_title(title, fontsize="medium")
 
 
-def search(results: Results, path: Path, grid: Grid = TABLE_4) -> None:
+def search(results: Results, path: Path, grid: SearchGrid = TABLE_4) -> None:
     """Tables 4 and 5: the best FID of each pair of values; lines through the best."""
     pairs = list(itertools.combinations(grid, 2))
     found = list(hyperparameters.tried(results))
@@ -214,7 +214,7 @@ def search(results: Results, path: Path, grid: Grid = TABLE_4) -> None:
 def _heat_map(
     panel: Axes,
     pair: tuple[str, str],
-    grid: Grid,
+    grid: SearchGrid,
     found: Sequence[tuple[Setting, float]],
     norm: LogNorm,
 ) -> None:
@@ -244,7 +244,7 @@ def _averaged(results: Results, path: Path, shown: Mapping[str, Series]) -> None
             panel.set(xlabel=_STEPS, ylabel=f"{name},\nmoving average of 20 lines")
 
 
-def _metric(name: str, run: Run) -> np.ndarray:
+def _metric(name: str, run: ArmRun) -> np.ndarray:
     return run.metrics[name]
 
 
@@ -254,7 +254,7 @@ def _normalized(line: np.ndarray, window: int) -> np.ndarray:
 
 
 def _aligned(
-    runs: Sequence[Run], of: Series, smooth: Callable[[np.ndarray, int], np.ndarray]
+    runs: Sequence[ArmRun], of: Series, smooth: Callable[[np.ndarray, int], np.ndarray]
 ) -> tuple[np.ndarray, list[list]]:
     """The steps, and at each the smoothed series of the seeds that came so far."""
     longest = max(runs, key=lambda run: len(run.metrics["step"]))
@@ -267,7 +267,7 @@ def _aligned(
 
 
 def _answered(
-    results: Results, runs: Sequence[Run], asked: Asked, metric: str
+    results: Results, runs: Sequence[ArmRun], asked: Asked, metric: str
 ) -> list[float]:
     found = [
         run.at(results.last_step(run.arm), asked.latent_steps, asked.truncation)
@@ -276,7 +276,7 @@ def _answered(
     return values(found, metric)
 
 
-def _evaluated(runs: Sequence[Run]) -> list[int]:
+def _evaluated(runs: Sequence[ArmRun]) -> list[int]:
     receipts = [each.receipt for run in runs for each in run.evaluations]
     return sorted({receipt.checkpoint_step or 0 for receipt in receipts})
 

@@ -21,7 +21,7 @@ LOCAL_APPROXIMATION = "local_approximation.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class ArmRun:
     """One arm's run of one seed, as far as it came."""
 
     arm: Arm
@@ -29,7 +29,7 @@ class Run:
     path: Path
 
     @classmethod
-    def of(cls, arm: Arm, seed: int, folder: Path) -> "Run":
+    def of(cls, arm: Arm, seed: int, folder: Path) -> "ArmRun":
         """The run in its study's folder."""
         return cls(arm, seed, folder / f"{arm.name}-seed{seed}")
 
@@ -137,14 +137,14 @@ class Results:
 
     study: Study
     scale: str
-    runs: Sequence[Run]
+    runs: Sequence[ArmRun]
 
     @property
     def arms(self) -> list[Arm]:
         """Those of which there are runs, in order."""
         return list(dict.fromkeys(run.arm for run in self.runs))
 
-    def of(self, name: str) -> list[Run]:
+    def of(self, name: str) -> list[ArmRun]:
         """An arm's runs that have begun, by seed."""
         return [run for run in self.runs if run.arm.name == name and run.metrics]
 
@@ -152,7 +152,7 @@ class Results:
         """The median over an arm's seeds, for other work slows one or the other."""
         return float(np.median([run.images_per_second for run in self.of(name)]))
 
-    def begun(self) -> Iterator[tuple[Arm, list[Run]]]:
+    def begun(self) -> Iterator[tuple[Arm, list[ArmRun]]]:
         """Every arm that has runs to look at, and these."""
         for arm in self.arms:
             if runs := self.of(arm.name):
@@ -163,7 +163,7 @@ class Results:
         return self.study.steps_of(arm, self.scale)[-1]
 
 
-def pictures_path(run: Run, asked: Asked) -> Path:
+def pictures_path(run: ArmRun, asked: Asked) -> Path:
     """Where samples lie that a figure shows."""
     name = f"latent{asked.latent_steps}-truncation{asked.truncation}.npz"
     return run.path / "samples" / name

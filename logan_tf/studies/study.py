@@ -84,7 +84,7 @@ class Asked:
 Then = Callable[["Results", "Study"], Sequence[Arm]]
 """Arms that follow from the results of the others; the same from the same results."""
 
-Draw = Callable[["Results", Path], None]
+DrawFigure = Callable[["Results", Path], None]
 """Draws a figure as a PNG."""
 
 
@@ -117,7 +117,7 @@ class Study:
     pictures: tuple[Asked, ...] = ()
     local_approximation: bool = False
     accuracy: dict[str, str] = dataclasses.field(default_factory=dict)
-    figures: dict[str, Draw] = dataclasses.field(default_factory=dict)
+    figures: dict[str, DrawFigure] = dataclasses.field(default_factory=dict)
     published: tuple[dict[str, str], ...] = ()
 
     def steps_of(self, arm: Arm, scale: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from logan_tf import atomic_file, quantities, versions
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.receipts import Evaluation
-from logan_tf.studies.results import Results, Run, values
+from logan_tf.studies.results import ArmRun, Results, values
 from logan_tf.studies.study import Arm
 
 _METRICS = quantities.compared(quantities.EVALUATED)
@@ -169,7 +169,7 @@ def as_json(results: Results) -> dict[str, Any]:
 
 
 def _settings(
-    results: Results, arm: Arm, runs: Sequence[Run]
+    results: Results, arm: Arm, runs: Sequence[ArmRun]
 ) -> list[tuple[int, int | None, float]]:
     """(step, latent steps, truncation) of an arm's rows."""
     steps = results.study.steps_of(arm, results.scale)
@@ -184,7 +184,7 @@ def _settings(
 def _row(
     results: Results,
     arm: Arm,
-    runs: Sequence[Run],
+    runs: Sequence[ArmRun],
     step: int,
     latent_steps: int | None,
     truncation: float,
@@ -244,7 +244,7 @@ def _learned(evaluations: Sequence[Evaluation | None]) -> Row:
     return {name: summary(values(evaluations, name)) for name in ("top_1", "top_5")}
 
 
-def _ended(results: Results) -> list[Run]:
+def _ended(results: Results) -> list[ArmRun]:
     return [run for _, runs in results.begun() for run in runs if run.collapsed]
 
 

@@ -10,7 +10,7 @@ from logan_tf.accuracy.classifier_input import ClassifierInput
 from logan_tf.accuracy.classifier_training import ClassifierTraining
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import ConfigurationError, DivergedError
-from logan_tf.sampling.sampling import Samples
+from logan_tf.sampling.sampler import Samples
 from logan_tf.sampling.settings import SamplingSettings
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from logan_tf.configuration import recipe, recipe_files
-from logan_tf.configuration.recipe import Macro, Reference
+from logan_tf.configuration.recipe import GinReference, Macro
 from logan_tf.errors import ConfigurationError
 
 USED = "Experiment.batch_size = %batch_size\nTrainer.total_steps = %total_steps\n"
@@ -47,8 +47,8 @@ def test_reads_what_files_includes_and_parameters_say_in_their_order(tmp_path):
     assert binding.where == f"{main}, line 4"
     assert binding.value == (
         Macro("later"),
-        Reference("b/other", True),
-        Reference("other", False),
+        GinReference("b/other", True),
+        GinReference("other", False),
     )
     assert list(recipe.references({"k": [binding.value]})) == list(binding.value)
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from logan_tf.data import batch, pictures
+from logan_tf.data import batch, pixels
 from logan_tf.data.image_records import ImageRecords
 from logan_tf.data.preparation import image_files, sources, writing
 from logan_tf.data.tfds_images import TFDSImages
@@ -68,7 +68,7 @@ def test_pictures_are_the_areas_of_the_central_square(imagenet):
     names = [dataset.class_names[label] for label in labels]
     assert sorted(names) == sorted(CLASSES * 4)
     expected = {
-        pictures.resize(tf.io.decode_jpeg(_jpeg(10 * i + n)), 8).numpy().tobytes(): name
+        pixels.resize(tf.io.decode_jpeg(_jpeg(10 * i + n)), 8).numpy().tobytes(): name
         for i, name in enumerate(CLASSES)
         for n in range(4)
     }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from logan_tf.sampling.sampling import Samples
+from logan_tf.sampling.sampler import Samples
 from logan_tf.sampling.settings import SamplingSettings
 
 

@@ -12,7 +12,7 @@ from logan_tf.evaluation import neighbors, protocols
 from logan_tf.evaluation.receipts import Evaluation, Receipt
 from logan_tf.metrics.classifiers import Outputs
 from logan_tf.plots import pictures
-from logan_tf.sampling.sampling import Samples
+from logan_tf.sampling.sampler import Samples
 
 
 class Means:

@@ -8,7 +8,7 @@ import pytest
 from logan_tf.data.stacked_digits import StackedDigits
 from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
 from logan_tf.evaluation import protocols, statistics_files
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation.statistics_files import FeatureStatistics
 from logan_tf.metrics.classifiers import Inception, SavedModelClassifier
 from logan_tf.metrics.moments import moments_of
 from logan_tf.sampling.settings import SamplingSettings
@@ -185,7 +185,7 @@ def test_plain_fid_is_of_inception_alone(narrow_stand_in, played_sampler):
             pictures, classifier, num_reference=100, kept=60, per_class=True
         )
         found |= protocol.evaluate(samples, 100, SamplingSettings())
-        fields = protocol.yardstick()
+        fields = protocol.measured_with()
         assert fields["reference"]
         assert len(fields["reference_hash"]) == 16
     assert found["fid"]["value"] == found["fid_mine"]["value"]
@@ -231,10 +231,10 @@ def test_the_reference_is_computed_once(
     first, found = evaluate()
     second, again = evaluate()
     assert pictures.read == ["train"]
-    assert (again, first.yardstick()) == (found, second.yardstick())
+    assert (again, first.measured_with()) == (found, second.measured_with())
     third, _ = evaluate(num_reference=80)
     assert pictures.read == ["train", "train"]
-    assert third.yardstick()["reference"] != first.yardstick()["reference"]
+    assert third.measured_with()["reference"] != first.measured_with()["reference"]
 
 
 def test_a_broken_cache_is_made_again(narrow_stand_in, monkeypatch, tmp_path):
@@ -247,7 +247,7 @@ def test_a_broken_cache_is_made_again(narrow_stand_in, monkeypatch, tmp_path):
     again = protocols.ImageMetrics(pictures, Inception(str(narrow_stand_in)))
     again.prepare()
     assert pictures.read == ["train", "train"]
-    assert statistics_files.read(path).hash() == again.yardstick()["reference_hash"]
+    assert statistics_files.read(path).hash() == again.measured_with()["reference_hash"]
 
 
 def test_statistics_of_a_file(narrow_stand_in, played_sampler, tmp_path):
@@ -271,7 +271,7 @@ def test_statistics_of_a_file(narrow_stand_in, played_sampler, tmp_path):
 def test_statistics_of_another_classifier(dim, stand_in, played_sampler, tmp_path):
     path = tmp_path / "other.npz"
     features = np.random.default_rng(0).normal(size=(9, dim))
-    statistics_files.write(path, Statistics(moments_of(features)))
+    statistics_files.write(path, FeatureStatistics(moments_of(features)))
     sampler = played_sampler(np.zeros((100, 8, 8, 3)))
     protocol = protocols.ImageMetrics(
         Pictures(), Inception(str(stand_in)), statistics=str(path)

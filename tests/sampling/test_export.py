@@ -14,9 +14,9 @@ from logan_tf.data.priors import uniform_prior
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.game import latent
 from logan_tf.networks import mlp, sngan
-from logan_tf.sampling import sampling
-from logan_tf.sampling.drawing import Drawing
 from logan_tf.sampling.export import export
+from logan_tf.sampling.graph import SamplingGraph
+from logan_tf.sampling.sampler import Sampler, _tensors
 from logan_tf.sampling.saved_sampler import SavedSampler
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.sampling.signatures import Signatures
@@ -38,7 +38,7 @@ class Generator(sngan.Generator):
 
 
 def make_sampler():
-    drawing = Drawing(
+    graph = SamplingGraph(
         Generator(16, 3, width=4, latent_dim=DIM),
         sngan.Discriminator(16, 3, width=4),
         latent.LatentOptimizer(NGD, 0.7),
@@ -46,11 +46,11 @@ def make_sampler():
         CLASSES,
         batch_size=BATCH,
     )
-    return sampling.Sampler(drawing)
+    return Sampler(graph)
 
 
 def small_sampler(optimizer=True):
-    drawing = Drawing(
+    graph = SamplingGraph(
         mlp.Generator(DIM, (5,)),
         mlp.Discriminator((5,)),
         latent.LatentOptimizer(NGD, 0.7) if optimizer else None,
@@ -58,12 +58,12 @@ def small_sampler(optimizer=True):
         CLASSES,
         batch_size=BATCH,
     )
-    return sampling.Sampler(drawing)
+    return Sampler(graph)
 
 
 def make_export(path, sampler, **arguments) -> str:
     signatures = Signatures(
-        sampler.drawing, standing_batches=3, standing_batch_size=20, **arguments
+        sampler.graph, standing_batches=3, standing_batch_size=20, **arguments
     )
     export(path, signatures, RECEIPT | signatures.description(), NAMES)
     return str(path)
@@ -90,12 +90,12 @@ def functions(path):
 def expected(sampler, num, *, seed, steps=0, truncation=1.0, **arguments):
     """What bin/sample does; the standing statistics of the fixture stay in place."""
     before = [
-        tf.identity(x) for x in tf.nest.flatten(sampler.drawing.standing.assigned())
+        tf.identity(x) for x in tf.nest.flatten(sampler.graph.standing.assigned())
     ]
     settings = SamplingSettings(seed, steps, truncation)
     sampler.collect_standing(3, settings, batch_size=20)
     found = sampler.sample(num, settings, **arguments)
-    held = sampler.drawing.standing
+    held = sampler.graph.standing
     held.assign(tf.nest.pack_sequence_as(held.assigned(), before))
     return found
 
@@ -187,11 +187,11 @@ def test_serving_takes_latents_and_scores_judge_images(num, functions, sampler):
     images = served["images"].numpy()
     assert images.shape == (num, 16, 16, 3)
     given = tf.constant(latents, tf.float32), tf.constant(labels, tf.int32)
-    own = sampler.drawing.generator(*given, training=False)
+    own = sampler.graph.generator(*given, training=False)
     np.testing.assert_allclose(images, own, atol=1e-6)
     scores = call(functions, "score", images=images, labels=labels)["scores"]
     np.testing.assert_allclose(
-        scores, sampler.drawing.discriminator(images, given[1]), rtol=1e-4, atol=1e-5
+        scores, sampler.graph.discriminator(images, given[1]), rtol=1e-4, atol=1e-5
     )
 
 
@@ -249,17 +249,17 @@ def test_latents_take_exactly_so_many_steps(functions, sampler):
     request = {"num": 4, "seed": 2, "labels": [1, 2, 3, 4], "truncation": 0.5}
     labels = tf.constant(request["labels"])
     start = tf.Variable(call(functions, "draw", latent_steps=0, **request)["latents"])
-    standing = sampler.drawing.standing
+    standing = sampler.graph.standing
     for steps in (1, 2, 3):
-        settings = sampling._tensors(SamplingSettings(2, steps, 0.5))
-        statistics = sampler.drawing.collect(*settings, num_batches=3, batch_size=20)
+        settings = _tensors(SamplingSettings(2, steps, 0.5))
+        statistics = sampler.graph.collect(*settings, num_batches=3, batch_size=20)
         moved = tf.identity(start)
         with standing.given(statistics):
             for _ in range(steps):
                 with tf.GradientTape() as tape:
                     tape.watch(moved)
-                    images = sampler.drawing.generator(moved, labels, training=False)
-                    score = sampler.drawing.discriminator(images, labels)
+                    images = sampler.graph.generator(moved, labels, training=False)
+                    score = sampler.graph.discriminator(images, labels)
                 slope = tape.gradient(score, moved)[:, :4]
                 squared = tf.reduce_sum(slope**2, -1, keepdims=True)
                 ahead = moved[:, :4] + 0.5 * slope / (0.01 + squared)
@@ -298,8 +298,8 @@ def test_what_is_left_out(arguments, optimizer, names, tmp_path):
     always = {"serving_default", "sample", "draw", "interpolate"}
     assert set(loaded.signatures) == always | names
     held = sum(np.size(variable) for variable in loaded.networks)
-    parts = [sampler.drawing.generator]
-    parts += [sampler.drawing.discriminator] if "score" in names else []
+    parts = [sampler.graph.generator]
+    parts += [sampler.graph.discriminator] if "score" in names else []
     assert held == sum(np.size(v) for part in parts for v in part.variables)
     if "sample_optimized" not in names:
         with pytest.raises(tf.errors.InvalidArgumentError, match="no latent optimizer"):

@@ -10,9 +10,9 @@ import pytest
 from logan_tf.data.priors import uniform_prior
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.networks import mlp
-from logan_tf.sampling import sampling
-from logan_tf.sampling.drawing import Drawing
 from logan_tf.sampling.export import export
+from logan_tf.sampling.graph import SamplingGraph
+from logan_tf.sampling.sampler import Sampler
 from logan_tf.sampling.saved_sampler import SavedSampler
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.sampling.signatures import Signatures
@@ -21,8 +21,8 @@ from logan_tf.sampling.signatures import Signatures
 @pytest.fixture
 def path(tmp_path):
     networks = mlp.Generator(3, (5,)), mlp.Discriminator((5,))
-    sampler = sampling.Sampler(Drawing(*networks, None, uniform_prior, 0))
-    signatures = Signatures(sampler.drawing, 1, 4)
+    sampler = Sampler(SamplingGraph(*networks, None, uniform_prior, 0))
+    signatures = Signatures(sampler.graph, 1, 4)
     receipt = {"latent_steps": 0} | signatures.description()
     export(tmp_path / "model", signatures, receipt, ["one"])
     return tmp_path / "model"

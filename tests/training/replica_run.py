@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures
+from logan_tf.data import pixels
 from logan_tf.game import game as game_module
 from logan_tf.game import latent, objectives
 from logan_tf.game.game import Game
@@ -43,7 +43,7 @@ class Pictures:
 
     def examples(self, *, seed, first, count, rows):
         images = np.random.default_rng(0).integers(0, 256, (40, *self.shape))
-        return pictures.shuffled_examples(
+        return pixels.shuffled_examples(
             images.astype(np.uint8),
             np.zeros(40, np.int32),
             seed=seed,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from logan_tf import atomic_file
-from logan_tf.cli.running import opened
+from logan_tf.cli.running import run_flags
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs import run_lock
 from logan_tf.runs.run_directory import RunDirectory
@@ -20,8 +20,8 @@ from logan_tf.training.interruption import Interruption
 
 if TYPE_CHECKING:
     from logan_tf.accuracy.accuracy_score import Measured
-    from logan_tf.cli.running.runs import Run
-    from logan_tf.evaluation.receipts import Metrics, Receipt
+    from logan_tf.cli.running.lifecycle import Run
+    from logan_tf.evaluation.receipts import MetricValues, Receipt
 
 FLAGS = flags.FLAGS
 flags.DEFINE_bool(
@@ -59,7 +59,7 @@ def require_flags() -> None:
 def main(run: "Run", directory: RunDirectory, step: int) -> None:
     """Measures a restored run, writes what is found down and prints a table."""
     from logan_tf.accuracy import accuracy_score
-    from logan_tf.cli.running import runs
+    from logan_tf.cli.running import lifecycle
     from logan_tf.evaluation import receipts
 
     score = run.evaluator.accuracy_score
@@ -71,20 +71,22 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
     work_dir = Path(FLAGS.work_dir or directory.accuracy_score)
     with _working_in(work_dir), Interruption():
         score.prepare(run.experiment.averaged_generator, work_dir)
-        settings = opened.settings(run.evaluator.latent_steps)
+        settings = run_flags.settings(run.evaluator.latent_steps)
         sampler, weights = run.evaluator.settled(settings)
         receipt = receipts.Receipt(
-            **score.yardstick(),
+            **score.measured_with(),
             seed=settings.seed,
             recipe=directory.recipe(),
             checkpoint_step=step,
             **weights,
         )
         measure = partial(score.of_samples, sampler, settings)
-        path = runs.evaluation_path(run, directory, step, settings, "-accuracy")
+        path = lifecycle.evaluation_path(run, directory, step, settings, "-accuracy")
         columns = {f"step {step}": _measured(path, receipt, work_dir, measure)}
         if FLAGS.real_control:
-            real = receipts.Receipt(**score.yardstick(), seed=0, subject="real data")
+            real = receipts.Receipt(
+                **score.measured_with(), seed=0, subject="real data"
+            )
             columns["real data"] = _measured(
                 directory.evaluations / "real-accuracy.json",
                 real,
@@ -117,7 +119,7 @@ def _measured(
     receipt: "Receipt",
     work_dir: Path,
     measure: Callable[[Path], "Measured"],
-) -> "Metrics":
+) -> "MetricValues":
     """The metrics of the file, if it has this receipt, or measured and written there.
 
     Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from logan_tf.cli.running import runs
+from logan_tf.cli.running import lifecycle
 from logan_tf.training import cost
 from logan_tf.training.experiment import Experiment
 
@@ -27,7 +27,7 @@ def describe(
     Raises:
       ConfigurationError: if the replicas do not divide the batch.
     """
-    run = runs.build()
+    run = lifecycle.build()
     experiment = run.experiment
     experiment.require_replicas(num_replicas)
     measured = cost.measure(experiment, run.strategy, num_replicas)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures, prepared
+from logan_tf.data import pixels, prepared
 from logan_tf.data.manifest import CHANNELS, PREPROCESSING
 from logan_tf.data.preparation import image_files
 from logan_tf.data.preparation.writing import Picture, Skipped
@@ -160,7 +160,7 @@ class TFDSSource:
 
 def _encode(image: np.ndarray, label: int, size: int, name: bytes = b"") -> Picture:
     with tf.device("CPU:0"):
-        png = tf.io.encode_png(pictures.resize(image, size)).numpy()
+        png = tf.io.encode_png(pixels.resize(image, size)).numpy()
     return Picture(name, png, int(label), min(image.shape[:2]) < size)
 
 

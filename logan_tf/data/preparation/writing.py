@@ -50,7 +50,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-class Source(Protocol):
+class PictureSource(Protocol):
     """Where pictures come from, in an order that never changes.
 
     Attributes:
@@ -118,7 +118,7 @@ class Preparation:
     """A folder on its way to a data set of `bin/prepare`."""
 
     def __init__(
-        self, source: Source, output: Path, size: int, shards: int | None = None
+        self, source: PictureSource, output: Path, size: int, shards: int | None = None
     ) -> None:
         """Writes nothing yet; this process alone may use `output`."""
         self.files = planned_files(source.planned, shards)

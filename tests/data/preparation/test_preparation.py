@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from hypothesis import strategies as st
 
-from logan_tf.data import digits_builder, manifest, pictures
+from logan_tf.data import digits_builder, manifest, pixels
 from logan_tf.data.image_records import ImageRecords
 from logan_tf.data.preparation import image_files, sources
 from logan_tf.data.preparation.writing import Preparation, planned_files
@@ -108,14 +108,14 @@ def test_the_files_mix_the_classes(image_folder):
 
 
 def test_pictures_are_those_of_the_imagenet_path(make_pictures, prepared, tmp_path):
-    """Crop and resize are `pictures.resize`, which the TFDS classes call too."""
+    """Crop and resize are `pixels.resize`, which the TFDS classes call too."""
     folder = make_pictures(tmp_path / "images", 1, ())
     noise = np.random.default_rng(0).integers(0, 256, (23, 31, 3), np.uint8)
     (folder / "000.png").write_bytes(tf.io.encode_png(noise).numpy())
     found = prepared.run(folder, tmp_path / "out", size=7)
     (features,) = _records(tmp_path / "out", found.splits["train"].files[0])
     image = tf.io.decode_png(features["image"].bytes_list.value[0])
-    np.testing.assert_array_equal(image, pictures.resize(noise, 7))
+    np.testing.assert_array_equal(image, pixels.resize(noise, 7))
 
 
 def test_a_finished_folder_is_left_alone(image_folder, whole, prepared, tmp_path):

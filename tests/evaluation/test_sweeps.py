@@ -7,13 +7,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation import curves
-from logan_tf.evaluation.curves import Curve
+from logan_tf.evaluation import sweeps
 from logan_tf.evaluation.receipts import Evaluation, Receipt
-from logan_tf.plots import curve_plots
+from logan_tf.evaluation.sweeps import Sweep
+from logan_tf.plots import sweep_plots
 
 
-def curve(axis, values, intervals=False) -> Curve:
+def sweep(axis, values, intervals=False) -> Sweep:
     evaluations = []
     for index, value in enumerate(values):
         metrics = {
@@ -34,18 +34,18 @@ def curve(axis, values, intervals=False) -> Curve:
             **{axis: value},
         )
         evaluations.append(Evaluation(receipt, metrics))
-    return Curve(axis, evaluations)
+    return Sweep(axis, evaluations)
 
 
 def test_values():
-    assert curves.checked_values("latent_steps", []) == [0, 1, 5, 10, 20, 30]
-    default = curves.checked_values("truncation", [])
+    assert sweeps.checked_values("latent_steps", []) == [0, 1, 5, 10, 20, 30]
+    default = sweeps.checked_values("truncation", [])
     assert (default[0], default[-1]) == (1, 0.02)
     assert default == sorted(default, reverse=True)
-    found = curves.checked_values("latent_steps", ["5", "0", "5", "12"])
+    found = sweeps.checked_values("latent_steps", ["5", "0", "5", "12"])
     assert found == [0, 5, 12]
     assert all(isinstance(value, int) for value in found)
-    assert curves.checked_values("truncation", [".5", "1", "0.5"]) == [1.0, 0.5]
+    assert sweeps.checked_values("truncation", [".5", "1", "0.5"]) == [1.0, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def test_values():
 )
 def test_values_that_cannot_be(axis, text):
     with pytest.raises(ConfigurationError, match=rf"--values=1,{text}: {axis} takes"):
-        curves.checked_values(axis, ["1", text])
+        sweeps.checked_values(axis, ["1", text])
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path):
-    written = curve("truncation", [1.0, 0.5], intervals=True)
-    curves.write(tmp_path / "curve.json", written)
-    assert curves.read(tmp_path / "curve.json") == written
+    written = sweep("truncation", [1.0, 0.5], intervals=True)
+    sweeps.write(tmp_path / "sweep.json", written)
+    assert sweeps.read(tmp_path / "sweep.json") == written
     assert written.values() == [1.0, 0.5]
-    contents = json.loads((tmp_path / "curve.json").read_text())
+    contents = json.loads((tmp_path / "sweep.json").read_text())
     assert sorted(contents) == ["axis", "evaluations"]
     assert contents["evaluations"][1]["receipt"]["truncation"] == 0.5
 
@@ -88,11 +88,11 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
     ],
 )
 def test_what_is_no_curve(content, tmp_path):
-    path = tmp_path / "curve.json"
+    path = tmp_path / "sweep.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(BadDataError, match=r"curve\.json is no curve"):
-        curves.read(path)
+    with pytest.raises(BadDataError, match=r"sweep\.json is no curve"):
+        sweeps.read(path)
 
 
 @pytest.fixture
@@ -118,8 +118,8 @@ def points(axes) -> list[tuple[float, float]]:
 
 
 def test_each_metric_along_latent_steps(drawn, tmp_path):
-    path = tmp_path / "curve.png"
-    curve_plots.plot(path, curve("latent_steps", [0, 5, 30]), NAMES)
+    path = tmp_path / "sweep.png"
+    sweep_plots.plot(path, sweep("latent_steps", [0, 5, 30]), NAMES)
     assert matplotlib.image.imread(path).shape[1] > 1500
     panels = drawn[0].axes
     assert [axes.get_ylabel() for axes in panels] == [
@@ -138,8 +138,8 @@ def test_each_metric_along_latent_steps(drawn, tmp_path):
 
 def test_fid_against_is_along_truncation(drawn, tmp_path):
     values = [1.0, 0.5, 0.1]
-    made = curve("truncation", values, intervals=True)
-    curve_plots.plot(tmp_path / "curve.png", made, NAMES)
+    made = sweep("truncation", values, intervals=True)
+    sweep_plots.plot(tmp_path / "sweep.png", made, NAMES)
     tradeoff, modes = drawn[0].axes
     assert (tradeoff.get_xlabel(), tradeoff.get_ylabel()) == (
         "inception score (digits)",
@@ -156,8 +156,8 @@ def test_fid_against_is_along_truncation(drawn, tmp_path):
 
 
 def test_labels_that_would_cover_each_other_are_left_out(drawn, tmp_path):
-    made = curve("truncation", [1.0, 0.9, 0.1])
+    made = sweep("truncation", [1.0, 0.9, 0.1])
     near = made.evaluations[1].metrics  # a fortieth of the plot away
     near |= {"fid_digits": {"value": 33.0}, "is_digits": {"value": 8.98}}
-    curve_plots.plot(tmp_path / "curve.png", made, NAMES)
+    sweep_plots.plot(tmp_path / "sweep.png", made, NAMES)
     assert [text.get_text() for text in drawn[0].axes[0].texts] == ["1", "0.1"]

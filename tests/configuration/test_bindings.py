@@ -6,11 +6,11 @@ import gin
 import keras
 import pytest
 
-from logan_tf.configuration import configuration, recipe
-from logan_tf.configuration.recipe import Macro, Reference
+from logan_tf.configuration import bindings, recipe
+from logan_tf.configuration.recipe import GinReference, Macro
 from logan_tf.errors import BadDataError, ConfigurationError
 
-CALLED, NAMED = Reference("f", True), Reference("f", False)
+CALLED, NAMED = GinReference("f", True), GinReference("f", False)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ CALLED, NAMED = Reference("f", True), Reference("f", False)
     ],
 )
 def test_fits(value, hint, expected):
-    assert configuration.fits(value, hint) is expected
+    assert bindings.fits(value, hint) is expected
 
 
 def apply(*params: str, modules=(), files=("ring_logan",)) -> str:
     read = recipe.read(files, params, modules)
-    return configuration.apply(read, modules)
+    return bindings.apply(read, modules)
 
 
 @pytest.mark.parametrize(
@@ -192,15 +192,15 @@ def failing(error):
 
 @pytest.mark.parametrize("error", [ValueError, TypeError])
 def test_building_turns_what_gin_calls_into_one_line(error):
-    with pytest.raises(ConfigurationError) as caught, configuration.building():
+    with pytest.raises(ConfigurationError) as caught, bindings.building():
         failing(error)
     assert str(caught.value) == "'failing': the cause"
 
 
 def test_building_lets_defects_and_other_errors_pass():
     for error in (ZeroDivisionError, BadDataError):
-        with pytest.raises(error), configuration.building():
+        with pytest.raises(error), bindings.building():
             failing(error)
-    with pytest.raises(ValueError, match=r"^ours$") as caught, configuration.building():
+    with pytest.raises(ValueError, match=r"^ours$") as caught, bindings.building():
         raise ValueError("ours")
     assert not isinstance(caught.value, ConfigurationError)

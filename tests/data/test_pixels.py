@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from logan_tf.data import pictures, random_access
+from logan_tf.data import pixels, random_access
 from logan_tf.errors import ConfigurationError
 
 
@@ -22,7 +22,7 @@ def _bilinear(image, size):
 @pytest.mark.parametrize("size", [16, 28, 32, 64, 8])
 def test_enlarging_is_bilinear(size):
     image = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
-    found = pictures.resize(image[..., None], size).numpy()
+    found = pixels.resize(image[..., None], size).numpy()
     assert found.dtype == np.uint8
     expected = _bilinear(image.astype(np.float64), size)
     assert np.abs(found[..., 0] - expected).max() <= 0.5 + 1e-3
@@ -31,7 +31,7 @@ def test_enlarging_is_bilinear(size):
 def test_shrinking_averages_areas():
     image = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
     expected = image.reshape(4, 3, 4, 3, 3).astype(np.float64).mean(axis=(1, 3))
-    found = pictures.resize(image, 4).numpy()
+    found = pixels.resize(image, 4).numpy()
     assert np.abs(found - expected).max() <= 0.5 + 1e-3
 
 
@@ -58,7 +58,7 @@ def test_any_picture_becomes_the_areas_of_its_central_square(height, width, size
     square = image[top : top + side, left : left + side].astype(np.float64)
     weights = _area_weights(side, size)
     expected = np.einsum("ih,jw,hwc->ijc", weights, weights, square)
-    found = pictures.resize(image, size).numpy()
+    found = pixels.resize(image, size).numpy()
     assert np.abs(found - expected).max() <= 0.5 + 1e-3
 
 
@@ -67,12 +67,12 @@ def test_the_central_square_is_kept(shape):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 1), np.uint8)
     top, left = (shape[0] - 6) // 2, (shape[1] - 6) // 2
     np.testing.assert_array_equal(
-        pictures.resize(image, 6), image[top : top + 6, left : left + 6]
+        pixels.resize(image, 6), image[top : top + 6, left : left + 6]
     )
 
 
 def test_range_is_minus_one_to_one():
-    values = pictures.to_float(tf.constant([0, 51, 255], tf.uint8))
+    values = pixels.to_float(tf.constant([0, 51, 255], tf.uint8))
     np.testing.assert_allclose(values, [-1, -0.6, 1], atol=1e-7)
 
 
@@ -80,18 +80,18 @@ def test_flip_mirrors_half_of_the_pictures():
     images = tf.random.stateless_uniform((400, 2, 3, 1), [1, 2])
     seed = tf.constant([1, 0], tf.int64)
     words = random_access.random_words(seed, tf.constant(0, tf.int64), 400)
-    found = pictures.random_flip(images, words).numpy()
+    found = pixels.random_flip(images, words).numpy()
     mirrored = images.numpy()[:, :, ::-1]
     is_mirrored = (found == mirrored).all(axis=(1, 2, 3))
     is_same = (found == images.numpy()).all(axis=(1, 2, 3))
     assert (is_mirrored ^ is_same).all()
     assert 160 < is_mirrored.sum() < 240  # 4 standard deviations.
     words = random_access.random_words(seed, tf.constant(7, tf.int64), 2)
-    later = pictures.random_flip(images[7:9], words)
+    later = pixels.random_flip(images[7:9], words)
     np.testing.assert_array_equal(later, found[7:9])
 
 
 @pytest.mark.parametrize("size", [0, -1, 16.0, "16", True])
 def test_impossible_sizes_are_refused(size):
     with pytest.raises(ConfigurationError, match="size, the side of a picture"):
-        pictures.require_size(size)
+        pixels.require_size(size)

@@ -13,19 +13,19 @@ import tensorflow as tf
 
 from logan_tf import atomic_file
 from logan_tf.cli.running import memory
-from logan_tf.configuration import configuration
+from logan_tf.configuration import bindings
 from logan_tf.errors import BadDataError, CollapsedError
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import (
-    Metrics,
+    MetricValues,
     Receipt,
     read_evaluation,
     write_evaluation,
 )
 from logan_tf.plots import samples as sample_pictures
-from logan_tf.runs.best import Quality
+from logan_tf.runs.collapse import Quality
 from logan_tf.runs.run_directory import RunDirectory
-from logan_tf.sampling.sampling import Samples
+from logan_tf.sampling.sampler import Samples
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.training import initialization
 from logan_tf.training.checkpoints import Checkpoints
@@ -57,7 +57,7 @@ def build(strategy: tf.distribute.Strategy | None = None) -> Run:
       ConfigurationError: if its parts do not fit together.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    with configuration.building(), strategy.scope():
+    with bindings.building(), strategy.scope():
         experiment = gin.get_configurable(Experiment)()
         return Run(experiment, gin.get_configurable(Evaluator)(experiment), strategy)
 
@@ -117,7 +117,7 @@ def train(
 
 def _trainer(run: Run, directory: RunDirectory) -> Trainer:
     evaluates = run.evaluator.protocol is not None
-    with configuration.building():
+    with bindings.building():
         return gin.get_configurable(Trainer)(
             run.experiment,
             run.strategy,
@@ -190,7 +190,7 @@ def evaluate(
     settings: SamplingSettings | None = None,
     reuse: bool = False,
     **extent: Any,
-) -> tuple[Path, Receipt, Metrics]:
+) -> tuple[Path, Receipt, MetricValues]:
     """Judges a restored run and writes the numbers down with their receipt.
 
     Args:

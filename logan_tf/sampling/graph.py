@@ -33,7 +33,7 @@ class Drawn(NamedTuple):
     """int32 [num]."""
 
 
-class Drawing:
+class SamplingGraph:
     """Draws from a generator, without side effects; eagerly or inside a graph.
 
     Args:

@@ -22,7 +22,7 @@ DEFAULT_VALUES: dict[str, tuple[float, ...]] = {
 }
 
 
-class Curve(NamedTuple):
+class Sweep(NamedTuple):
     """Evaluations of one checkpoint that differ in the axis' setting alone."""
 
     axis: str
@@ -60,17 +60,17 @@ def checked_values(axis: str, texts: Sequence[str]) -> list[float]:
     return sorted(values, reverse=not of_steps)
 
 
-def write(path: str | os.PathLike[str], curve: Curve) -> None:
+def write(path: str | os.PathLike[str], sweep: Sweep) -> None:
     """Writes {"axis": "…", "evaluations": [{"receipt": …, "metrics": …}, …]}."""
     contents = {
-        "axis": curve.axis,
-        "evaluations": [each.contents() for each in curve.evaluations],
+        "axis": sweep.axis,
+        "evaluations": [each.contents() for each in sweep.evaluations],
     }
     text = json.dumps(contents, indent=2, allow_nan=False) + "\n"
     atomic_file.write_text(path, text)
 
 
-def read(path: str | os.PathLike[str]) -> Curve:
+def read(path: str | os.PathLike[str]) -> Sweep:
     """Reads what `write` wrote.
 
     Raises:
@@ -80,7 +80,7 @@ def read(path: str | os.PathLike[str]) -> Curve:
         contents = json.loads(Path(path).read_text(encoding="utf-8"))
         evaluations = [Evaluation.of(each) for each in contents["evaluations"]]
         if contents["axis"] in DEFAULT_VALUES:
-            return Curve(contents["axis"], evaluations)
+            return Sweep(contents["axis"], evaluations)
         reason = f"its axis is {contents['axis']!r}"
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         reason = str(error)

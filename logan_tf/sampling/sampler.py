@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError, DivergedError
-from logan_tf.sampling.drawing import Drawing
+from logan_tf.sampling.graph import SamplingGraph
 from logan_tf.sampling.settings import SamplingSettings
 
 
@@ -30,17 +30,17 @@ class Sampler:
     """Draws samples from a generator, after latent steps if they are wanted.
 
     Args:
-        drawing: of what, and how.
+        graph: of what, and how.
     """
 
-    def __init__(self, drawing: Drawing) -> None:
-        self.drawing = drawing
+    def __init__(self, graph: SamplingGraph) -> None:
+        self.graph = graph
         # Without autograph, which would rewrite every function on the way for ten
         # seconds and change none. Labels come in any number; one more graph is traced
         # for all of them.
-        self._draw = tf.function(drawing.draw, reduce_retracing=True, autograph=False)
+        self._draw = tf.function(graph.draw, reduce_retracing=True, autograph=False)
         # Integers among the arguments trace a graph each: the batches' number and size.
-        self._collect = tf.function(drawing.collect, autograph=False)
+        self._collect = tf.function(graph.collect, autograph=False)
 
     def sample(
         self,
@@ -86,7 +86,7 @@ class Sampler:
         """
         self._require(num, settings)
         given = self._checked_labels(labels, num)
-        size = self.drawing.batch_size
+        size = self.graph.batch_size
         return (
             self._drawn(
                 first + done,
@@ -125,17 +125,17 @@ class Sampler:
             num_batches=num_batches,
             batch_size=batch_size,
         )
-        self.drawing.standing.assign(statistics)
+        self.graph.standing.assign(statistics)
 
     @property
     def conditional(self) -> bool:
         """Whether what is drawn depends on labels."""
-        return getattr(self.drawing.generator, "conditional", False)
+        return getattr(self.graph.generator, "conditional", False)
 
     @property
     def has_latent_steps(self) -> bool:
         """Whether latents can be optimized."""
-        return self.drawing.latent_optimizer is not None
+        return self.graph.latent_optimizer is not None
 
     def _drawn(
         self,
@@ -150,7 +150,7 @@ class Sampler:
             tf.constant(num),
             *_tensors(settings),
             tf.constant(labels, tf.int32),
-            self.drawing.standing.assigned(),
+            self.graph.standing.assigned(),
             tf.constant(columns),
         )
         return Samples(*(x.numpy() for x in drawn))
@@ -162,7 +162,7 @@ class Sampler:
     def _checked_labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
         if labels is None:
             return np.zeros(0, np.int32)
-        return checked_labels(labels, num, self.drawing.num_classes)
+        return checked_labels(labels, num, self.graph.num_classes)
 
 
 def require_some(num: int) -> None:

@@ -10,8 +10,8 @@ from logan_tf.errors import ConfigurationError
 from logan_tf.game import latent
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.networks import sngan
-from logan_tf.sampling import sampling
-from logan_tf.sampling.drawing import Drawing
+from logan_tf.sampling.graph import SamplingGraph
+from logan_tf.sampling.sampler import Sampler
 from logan_tf.sampling.settings import SamplingSettings
 
 DIM = 5
@@ -42,7 +42,7 @@ class SumDiscriminator(keras.Model):
 def make_sampler(generator=None, optimizer=None, prior=uniform_prior, **arguments):
     arguments = {"num_classes": 3, "batch_size": 16, **arguments}
     networks = generator or LinearGenerator(), SumDiscriminator()
-    return sampling.Sampler(Drawing(*networks, optimizer, prior, **arguments))
+    return Sampler(SamplingGraph(*networks, optimizer, prior, **arguments))
 
 
 @pytest.mark.parametrize("num", [1, 15, 16, 17, 64])
@@ -135,15 +135,15 @@ def test_one_shape_is_traced_and_evaluation_mode_used():
     sampler = make_sampler(optimizer=latent.LatentOptimizer(NGD))
     for num in (1, 16, 40, 33):
         sampler.sample(num, SamplingSettings())
-    assert sampler.drawing.generator.traced == [(16, False)]
+    assert sampler.graph.generator.traced == [(16, False)]
     sampler.sample(5, SamplingSettings(0, latent_steps=2))
-    assert set(sampler.drawing.generator.traced) == {(16, False)}
+    assert set(sampler.graph.generator.traced) == {(16, False)}
 
 
 def test_new_weights_are_seen():
     sampler = make_sampler()
     before = sampler.sample(3, SamplingSettings(), labels=np.zeros(3, int)).images
-    sampler.drawing.generator.matrix.assign(2 * MATRIX)
+    sampler.graph.generator.matrix.assign(2 * MATRIX)
     after = sampler.sample(3, SamplingSettings(), labels=np.zeros(3, int)).images
     np.testing.assert_allclose(after, 2 * before, rtol=1e-6)
 
@@ -230,7 +230,7 @@ def test_standing_statistics_are_those_of_the_samples(truncation):
     np.testing.assert_allclose(samples.images.mean(0), 0, atol=0.1)
     np.testing.assert_allclose(samples.images.var(0), 1, atol=0.1)
     # U(-1, 1) A has the variance |A|^2 / 3 a column.
-    standing = sampler.drawing.generator.normalize.standing_variance.numpy()
+    standing = sampler.graph.generator.normalize.standing_variance.numpy()
     expected = truncation**2 * (MATRIX**2).sum(axis=0) / 3
     np.testing.assert_allclose(standing, expected, rtol=0.1)
 
@@ -267,7 +267,7 @@ def test_standing_latents_are_optimized_and_not_those_of_the_samples(steps):
     moved = np.split(np.clip(0.5 * latents + steps * delta, -1, 1), 7)
     squares = np.mean([((z @ MATRIX) ** 2).mean(0) for z in moved], axis=0)
     means = np.mean([(z @ MATRIX).mean(0) for z in moved], axis=0)
-    layer = sampler.drawing.generator.normalize
+    layer = sampler.graph.generator.normalize
     np.testing.assert_allclose(layer.standing_mean, means, atol=1e-5)
     np.testing.assert_allclose(layer.standing_variance, squares - means**2, rtol=1e-4)
     drawn = sampler.sample(100, SamplingSettings(3)).latents
@@ -278,8 +278,8 @@ def test_the_whole_path_with_sngan():
     generator = sngan.Generator(16, 3, width=4, latent_dim=8)
     discriminator = sngan.Discriminator(16, 3, width=4)
     optimizer = latent.LatentOptimizer(NGD, 0.8)
-    drawing = Drawing(generator, discriminator, optimizer, uniform_prior, 1000)
-    sampler = sampling.Sampler(drawing)
+    graph = SamplingGraph(generator, discriminator, optimizer, uniform_prior, 1000)
+    sampler = Sampler(graph)
     sampler.collect_standing(2, SamplingSettings(1))
     images = sampler.sample(3, SamplingSettings(0, latent_steps=2)).images
     assert images.shape == (3, 16, 16, 3)

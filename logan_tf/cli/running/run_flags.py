@@ -12,7 +12,7 @@ from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling.settings import SamplingSettings
 
 if TYPE_CHECKING:
-    from logan_tf.cli.running.runs import Run
+    from logan_tf.cli.running.lifecycle import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", None, "The run, as bin/train made it.")
@@ -51,7 +51,7 @@ def open_run(
       gin_files, gin_params: read after the run's own configuration.
 
     Returns:
-      The `runs.Run`, the `RunDirectory` and the checkpoint's step.
+      The `lifecycle.Run`, the `RunDirectory` and the checkpoint's step.
 
     Raises:
       ConfigurationError: if there is no run or no such checkpoint.
@@ -63,9 +63,9 @@ def open_run(
     directory.require_checkpoint(FLAGS.checkpoint)
     scanned = recipe.read([str(directory.config), *gin_files], gin_params, FLAGS.module)
     app.import_tensorflow()
-    from logan_tf.cli.running import runs
-    from logan_tf.configuration import configuration
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
 
-    configuration.apply(scanned, FLAGS.module)
-    run, step = runs.restore(directory, FLAGS.checkpoint)
+    bindings.apply(scanned, FLAGS.module)
+    run, step = lifecycle.restore(directory, FLAGS.checkpoint)
     return run, directory, step

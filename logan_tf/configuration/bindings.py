@@ -13,7 +13,7 @@ from typing import Any
 import gin
 
 from logan_tf.configuration import recipe as recipes
-from logan_tf.configuration.recipe import Binding, Macro, Recipe, Reference
+from logan_tf.configuration.recipe import Binding, GinReference, Macro, Recipe
 from logan_tf.errors import ConfigurationError, suggestion
 
 
@@ -92,7 +92,7 @@ def first_line(error: Exception) -> str:
 
 def _check(binding: Binding, macros: dict[str, Any]) -> None:
     for reference in recipes.references(binding.value):
-        if isinstance(reference, Reference):
+        if isinstance(reference, GinReference):
             _configurable(reference.name.rsplit("/", 1)[-1], binding.where)
     if not binding.parameter:
         return
@@ -128,7 +128,7 @@ def _check_required(recipe: Recipe, macros: dict[str, Any]) -> None:
     # What is still a macro is %gin.REQUIRED.
     bound = {key[1:] for key, (value, _) in values.items() if type(value) is not Macro}
     for (_, configurable, parameter), (value, where) in values.items():
-        if not isinstance(value, Reference):
+        if not isinstance(value, GinReference):
             continue
         name = value.name.rsplit("/", 1)[-1]
         called = _configurable(name, where)
@@ -202,9 +202,9 @@ def fits(value: Any, hint: Any) -> bool:
         return any(fits(value, argument) for argument in arguments)
     if hint is None or hint is type(None):
         return value is None
-    if isinstance(value, Macro) or (isinstance(value, Reference) and value.evaluate):
+    if isinstance(value, Macro) or (isinstance(value, GinReference) and value.evaluate):
         return True
-    if isinstance(value, Reference):
+    if isinstance(value, GinReference):
         return hint not in (bool, int, float, str)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)

@@ -3,7 +3,7 @@
 import pytest
 
 from logan_tf.errors import CollapsedError, ConfigurationError, DivergedError
-from logan_tf.runs.best import Best, Quality, Watch
+from logan_tf.runs.collapse import Best, Quality, Watch
 
 BEST = Best(20, "fid", 50.0)
 
