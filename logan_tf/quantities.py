@@ -18,14 +18,14 @@ class Quantity:
     """What is known of a number.
 
     Attributes:
-        name: in files. In those of evaluations the classifier's may follow: fid_digits.
-        label: in words.
-        unit: of the values; empty: none, or a share.
-        better: which direction is; None: neither.
-        group: what it stands with, on TensorBoard and in tables.
-        chart: title of the chart that it is drawn in; empty: one of its own.
-        note: what it is, below the chart.
-        compared: whether tables of studies have a column for it.
+      name: in files. In those of evaluations the classifier's may follow: fid_digits.
+      label: in words.
+      unit: of the values; empty: none, or a share.
+      better: which direction is; None: neither.
+      group: what it stands with, on TensorBoard and in tables.
+      chart: title of the chart that it is drawn in; empty: one of its own.
+      note: what it is, below the chart.
+      compared: whether tables of studies have a column for it.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Quantity:
         """The place of the best value, of equal ones the first.
 
         Raises:
-            ValueError: neither direction is better.
+          ValueError: neither direction is better.
         """
         if self.better is None:
             raise ValueError(f"neither direction of {self.name} is better")

@@ -40,8 +40,8 @@ class AccuracyScore:
     """Accuracy on real held-out images of a classifier that learned from samples.
 
     Args:
-        dataset: what the generator was trained on; its split 'test' is the judge.
-        training: how the classifier is trained.
+      dataset: what the generator was trained on; its split 'test' is the judge.
+      training: how the classifier is trained.
     """
 
     def __init__(self, dataset: RealImages, training: ClassifierTraining) -> None:
@@ -53,14 +53,14 @@ class AccuracyScore:
         """Finds out what cannot be measured, and the labels of the training images.
 
         Args:
-            generator: the one to be judged.
-            work_dir: keeps the labels, which take a pass over the training images.
+          generator: the one to be judged.
+          work_dir: keeps the labels, which take a pass over the training images.
 
         Raises:
-            ConfigurationError: a generator that looks at no labels; data that are no
-                pictures, have fewer than two classes or no labeled test split; an
-                architecture that does not fit them.
-            BadDataError: the data cannot be read.
+          ConfigurationError: a generator that looks at no labels; data that are no
+            pictures, have fewer than two classes or no labeled test split; an
+            architecture that does not fit them.
+          BadDataError: the data cannot be read.
         """
         if not hasattr(self._dataset, "ordered"):
             raise ConfigurationError(
@@ -100,13 +100,13 @@ class AccuracyScore:
         """Trains on samples, one for each real training image, of its class.
 
         Args:
-            sampler: holding the standing statistics of the settings.
-            settings: of the samples.
-            folder: of this measurement alone, from which it resumes.
+          sampler: holding the standing statistics of the settings.
+          settings: of the samples.
+          folder: of this measurement alone, from which it resumes.
 
         Raises:
-            DivergedError: NaN or Inf in samples, or in the classifier's training.
-            BadDataError: there is no room on the disk.
+          DivergedError: NaN or Inf in samples, or in the classifier's training.
+          BadDataError: there is no room on the disk.
         """
         labels = self._training_labels
 
@@ -218,11 +218,11 @@ def rank(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How many classes come before the right one; of equal logits the lower class does.
 
     Args:
-        logits: floats [n, classes].
-        labels: integers [n].
+      logits: floats [n, classes].
+      labels: integers [n].
 
     Returns:
-        Integers [n]; 0 is a right answer, below k a right one among the first k.
+      Integers [n]; 0 is a right answer, below k a right one among the first k.
     """
     own = logits[np.arange(len(labels)), labels][:, None]
     before = np.arange(logits.shape[1]) < labels[:, None]
@@ -233,14 +233,14 @@ def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> Metri
     """Top-1 and top-5 accuracy, of all images and of each class's.
 
     Args:
-        ranks: as `rank` gives them, [n].
-        labels: integers [n].
-        num_classes: with five classes or fewer, top-5 would be certain; then it is
-            top-(classes - 1).
+      ranks: as `rank` gives them, [n].
+      labels: integers [n].
+      num_classes: with five classes or fewer, top-5 would be certain; then it is
+        top-(classes - 1).
 
     Returns:
-        `top_1` and, from three classes on, `top_k`: value, `classes` (those that are
-        tested) and num_images.
+      `top_1` and, from three classes on, `top_k`: value, `classes` (those that are
+      tested) and num_images.
     """
     found: MetricValues = {}
     for k in dict.fromkeys((1, min(_TOP, num_classes - 1))):
@@ -262,9 +262,9 @@ def class_rows(
     """A table's rows of the classes that the first column gets right least often.
 
     Args:
-        columns: the metrics by their column's title.
-        names: of the classes; None: their numbers.
-        most: how many rows, the worst first.
+      columns: the metrics by their column's title.
+      names: of the classes; None: their numbers.
+      most: how many rows, the worst first.
     """
     first = next(iter(columns.values()))["top_1"]["classes"]
     worst = sorted(first, key=lambda label: (first[label], int(label)))[:most]

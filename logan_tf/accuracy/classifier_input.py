@@ -14,21 +14,21 @@ class ClassifierInput:
     """Prepares square pictures, at random to train on and always alike to test.
 
     Args:
-        size: side of what the classifier sees; None: the pictures', at least 32, the
-            smallest that keras.applications takes.
-        interpolation: 'nearest', 'bilinear' (averaging as it shrinks), 'bicubic' or
-            'area': how pictures become that size.
-        flip: mirror each training picture left to right with probability 1/2.
-        shift: move it by up to so many of its pixels a side; black moves in (the
-            padding of He et al. 2016 for CIFAR-10 is 4).
-        crop_area: the least and the largest share of its area that a random crop
-            takes, of an aspect ratio from 3/4 to 4/3 (Szegedy et al. 2015 train with
-            .08 to 1). Unlike theirs a side that would be too long is cut, not redrawn.
-        test_crop: side of the central square that is tested, as a share of the whole
-            (.875 is 224 of 256 pixels).
+      size: side of what the classifier sees; None: the pictures', at least 32, the
+        smallest that keras.applications takes.
+      interpolation: 'nearest', 'bilinear' (averaging as it shrinks), 'bicubic' or
+        'area': how pictures become that size.
+      flip: mirror each training picture left to right with probability 1/2.
+      shift: move it by up to so many of its pixels a side; black moves in (the
+        padding of He et al. 2016 for CIFAR-10 is 4).
+      crop_area: the least and the largest share of its area that a random crop
+        takes, of an aspect ratio from 3/4 to 4/3 (Szegedy et al. 2015 train with
+        .08 to 1). Unlike theirs a side that would be too long is cut, not redrawn.
+      test_crop: side of the central square that is tested, as a share of the whole
+        (.875 is 224 of 256 pixels).
 
     Raises:
-        ConfigurationError: a number out of its range.
+      ConfigurationError: a number out of its range.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class ClassifierInput:
         """Random crops: float32 [n, size, size, channels] in [-1, 1].
 
         Args:
-            images: uint8 [n, height, width, channels].
-            words: int64 [n, 4], random below 2³²: all that the result depends on.
+          images: uint8 [n, height, width, channels].
+          words: int64 [n, 4], random below 2³²: all that the result depends on.
         """
         shape = self.shape(tuple(images.shape[1:]))
 
@@ -105,7 +105,7 @@ class ClassifierInput:
         """Central squares: float32 [n, size, size, channels] in [-1, 1].
 
         Args:
-            images: uint8 [n, height, width, channels].
+          images: uint8 [n, height, width, channels].
         """
         height, width = images.shape[1:3]
         side_h, side_w = (round(self._test_crop * side) for side in (height, width))

@@ -30,10 +30,10 @@ class TrainingSet:
     """Labeled pictures that are read by their indices.
 
     Attributes:
-        labels: int32 [n].
-        rows: integers [k] -> pictures uint8 [k, *shape].
-        shape: (height, width, channels).
-        num_classes: labels are below it.
+      labels: int32 [n].
+      rows: integers [k] -> pictures uint8 [k, *shape].
+      shape: (height, width, channels).
+      num_classes: labels are below it.
     """
 
     labels: np.ndarray
@@ -46,24 +46,24 @@ class ClassifierTraining:
     """How a classifier is built and trained: momentum or another optimizer, one cosine.
 
     Args:
-        architecture: the name of a network in keras.applications, which starts from
-            random weights, or a function (shape, classes) -> keras.Model with logits.
-        pictures: what it sees; None: the whole picture.
-        optimizer: learning_rate=schedule -> a Keras optimizer; None: SGD with momentum
-            .9.
-        epochs: passes over the training set, 1 or more.
-        batch_size: an epoch leaves out what fills no batch; each epoch something else.
-        learning_rate: the highest; it falls to 0 along half a cosine.
-        warmup_epochs: over which it rises linearly from 0 first (Goyal et al. 2017).
-        statistics_momentum: of the batch normalizations' running statistics, which the
-            test sees. keras.applications has .99, which after the few hundred steps of
-            a small data set still remembers its start; the original ResNets have .9.
-        weight_decay: λ of the loss's λ/2 ‖w‖² over the kernels, not biases, scales and
-            shifts.
-        seed: of the weights, of the order and of the crops.
+      architecture: the name of a network in keras.applications, which starts from
+        random weights, or a function (shape, classes) -> keras.Model with logits.
+      pictures: what it sees; None: the whole picture.
+      optimizer: learning_rate=schedule -> a Keras optimizer; None: SGD with momentum
+        .9.
+      epochs: passes over the training set, 1 or more.
+      batch_size: an epoch leaves out what fills no batch; each epoch something else.
+      learning_rate: the highest; it falls to 0 along half a cosine.
+      warmup_epochs: over which it rises linearly from 0 first (Goyal et al. 2017).
+      statistics_momentum: of the batch normalizations' running statistics, which the
+        test sees. keras.applications has .99, which after the few hundred steps of
+        a small data set still remembers its start; the original ResNets have .9.
+      weight_decay: λ of the loss's λ/2 ‖w‖² over the kernels, not biases, scales and
+        shifts.
+      seed: of the weights, of the order and of the crops.
 
     Raises:
-        ConfigurationError: a number out of its range, or no such architecture.
+      ConfigurationError: a number out of its range, or no such architecture.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class ClassifierTraining:
         """All that changes a number, in words.
 
         Args:
-            shape: of the pictures.
+          shape: of the pictures.
         """
         name = self._architecture
         if not isinstance(name, str):
@@ -132,7 +132,7 @@ class ClassifierTraining:
         """An untrained classifier of pictures of a shape; its weights are the seed's.
 
         Raises:
-            ConfigurationError: the architecture does not take such images.
+          ConfigurationError: the architecture does not take such images.
         """
         keras.utils.set_random_seed(self._seed)
         seen = self._pictures.shape(shape)
@@ -165,14 +165,14 @@ class ClassifierTraining:
         """Trains a classifier, from the last epoch that the folder holds on.
 
         Args:
-            examples: what to train on.
-            folder: of the epochs' checkpoints, of this training alone.
-            name: says on the screen what it learns from.
+          examples: what to train on.
+          folder: of the epochs' checkpoints, of this training alone.
+          name: says on the screen what it learns from.
 
         Raises:
-            ConfigurationError: fewer examples than a batch.
-            DivergedError: the loss is NaN or infinite.
-            BadDataError: a checkpoint cannot be written.
+          ConfigurationError: fewer examples than a batch.
+          DivergedError: the loss is NaN or infinite.
+          BadDataError: a checkpoint cannot be written.
         """
         steps = len(examples.labels) // self._batch_size
         if not steps:
@@ -218,11 +218,11 @@ class ClassifierTraining:
         """What a classifier says of pictures: float32 [n, classes] for each part.
 
         Args:
-            model: trained.
-            parts: uint8 [n, height, width, channels] each.
+          model: trained.
+          parts: uint8 [n, height, width, channels] each.
 
         Raises:
-            DivergedError: NaN or Inf among the logits.
+          DivergedError: NaN or Inf among the logits.
         """
 
         @tf.function(reduce_retracing=True)

@@ -24,8 +24,8 @@ class PictureFile:
     take 59 GiB.
 
     Args:
-        path: of the file; need not exist.
-        shape: (height, width, channels) of a picture.
+      path: of the file; need not exist.
+      shape: (height, width, channels) of a picture.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
@@ -60,12 +60,12 @@ class PictureFile:
         """Appends pictures behind those that are safely written.
 
         Args:
-            parts: uint8 [n, height, width, channels] each; a resume goes on between
-                two parts.
-            written: is told how many were in each part.
+          parts: uint8 [n, height, width, channels] each; a resume goes on between
+            two parts.
+          written: is told how many were in each part.
 
         Raises:
-            BadDataError: the disk is full, or cannot be written to.
+          BadDataError: the disk is full, or cannot be written to.
         """
         count, pending = len(self), 0
         try:

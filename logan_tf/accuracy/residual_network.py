@@ -15,12 +15,12 @@ def resnet_56(
     second pixel goes on, with channels of zeros.
 
     Args:
-        shape: (height, width, channels), sides multiples of 4.
-        num_classes: outputs, as logits.
-        depth: layers with weights, 6 n + 2; 56 has .85 million parameters.
+      shape: (height, width, channels), sides multiples of 4.
+      num_classes: outputs, as logits.
+      depth: layers with weights, 6 n + 2; 56 has .85 million parameters.
 
     Raises:
-        ConfigurationError: another depth.
+      ConfigurationError: another depth.
     """
     if depth < 8 or depth % 6 != 2:
         raise ConfigurationError(

@@ -10,7 +10,7 @@ class Digits(TFDSImages):
     first use TFDS writes them into `data_dir`; nothing is downloaded.
 
     Attributes:
-        num_judged: how many samples of a generator of them are judged.
+      num_judged: how many samples of a generator of them are judged.
     """
 
     num_judged = 10_000

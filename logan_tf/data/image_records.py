@@ -36,15 +36,15 @@ class ImageRecords(StoredImages):
         """Names the folder; reads nothing of it.
 
         Args:
-            path: of the folder; None where nothing will be read, as in a dry run.
-            size: side of the pictures, which must be that of the folder; None asks it.
-            flip: mirror each training picture left to right with probability 1/2.
-            num_classes: must be that of the folder; None asks it.
-            limit: data sets of more bytes, as pixels, are streamed instead of held.
-            shuffle_buffer: records permuted at a time when streaming.
+          path: of the folder; None where nothing will be read, as in a dry run.
+          size: side of the pictures, which must be that of the folder; None asks it.
+          flip: mirror each training picture left to right with probability 1/2.
+          num_classes: must be that of the folder; None asks it.
+          limit: data sets of more bytes, as pixels, are streamed instead of held.
+          shuffle_buffer: records permuted at a time when streaming.
 
         Raises:
-            ConfigurationError: a number that cannot work.
+          ConfigurationError: a number that cannot work.
         """
         if size is not None:
             pixels.require_size(size)

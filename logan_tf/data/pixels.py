@@ -19,11 +19,11 @@ def resize(image: tf.Tensor, size: int) -> tf.Tensor:
     """Crops the central square and resizes it: bilinear up, area averages down.
 
     Args:
-        image: uint8 [height, width, channels] or [batch, height, width, channels].
-        size: the new side.
+      image: uint8 [height, width, channels] or [batch, height, width, channels].
+      size: the new side.
 
     Returns:
-        uint8 [..., size, size, channels], rounded to the nearest value.
+      uint8 [..., size, size, channels], rounded to the nearest value.
     """
     height, width = tf.shape(image)[-3], tf.shape(image)[-2]
     side = tf.minimum(height, width)
@@ -55,16 +55,16 @@ def shuffled_examples(
     """Pictures in memory as `batch.Dataset.examples`: each once an epoch.
 
     Args:
-        images: uint8 [n, height, width, channels].
-        labels: int32 [n].
-        seed: draws the order of each epoch, and the flips.
-        first: the number of the first example.
-        count: examples in each element.
-        rows: those of the `count` that are wanted.
-        flip: mirror each picture left to right with probability 1/2.
+      images: uint8 [n, height, width, channels].
+      labels: int32 [n].
+      seed: draws the order of each epoch, and the flips.
+      first: the number of the first example.
+      count: examples in each element.
+      rows: those of the `count` that are wanted.
+      flip: mirror each picture left to right with probability 1/2.
 
     Raises:
-        ConfigurationError: `count` > n.
+      ConfigurationError: `count` > n.
     """
     num_examples = len(images)
     require_examples(num_examples, count)

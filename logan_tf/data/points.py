@@ -13,10 +13,10 @@ class _Mixture:
     """Equally likely Gaussians with a common standard deviation.
 
     Attributes:
-        modes: float64 [num_classes, 2], the means.
-        sigma: the standard deviation in each direction.
-        shape: (2,).
-        num_classes: the number of modes; an example's label is its mode.
+      modes: float64 [num_classes, 2], the means.
+      sigma: the standard deviation in each direction.
+      shape: (2,).
+      num_classes: the number of modes; an example's label is its mode.
     """
 
     def __init__(self, modes: np.ndarray, sigma: float) -> None:

@@ -18,11 +18,11 @@ class StackedDigits:
     """RGB pictures of three digits r, g, b; the label is the mode 100 r + 10 g + b.
 
     Attributes:
-        digits: the gray digits, whose training split the triples are drawn from.
-        shape: (size, size, 3).
-        num_classes: 1000.
-        class_names: "000" to "999", as the pictures read.
-        num_judged: how many samples are judged: as many as Metz et al. draw.
+      digits: the gray digits, whose training split the triples are drawn from.
+      shape: (size, size, 3).
+      num_classes: 1000.
+      class_names: "000" to "999", as the pictures read.
+      num_judged: how many samples are judged: as many as Metz et al. draw.
     """
 
     num_judged = 26_000
@@ -38,10 +38,10 @@ class StackedDigits:
         """26,000 triples of a split that are always the same; see `TFDSImages`.
 
         Args:
-            split: 'train' or 'test' (held out): where the digits come from.
+          split: 'train' or 'test' (held out): where the digits come from.
 
         Returns:
-            Parts (images uint8 [n, size, size, 3], labels int32 [n]).
+          Parts (images uint8 [n, size, size, 3], labels int32 [n]).
         """
         images, labels = self.digits.arrays(split)
         drawn = np.random.default_rng(0).integers(

@@ -19,9 +19,9 @@ class Records(NamedTuple):
     """A split as TFRecord files.
 
     Attributes:
-        shards: its files.
-        num_examples: in all of them.
-        decode: serialized record -> (uint8 [height, width, channels], int32 label).
+      shards: its files.
+      num_examples: in all of them.
+      decode: serialized record -> (uint8 [height, width, channels], int32 label).
     """
 
     shards: list[tfrecords.Shard]
@@ -40,12 +40,12 @@ class StoredImages(abc.ABC):
         """Reads no data.
 
         Args:
-            flip: mirror each training picture left to right with probability 1/2.
-            limit: data sets of more bytes, as pixels, are streamed instead of held.
-            shuffle_buffer: records permuted at a time when streaming.
+          flip: mirror each training picture left to right with probability 1/2.
+          limit: data sets of more bytes, as pixels, are streamed instead of held.
+          shuffle_buffer: records permuted at a time when streaming.
 
         Raises:
-            ConfigurationError: a number that cannot work.
+          ConfigurationError: a number that cannot work.
         """
         if shuffle_buffer < 1:
             raise ConfigurationError(
@@ -113,15 +113,15 @@ class StoredImages(abc.ABC):
         """All examples of a split, in a fixed order.
 
         Args:
-            split: 'train' or 'test' (held out).
+          split: 'train' or 'test' (held out).
 
         Returns:
-            images uint8 [n, size, size, channels] and labels int32 [n]; kept in memory.
+          images uint8 [n, size, size, channels] and labels int32 [n]; kept in memory.
 
         Raises:
-            ConfigurationError: no such data set or split, or other pictures than asked;
-                a label without a class.
-            BadDataError: the data cannot be read.
+          ConfigurationError: no such data set or split, or other pictures than asked;
+            a label without a class.
+          BadDataError: the data cannot be read.
         """
         _require_split(split)
         if split not in self._arrays:
@@ -133,7 +133,7 @@ class StoredImages(abc.ABC):
         """The same examples as `arrays`, in parts: a large split is not held whole.
 
         Raises:
-            ConfigurationError, BadDataError: as `arrays`.
+          ConfigurationError, BadDataError: as `arrays`.
         """
         _require_split(split)
         if split in self._arrays:

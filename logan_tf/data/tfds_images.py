@@ -39,19 +39,19 @@ class TFDSImages(StoredImages):
         """Names the data; reads none.
 
         Args:
-            name: as TFDS knows it, such as 'cifar10'.
-            size: side of the pictures in pixels.
-            channels: 1 or 3; gray pictures become RGB if need be, never the reverse.
-            split: what to train on; TFDS's slices ('train[:90%]') work.
-            test_split: what is held out.
-            data_dir: where TFDS keeps prepared data; None is TFDS's own default.
-            flip: mirror each training picture left to right with probability 1/2.
-            num_classes: None asks the builder; 0 if it has no class label.
-            limit: data sets of more bytes, resized, are streamed instead of held.
-            shuffle_buffer: records permuted at a time when streaming.
+          name: as TFDS knows it, such as 'cifar10'.
+          size: side of the pictures in pixels.
+          channels: 1 or 3; gray pictures become RGB if need be, never the reverse.
+          split: what to train on; TFDS's slices ('train[:90%]') work.
+          test_split: what is held out.
+          data_dir: where TFDS keeps prepared data; None is TFDS's own default.
+          flip: mirror each training picture left to right with probability 1/2.
+          num_classes: None asks the builder; 0 if it has no class label.
+          limit: data sets of more bytes, resized, are streamed instead of held.
+          shuffle_buffer: records permuted at a time when streaming.
 
         Raises:
-            ConfigurationError: a number that cannot work.
+          ConfigurationError: a number that cannot work.
         """
         pixels.require_size(size)
         if channels not in (1, 3):

@@ -29,12 +29,12 @@ class Measures:
     """What is measured beside FID and IS.
 
     Attributes:
-        kept: of so many images, at most, features are kept for KID, precision, recall,
-            density, coverage and the FID of classes; 2 or more.
-        nearest: k of the nearest neighbors.
-        block_size: of KID.
-        per_class: whether to measure an FID for each class.
-        num_modes: 0: modes are not counted.
+      kept: of so many images, at most, features are kept for KID, precision, recall,
+        density, coverage and the FID of classes; 2 or more.
+      nearest: k of the nearest neighbors.
+      block_size: of KID.
+      per_class: whether to measure an FID for each class.
+      num_modes: 0: modes are not counted.
     """
 
     kept: int = 10_000
@@ -60,13 +60,13 @@ def read(parts: Parts, classifier: Classifier, kept: int) -> Readings:
     """Has all images read.
 
     Args:
-        parts: the images.
-        classifier: reads them.
-        kept: how many images' features to keep.
+      parts: the images.
+      classifier: reads them.
+      kept: how many images' features to keep.
 
     Raises:
-        BadDataError: there are fewer than two images.
-        ConfigurationError: the classifier does not fit them; NaN among its features.
+      BadDataError: there are fewer than two images.
+      ConfigurationError: the classifier does not fit them; NaN among its features.
     """
     accumulator = MomentsAccumulator()
     logits, confidences, features, labels = [], [], [], []
@@ -106,19 +106,19 @@ def judge(
     """Compares what was read with the reference.
 
     Args:
-        readings: of samples.
-        reference: of real images, by the same classifier; without features only what
-            needs none is measured.
-        measures: which ones.
-        seed: of the shuffles.
+      readings: of samples.
+      reference: of real images, by the same classifier; without features only what
+        needs none is measured.
+      measures: which ones.
+      seed: of the shuffles.
 
     Returns:
-        `fid`, `is`, `is_splits` (ten, shuffled; from 20 samples on) and, by features,
-        `kid`, `precision`, `recall`, `density`, `coverage`, `fid_per_class` (the mean
-        and each class's); by modes, what `count_modes` returns.
+      `fid`, `is`, `is_splits` (ten, shuffled; from 20 samples on) and, by features,
+      `kid`, `precision`, `recall`, `density`, `coverage`, `fid_per_class` (the mean
+      and each class's); by modes, what `count_modes` returns.
 
     Raises:
-        ConfigurationError: see `logan_tf.metrics.distances`.
+      ConfigurationError: see `logan_tf.metrics.distances`.
     """
     found: MetricValues = {
         "fid": {
@@ -152,8 +152,8 @@ def count_modes(
     confidence stand beside them.
 
     Returns:
-        `modes`; `confident_modes`, counting only samples of which the classifier is
-        sure (.9 or more); `confident_share`, of the samples; `reverse_kl` in nats.
+      `modes`; `confident_modes`, counting only samples of which the classifier is
+      sure (.9 or more); `confident_share`, of the samples; `reverse_kl` in nats.
     """
     coverage = mode_coverage(labels, num_modes)
     sure = confidences >= CONFIDENCE
@@ -173,7 +173,7 @@ def class_agreement(readings: Readings) -> MetricValues:
     """How often the classifier, by its arg-max, sees the class that was asked for.
 
     Returns:
-        `class_agreement`: the share in [0, 1], of all and of each class.
+      `class_agreement`: the share in [0, 1], of all and of each class.
     """
     agrees = readings.logits.argmax(axis=1) == readings.labels
     classes = {

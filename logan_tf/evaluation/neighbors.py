@@ -49,14 +49,14 @@ def find(
     """Finds the nearest training images of samples.
 
     Args:
-        samples: uint8 [n, h, w, c].
-        classifier: reads them.
-        features: float [m, d], of the first m training images, by the same one.
-        images: the data set.
-        nearest: k, 1 to m.
+      samples: uint8 [n, h, w, c].
+      classifier: reads them.
+      features: float [m, d], of the first m training images, by the same one.
+      images: the data set.
+      nearest: k, 1 to m.
 
     Raises:
-        ConfigurationError: k out of its range.
+      ConfigurationError: k out of its range.
     """
     if not 1 <= nearest <= len(features):
         raise ConfigurationError(

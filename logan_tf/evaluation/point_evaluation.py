@@ -29,12 +29,12 @@ def evaluate_points(
     """Counts the modes among generated points [n, 2]; see `modes.point_modes`.
 
     Returns:
-        `modes` of the mixture's; `high_quality`, the share within 3 sigma of the
-        nearest mode; `reverse_kl` in nats.
+      `modes` of the mixture's; `high_quality`, the share within 3 sigma of the
+      nearest mode; `reverse_kl` in nats.
 
     Raises:
-        ConfigurationError: as `Sampler.sample`; a generator of anything but points.
-        DivergedError: the generator makes NaN or Inf.
+      ConfigurationError: as `Sampler.sample`; a generator of anything but points.
+      DivergedError: the generator makes NaN or Inf.
     """
     samples = sampler.sample(num_samples, settings)
     if not np.isfinite(samples.images).all():

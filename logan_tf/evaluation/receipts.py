@@ -22,24 +22,24 @@ class Receipt:
     """The circumstances of an evaluation.
 
     Attributes:
-        protocol: names the procedure and its version, such as "stacked_digits_modes/1".
-        num_samples: how many samples were judged.
-        seed: of the samples; the first of several.
-        num_seeds: how many seeds, from `seed` on, the numbers are the mean of.
-        subject: what was judged: "checkpoint", "untrained generator", "held-out data".
-        recipe: the recipe that trained it.
-        checkpoint_step: the number of generator updates.
-        checkpoint_hash: of the weights that sampled.
-        latent_steps: steps of latent optimization before each sample.
-        truncation: the factor s of the latents.
-        standing_batches: how many batches set the standing statistics.
-        standing_batch_size: their size.
-        standing_seed: their seed.
-        classifier: hash of the classifier's data and constants, or of its files.
-        classifier_weights: hash of its weights, which differ between processors.
-        classifier_accuracy: on held-out data, in [0, 1].
-        reference: which real images the samples were compared with.
-        reference_hash: of their statistics, which round like the classifier's weights.
+      protocol: names the procedure and its version, such as "stacked_digits_modes/1".
+      num_samples: how many samples were judged.
+      seed: of the samples; the first of several.
+      num_seeds: how many seeds, from `seed` on, the numbers are the mean of.
+      subject: what was judged: "checkpoint", "untrained generator", "held-out data".
+      recipe: the recipe that trained it.
+      checkpoint_step: the number of generator updates.
+      checkpoint_hash: of the weights that sampled.
+      latent_steps: steps of latent optimization before each sample.
+      truncation: the factor s of the latents.
+      standing_batches: how many batches set the standing statistics.
+      standing_batch_size: their size.
+      standing_seed: their seed.
+      classifier: hash of the classifier's data and constants, or of its files.
+      classifier_weights: hash of its weights, which differ between processors.
+      classifier_accuracy: on held-out data, in [0, 1].
+      reference: which real images the samples were compared with.
+      reference_hash: of their statistics, which round like the classifier's weights.
     """
 
     protocol: str
@@ -89,7 +89,7 @@ class Evaluation:
         """From what JSON had.
 
         Raises:
-            AttributeError, KeyError, TypeError, ValueError: it is no evaluation.
+          AttributeError, KeyError, TypeError, ValueError: it is no evaluation.
         """
         metrics = contents["metrics"]
         if not all("value" in metric for metric in metrics.values()):
@@ -103,7 +103,7 @@ def write_evaluation(
     """Writes {"receipt": {...}, "metrics": {...}} as JSON, whole or not at all.
 
     Raises:
-        ValueError: NaN or Inf among the metrics, which JSON does not know.
+      ValueError: NaN or Inf among the metrics, which JSON does not know.
     """
     contents = Evaluation(receipt, metrics).contents()
     text = json.dumps(contents, indent=2, allow_nan=False) + "\n"
@@ -114,8 +114,8 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
     """Reads what `write_evaluation` wrote.
 
     Raises:
-        ConfigurationError: there is no such file.
-        BadDataError: the file is garbled or of another version.
+      ConfigurationError: there is no such file.
+      BadDataError: the file is garbled or of another version.
     """
     remedy = "remove it and evaluate again"
     try:
@@ -139,8 +139,8 @@ def require_comparable(first: Receipt, second: Receipt) -> None:
     reference is of.
 
     Raises:
-        ConfigurationError: another protocol, number of samples, classifier or
-            reference; the message names all that differ.
+      ConfigurationError: another protocol, number of samples, classifier or
+        reference; the message names all that differ.
     """
     differences = [
         f"{name} is {getattr(first, name)} in one and {getattr(second, name)} in the "

@@ -52,12 +52,12 @@ def write(
     """Writes statistics as .npz, whole or not at all.
 
     Args:
-        path: of the file.
-        statistics: mu, sigma and, where there are any, features and labels.
-        **notes: kept as 0-d strings beside them, such as classifier="…".
+      path: of the file.
+      statistics: mu, sigma and, where there are any, features and labels.
+      **notes: kept as 0-d strings beside them, such as classifier="…".
 
     Raises:
-        OSError: it cannot be written.
+      OSError: it cannot be written.
     """
     contents: dict[str, np.ndarray] = {
         "mu": np.asarray(statistics.moments.mean, np.float64),
@@ -81,12 +81,12 @@ def read(
     Nothing in it is executed: arrays of objects are refused.
 
     Args:
-        path: of the file.
-        dim: how many features the classifier has; None: any number.
-        **notes: what the file must say where it says anything of that name.
+      path: of the file.
+      dim: how many features the classifier has; None: any number.
+      **notes: what the file must say where it says anything of that name.
 
     Raises:
-        ConfigurationError: no such file; other keys, shapes or notes; objects; NaN.
+      ConfigurationError: no such file; other keys, shapes or notes; objects; NaN.
     """
     path = Path(path)
     try:

@@ -37,12 +37,12 @@ def checked_values(axis: str, texts: Sequence[str]) -> list[float]:
     """Settings to evaluate, each once: latent steps ascending, truncations descending.
 
     Args:
-        axis: one of `DEFAULT_VALUES`.
-        texts: numbers; none: the default.
+      axis: one of `DEFAULT_VALUES`.
+      texts: numbers; none: the default.
 
     Raises:
-        ConfigurationError: no numbers, no integers where there are steps, or numbers
-            out of range.
+      ConfigurationError: no numbers, no integers where there are steps, or numbers
+        out of range.
     """
     of_steps = axis == LATENT_STEPS
     values: set[float]
@@ -74,7 +74,7 @@ def read(path: str | os.PathLike[str]) -> Sweep:
     """Reads what `write` wrote.
 
     Raises:
-        BadDataError: the file is missing, garbled or of another version.
+      BadDataError: the file is missing, garbled or of another version.
     """
     try:
         contents = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -36,8 +36,8 @@ class Classifier(Protocol):
     """Anything that reads images.
 
     Attributes:
-        suffix: ends the names of its metrics; "" for Inception alone, whose FID is the
-            one of the literature.
+      suffix: ends the names of its metrics; "" for Inception alone, whose FID is the
+        one of the literature.
     """
 
     @property
@@ -54,12 +54,12 @@ class SavedModelClassifier:
     """A SavedModel with the outputs `logits` and `pool_3`; loaded when first needed.
 
     Args:
-        path: its directory, or the address of a module of TF Hub.
-        name: its metrics are fid_<name>, is_<name>, …
-        batch_size: how many images it reads at once.
+      path: its directory, or the address of a module of TF Hub.
+      name: its metrics are fid_<name>, is_<name>, …
+      batch_size: how many images it reads at once.
 
     Raises:
-        ConfigurationError: a name or a batch size that cannot be.
+      ConfigurationError: a name or a batch size that cannot be.
     """
 
     def __init__(self, path: str, name: str = "custom", batch_size: int = 64) -> None:
@@ -78,7 +78,7 @@ class SavedModelClassifier:
         """Reads uint8 images; gray ones as three equal channels.
 
         Raises:
-            ConfigurationError: there is no such model, or it does not fit the images.
+          ConfigurationError: there is no such model, or it does not fit the images.
         """
         parts = [
             self._read(images[first : first + self._batch_size])
@@ -154,9 +154,9 @@ class Inception(SavedModelClassifier):
     """TF-GAN's Inception of 2015; its numbers are those of the literature.
 
     Args:
-        path: the SavedModel's directory, or its address; looked for in
-            $TFHUB_CACHE_DIR, and downloaded where there is a network.
-        batch_size: how many images it reads at once.
+      path: the SavedModel's directory, or its address; looked for in
+        $TFHUB_CACHE_DIR, and downloaded where there is a network.
+      batch_size: how many images it reads at once.
     """
 
     def __init__(self, path: str = INCEPTION, batch_size: int = 64) -> None:

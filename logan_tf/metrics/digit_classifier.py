@@ -46,10 +46,10 @@ class DigitClassifier:
     """A trained classifier of digits of one size.
 
     Attributes:
-        size: height and width of the images.
-        accuracy: share of the held-out digits that it reads rightly.
-        recipe_hash: of the constants and the data; the same on every machine.
-        weights_hash: of the trained weights.
+      size: height and width of the images.
+      accuracy: share of the held-out digits that it reads rightly.
+      recipe_hash: of the constants and the data; the same on every machine.
+      weights_hash: of the trained weights.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class DigitClassifier:
         """Class logits float32 [n, 10] of images [n, size, size, 1].
 
         Args:
-            images: uint8 in 0..255, or floats in [-1, 1].
+          images: uint8 in 0..255, or floats in [-1, 1].
 
         Raises:
-            ConfigurationError: another shape.
+          ConfigurationError: another shape.
         """
         return self.outputs(images)[0]
 
@@ -132,13 +132,13 @@ def load_or_train(
     """The classifier for `digits`: from the cache if it is there, else trained into it.
 
     Args:
-        digits: the data set; its size is that of the classifier.
-        cache_dir: None means $LOGAN_TF_CACHE, else $XDG_CACHE_HOME/logan_tf, else
-            ~/.cache/logan_tf. A cache that cannot be written costs a warning only.
+      digits: the data set; its size is that of the classifier.
+      cache_dir: None means $LOGAN_TF_CACHE, else $XDG_CACHE_HOME/logan_tf, else
+        ~/.cache/logan_tf. A cache that cannot be written costs a warning only.
 
     Raises:
-        ConfigurationError: images smaller than 8 x 8, or not square with one channel.
-        BadDataError: it reads less than 98 % of the held-out digits.
+      ConfigurationError: images smaller than 8 x 8, or not square with one channel.
+      BadDataError: it reads less than 98 % of the held-out digits.
     """
     recipe = recipe or TrainingRecipe()
     size = _checked_size(digits)

@@ -67,11 +67,11 @@ def train(
     """Trains a fresh network: Adam, cosine decay, shifted copies of the images.
 
     Args:
-        images: uint8 [n, size, size, 1].
-        labels: integers [n] in [0, 10).
+      images: uint8 [n, size, size, 1].
+      labels: integers [n] in [0, 10).
 
     Returns:
-        the weights, in the order of `keras.Model.get_weights`.
+      the weights, in the order of `keras.Model.get_weights`.
     """
     model = build(images.shape[1], recipe)
     per_epoch = len(images) // recipe.batch_size

@@ -18,9 +18,9 @@ class DigitReader:
     one after the other.
 
     Args:
-        digits: what the classifier was or will be trained on, when it is first needed.
-        channels: of the pictures.
-        classifier: None: from the cache, or trained into it.
+      digits: what the classifier was or will be trained on, when it is first needed.
+      channels: of the pictures.
+      classifier: None: from the cache, or trained into it.
     """
 
     suffix = "_digits"
@@ -43,11 +43,11 @@ class DigitReader:
         """Reads images [n, size, size, channels], uint8.
 
         Returns:
-            logits float32 [n, 10^channels], features float32 [n, 64 channels], and
-            the confidences, each the least of the picture's digits.
+          logits float32 [n, 10^channels], features float32 [n, 64 channels], and
+          the confidences, each the least of the picture's digits.
 
         Raises:
-            ConfigurationError: images of another shape.
+          ConfigurationError: images of another shape.
         """
         count, *_, channels = images.shape
         singles = np.moveaxis(images, -1, 1).reshape(-1, *images.shape[1:3], 1)

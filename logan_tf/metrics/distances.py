@@ -39,14 +39,14 @@ def frechet_distance(
     Biased upwards for few examples: compare only numbers of the same n.
 
     Args:
-        a: features, floats [n, d] with n at least 2, or their moments.
-        b: the same, of the same d.
+      a: features, floats [n, d] with n at least 2, or their moments.
+      b: the same, of the same d.
 
     Returns:
-        The squared distance, 0 or more.
+      The squared distance, 0 or more.
 
     Raises:
-        ConfigurationError: other shapes, one example only, NaN or Inf.
+      ConfigurationError: other shapes, one example only, NaN or Inf.
     """
     first, second = (_checked_moments(x) for x in (a, b))
     if first.mean.shape != second.mean.shape:
@@ -96,17 +96,17 @@ def per_class_frechet_distance(
     """The Fréchet distance between the features of each class.
 
     Args:
-        real: features [n, d].
-        real_labels: integers [n].
-        generated: features [m, d].
-        generated_labels: integers [m], the classes that were asked for.
+      real: features [n, d].
+      real_labels: integers [n].
+      generated: features [m, d].
+      generated_labels: integers [m], the classes that were asked for.
 
     Returns:
-        Class -> distance, for the classes of which both sides have two examples.
+      Class -> distance, for the classes of which both sides have two examples.
 
     Raises:
-        ConfigurationError: as `frechet_distance`; labels of another length; no such
-            class.
+      ConfigurationError: as `frechet_distance`; labels of another length; no such
+        class.
     """
     for features, labels in ((real, real_labels), (generated, generated_labels)):
         if len(features) != len(labels):
@@ -129,10 +129,10 @@ def inception_score(logits: np.ndarray) -> float:
     """exp(E KL(p(y|x) || p(y))) over all samples at once, in [1, classes].
 
     Args:
-        logits: floats [n, classes], n at least 2.
+      logits: floats [n, classes], n at least 2.
 
     Raises:
-        ConfigurationError: another shape, one sample, NaN or Inf.
+      ConfigurationError: another shape, one sample, NaN or Inf.
     """
     return tf_gan.classifier_score(_several(logits, "logits"))
 
@@ -145,12 +145,12 @@ def inception_score_splits(
     The deviation is NumPy's (n in the denominator), as in the published numbers.
 
     Args:
-        logits: floats [n, classes], n at least twice `num_splits`.
-        num_splits: how many equal parts; what is left over is not counted.
-        seed: of the shuffle.
+      logits: floats [n, classes], n at least twice `num_splits`.
+      num_splits: how many equal parts; what is left over is not counted.
+      seed: of the shuffle.
 
     Raises:
-        ConfigurationError: as `inception_score`; fewer than two samples a split.
+      ConfigurationError: as `inception_score`; fewer than two samples a split.
     """
     logits = _several(logits, "logits")
     size = len(logits) // max(num_splits, 1)
@@ -170,13 +170,13 @@ def kernel_distance(
     """KID: the unbiased squared MMD under (x·y/d + 1)^3, averaged over blocks.
 
     Args:
-        a: features [n, d], n at least 2.
-        b: features [m, d], m at least 2.
-        block_size: at most so many of the larger set in a block.
-        seed: both sets are shuffled, so that no block is a class.
+      a: features [n, d], n at least 2.
+      b: features [m, d], m at least 2.
+      block_size: at most so many of the larger set in a block.
+      seed: both sets are shuffled, so that no block is a class.
 
     Raises:
-        ConfigurationError: other shapes, one example only, NaN or Inf; blocks of one.
+      ConfigurationError: other shapes, one example only, NaN or Inf; blocks of one.
     """
     first, second = (_several(x, "features") for x in (a, b))
     if first.shape[1] != second.shape[1]:

@@ -24,11 +24,11 @@ def resolve(handle: str) -> Path:
     """The directory of a SavedModel.
 
     Args:
-        handle: a local directory, or an address: it is looked for in $TFHUB_CACHE_DIR
-            (else in this package's own cache), and downloaded into it.
+      handle: a local directory, or an address: it is looked for in $TFHUB_CACHE_DIR
+        (else in this package's own cache), and downloaded into it.
 
     Raises:
-        ConfigurationError: it is not there and cannot be downloaded.
+      ConfigurationError: it is not there and cannot be downloaded.
     """
     if "://" not in handle:
         return _checked(Path(handle).expanduser())

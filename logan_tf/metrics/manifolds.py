@@ -37,12 +37,12 @@ def manifold_metrics(
     """Compares two sets of features.
 
     Args:
-        real: floats [n, d].
-        generated: floats [m, d].
-        nearest: k, at least 1, less than n and m.
+      real: floats [n, d].
+      generated: floats [m, d].
+      nearest: k, at least 1, less than n and m.
 
     Raises:
-        ConfigurationError: other shapes, NaN or Inf; k out of its range.
+      ConfigurationError: other shapes, NaN or Inf; k out of its range.
     """
     real, generated = (checked_features(x) for x in (real, generated))
     if real.shape[1] != generated.shape[1]:

@@ -36,11 +36,11 @@ def mode_coverage(labels: np.ndarray, num_modes: int) -> ModeCoverage:
     (num_modes - 1) / (2 n): compare only numbers of the same n.
 
     Args:
-        labels: integers [n], each in [0, num_modes).
-        num_modes: the number of modes the data has.
+      labels: integers [n], each in [0, num_modes).
+      num_modes: the number of modes the data has.
 
     Raises:
-        ConfigurationError: no labels, no integers, or labels outside of the range.
+      ConfigurationError: no labels, no integers, or labels outside of the range.
     """
     labels = np.asarray(labels)
     if num_modes < 1:
@@ -73,12 +73,12 @@ def point_modes(points: np.ndarray, modes: np.ndarray, sigma: float) -> PointMod
     the reverse KL counts all points, those of low quality too.
 
     Args:
-        points: float [n, dim].
-        modes: float [num_modes, dim], the means of the components.
-        sigma: the components' standard deviation, above 0.
+      points: float [n, dim].
+      modes: float [num_modes, dim], the means of the components.
+      sigma: the components' standard deviation, above 0.
 
     Raises:
-        ConfigurationError: no points, shapes that do not match, sigma <= 0, NaN or Inf.
+      ConfigurationError: no points, shapes that do not match, sigma <= 0, NaN or Inf.
     """
     points = np.asarray(points, np.float64)
     modes = np.asarray(modes, np.float64)

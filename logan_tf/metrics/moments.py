@@ -36,7 +36,7 @@ class MomentsAccumulator:
         """Adds features [n, d].
 
         Raises:
-            ConfigurationError: another shape, another d than before, NaN or Inf.
+          ConfigurationError: another shape, another d than before, NaN or Inf.
         """
         features = checked_features(features)
         dim = features.shape[1]
@@ -62,7 +62,7 @@ class MomentsAccumulator:
         """The moments of all that was added.
 
         Raises:
-            ConfigurationError: fewer than two examples.
+          ConfigurationError: fewer than two examples.
         """
         if self.count < 2:
             raise ConfigurationError(
@@ -86,7 +86,7 @@ def checked_features(features: np.ndarray, what: str = "features") -> np.ndarray
     """Features as an array, if they are floats [n, d] without NaN and Inf.
 
     Raises:
-        ConfigurationError: they are not.
+      ConfigurationError: they are not.
     """
     features = np.asarray(features)
     if features.ndim != 2 or 0 in features.shape:

@@ -41,12 +41,12 @@ def kernel_distance(
     """The mean of the blocks' unbiased MMD², kernel (x·y/d + 1)³, and its error.
 
     Args:
-        real: features [n, d].
-        generated: features [m, d], in random order as the real ones.
-        block_size: at most so many of each in a block.
+      real: features [n, d].
+      generated: features [m, d], in random order as the real ones.
+      block_size: at most so many of each in a block.
 
     Returns:
-        The distance and its standard error, NaN if there is one block.
+      The distance and its standard error, NaN if there is one block.
     """
     import tensorflow as tf
 

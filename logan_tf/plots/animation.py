@@ -26,14 +26,14 @@ def save(path: str | os.PathLike[str], pictures: Mapping[int, Path]) -> int:
     and the last among them.
 
     Args:
-        path: of the GIF.
-        pictures: PNGs of one size, by step.
+      path: of the GIF.
+      pictures: PNGs of one size, by step.
 
     Returns:
-        The number of frames.
+      The number of frames.
 
     Raises:
-        BadDataError: a file is no picture, or of another size than the first.
+      BadDataError: a file is no picture, or of another size than the first.
     """
     steps = _chosen(sorted(pictures))
     frames: list[Image.Image] = []

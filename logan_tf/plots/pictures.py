@@ -23,16 +23,16 @@ def grid(
     """Tiles images row by row, a thin white line between them.
 
     Args:
-        images: uint8 [n, h, w, c], c = 1 (gray) or 3 (RGB).
-        columns: None makes the grid about square.
-        scale: how many pixels a side one becomes (nearest neighbor); None chooses it so
-            that the grid is about 640 pixels wide or high.
+      images: uint8 [n, h, w, c], c = 1 (gray) or 3 (RGB).
+      columns: None makes the grid about square.
+      scale: how many pixels a side one becomes (nearest neighbor); None chooses it so
+        that the grid is about 640 pixels wide or high.
 
     Returns:
-        uint8 [height, width, 3]; unused tiles are white.
+      uint8 [height, width, 3]; unused tiles are white.
 
     Raises:
-        ConfigurationError: other images; fewer than one column or pixel.
+      ConfigurationError: other images; fewer than one column or pixel.
     """
     images = _checked(images)
     num, height, width, _ = images.shape
@@ -76,14 +76,14 @@ def save_neighbors(
     """Draws samples, each before its row of nearest real images, as a PNG.
 
     Args:
-        path: of the PNG.
-        samples: uint8 [n, h, w, c].
-        neighbors: uint8 [n, k, h, w, c], the nearest first.
-        searched: among how many training images they were looked for.
-        title: above the picture.
+      path: of the PNG.
+      samples: uint8 [n, h, w, c].
+      neighbors: uint8 [n, k, h, w, c], the nearest first.
+      searched: among how many training images they were looked for.
+      title: above the picture.
 
     Raises:
-        ConfigurationError: other images.
+      ConfigurationError: other images.
     """
     num, nearest, height, width, channels = neighbors.shape
     pixels = max(num * height, (1 + nearest) * width)
@@ -123,15 +123,15 @@ def scatter(
     number of points outside of the frame stands below it.
 
     Args:
-        path: of the PNG; 1000 x 1000 pixels.
-        points: float [n, 2], generated.
-        modes: float [num_modes, 2], the means.
-        sigma: their standard deviation.
-        real: float [m, 2], points of the data, drawn beneath; or None.
-        title: above the plot.
+      path: of the PNG; 1000 x 1000 pixels.
+      points: float [n, 2], generated.
+      modes: float [num_modes, 2], the means.
+      sigma: their standard deviation.
+      real: float [m, 2], points of the data, drawn beneath; or None.
+      title: above the plot.
 
     Raises:
-        ConfigurationError: other shapes.
+      ConfigurationError: other shapes.
     """
     if points.shape[1:] != (2,) or modes.shape[1:] != (2,):
         raise ConfigurationError(

@@ -16,10 +16,10 @@ def save(
     """Draws samples as a PNG: a grid of images, or a scatter plot of points.
 
     Args:
-        path: of the PNG.
-        samples: images or points.
-        points: what points are drawn with; None: the samples are images.
-        columns: of the grid; None makes it about square.
+      path: of the PNG.
+      samples: images or points.
+      points: what points are drawn with; None: the samples are images.
+      columns: of the grid; None makes it about square.
     """
     if points is None:
         pictures.save_grid(path, to_uint8(samples.images), columns)

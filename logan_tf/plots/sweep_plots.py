@@ -25,9 +25,9 @@ def plot(path: str | os.PathLike[str], sweep: Sweep, names: Sequence[str]) -> No
     others against s.
 
     Args:
-        path: of the PNG.
-        sweep: of one evaluation or more.
-        names: of two metrics or more that the evaluations have.
+      path: of the PNG.
+      sweep: of one evaluation or more.
+      names: of two metrics or more that the evaluations have.
     """
     parametric = sweep.axis != LATENT_STEPS
     plotted = names[2:] if parametric else names

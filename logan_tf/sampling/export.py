@@ -24,14 +24,14 @@ def export(
     """Writes a SavedModel, whole or not at all; one that is there is replaced.
 
     Args:
-        path: of the directory.
-        signatures: its functions.
-        receipt: of the checkpoint and the settings; JSON knows its values.
-        class_names: of labels 0 to num_classes - 1.
-        points: the modes of generated points; None: they are pictures.
+      path: of the directory.
+      signatures: its functions.
+      receipt: of the checkpoint and the settings; JSON knows its values.
+      class_names: of labels 0 to num_classes - 1.
+      points: the modes of generated points; None: they are pictures.
 
     Raises:
-        BadDataError: it cannot be written.
+      BadDataError: it cannot be written.
     """
     functions = signatures.functions()
     root = tf.Module()

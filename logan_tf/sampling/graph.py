@@ -37,15 +37,15 @@ class SamplingGraph:
     """Draws from a generator, without side effects; eagerly or inside a graph.
 
     Args:
-        generator: `generator(latents, labels, training) -> images`, with `latent_dim`.
-        discriminator: `discriminator(images, labels) -> logits [n]`, the score.
-        latent_optimizer: how latents move; None: they do not.
-        prior: `prior(shape, seed) -> latents`, seed an int64 tensor [2].
-        num_classes: labels are 0 to num_classes - 1; 0 or 1 for data without classes.
-        batch_size: how many samples are generated at once.
+      generator: `generator(latents, labels, training) -> images`, with `latent_dim`.
+      discriminator: `discriminator(images, labels) -> logits [n]`, the score.
+      latent_optimizer: how latents move; None: they do not.
+      prior: `prior(shape, seed) -> latents`, seed an int64 tensor [2].
+      num_classes: labels are 0 to num_classes - 1; 0 or 1 for data without classes.
+      batch_size: how many samples are generated at once.
 
     Raises:
-        ConfigurationError: a batch size below 1.
+      ConfigurationError: a batch size below 1.
     """
 
     def __init__(
@@ -106,18 +106,18 @@ class SamplingGraph:
         """Samples `first` to first + num - 1 of the endless sequence of a seed.
 
         Args:
-            first: int64 []; a multiple of the batch size, for the bits to be those of
-                one long drawing.
-            num: int32 [], at least 1.
-            seed: int64 [].
-            truncation: float32 [], s in (0, 1]; truncated latents (`data.priors`) start
-                the latent steps.
-            latent_steps: int32 [], exactly so many; None builds no graph of steps.
-            labels: int32 [num], the classes to draw; [0]: drawn too.
-            statistics: the standing statistics.
-            columns: int32 [], 0: plain samples. Else at least 2 and a divisor of num:
-                each row of so many is a straight line of latents from one sample to the
-                next, 2 r to 2 r + 1 for row r, of the first one's class.
+          first: int64 []; a multiple of the batch size, for the bits to be those of
+            one long drawing.
+          num: int32 [], at least 1.
+          seed: int64 [].
+          truncation: float32 [], s in (0, 1]; truncated latents (`data.priors`) start
+            the latent steps.
+          latent_steps: int32 [], exactly so many; None builds no graph of steps.
+          labels: int32 [num], the classes to draw; [0]: drawn too.
+          statistics: the standing statistics.
+          columns: int32 [], 0: plain samples. Else at least 2 and a divisor of num:
+            each row of so many is a straight line of latents from one sample to the
+            next, 2 r to 2 r + 1 for row r, of the first one's class.
         """
         with self.standing.given(statistics):
             ends = tf.where(columns > 0, 2 * (num // tf.maximum(columns, 1)), num)
@@ -230,8 +230,8 @@ class SamplingGraph:
         """Joins function(0), function(size), ... and cuts them to `num` samples.
 
         Args:
-            function: int32 [] -> tensors [size, ...], one sample of which is as `specs`
-                say.
+          function: int32 [] -> tensors [size, ...], one sample of which is as `specs`
+            say.
         """
         size, chunks = self.batch_size, self._num_chunks(num)
         arrays = [

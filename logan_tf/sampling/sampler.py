@@ -30,7 +30,7 @@ class Sampler:
     """Draws samples from a generator, after latent steps if they are wanted.
 
     Args:
-        graph: of what, and how.
+      graph: of what, and how.
     """
 
     def __init__(self, graph: SamplingGraph) -> None:
@@ -53,16 +53,16 @@ class Sampler:
         """Draws `num` samples.
 
         Args:
-            num: at least 1.
-            settings: the same seed gives the same samples, whatever `num`.
-            labels: integers [num], the classes to draw; None draws them too.
-            interpolate: pictures a row, at least 2, of which `num` is a multiple: each
-                row goes along a straight line of latents, as the generator sees them,
-                from sample 2 r to sample 2 r + 1. 0: the samples themselves.
+          num: at least 1.
+          settings: the same seed gives the same samples, whatever `num`.
+          labels: integers [num], the classes to draw; None draws them too.
+          interpolate: pictures a row, at least 2, of which `num` is a multiple: each
+            row goes along a straight line of latents, as the generator sees them,
+            from sample 2 r to sample 2 r + 1. 0: the samples themselves.
 
         Raises:
-            ConfigurationError: a value outside of its range; latent steps without a
-                latent optimizer; a label that is no class.
+          ConfigurationError: a value outside of its range; latent steps without a
+            latent optimizer; a label that is no class.
         """
         self._require(num, settings)
         require_lines(num, interpolate)
@@ -80,9 +80,9 @@ class Sampler:
         """The same samples as `sample`, in order, no more than `batch_size` at once.
 
         Args:
-            first: the number of the first one; a multiple of `batch_size`, for the bits
-                to be those of one long drawing. `num` samples follow, and `labels` are
-                theirs.
+          first: the number of the first one; a multiple of `batch_size`, for the bits
+            to be those of one long drawing. `num` samples follow, and `labels` are
+            theirs.
         """
         self._require(num, settings)
         given = self._checked_labels(labels, num)
@@ -111,11 +111,11 @@ class Sampler:
         are not there yet. A generator without batch normalization is left as it is.
 
         Args:
-            num_batches: how many batches are averaged.
-            batch_size: their size; that of the training is the natural choice.
+          num_batches: how many batches are averaged.
+          batch_size: their size; that of the training is the natural choice.
 
         Raises:
-            ConfigurationError: as `sample`.
+          ConfigurationError: as `sample`.
         """
         self._require(num_batches, settings)
         if batch_size < 1:
@@ -199,7 +199,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     """Quantizes pictures in [-1, 1] to uint8 as floor(clip(127.5 (x + 1) + .5)).
 
     Raises:
-        DivergedError: NaN or Inf among the pixels.
+      DivergedError: NaN or Inf among the pixels.
     """
     images = np.asarray(images)
     if not np.isfinite(images).all():

@@ -54,8 +54,8 @@ def read_receipt(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads a SavedModel's receipt; runs nothing of it.
 
     Raises:
-        ConfigurationError: no such folder, or no SavedModel of `bin/export`.
-        BadDataError: the receipt is garbled.
+      ConfigurationError: no such folder, or no SavedModel of `bin/export`.
+      BadDataError: the receipt is garbled.
     """
     if not is_export(path):
         raise ConfigurationError(f"{path} {FOREIGN}")

@@ -26,14 +26,14 @@ class SavedSampler:
     """Draws the samples that the run would, bit for bit on one CPU.
 
     Args:
-        path: the SavedModel's directory.
+      path: the SavedModel's directory.
 
     Attributes:
-        receipt: where it comes from and how it samples.
+      receipt: where it comes from and how it samples.
 
     Raises:
-        ConfigurationError: no such directory, or no SavedModel of `bin/export`.
-        BadDataError: it is damaged.
+      ConfigurationError: no such directory, or no SavedModel of `bin/export`.
+      BadDataError: it is damaged.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -10,9 +10,9 @@ class SamplingSettings:
     """How samples are drawn.
 
     Attributes:
-        seed: of latents, labels and standing statistics.
-        latent_steps: exactly so many steps of latent optimization before each sample.
-        truncation: s in (0, 1]; truncated latents (`data.priors`) start the steps.
+      seed: of latents, labels and standing statistics.
+      latent_steps: exactly so many steps of latent optimization before each sample.
+      truncation: s in (0, 1]; truncated latents (`data.priors`) start the steps.
     """
 
     seed: int = 0
@@ -23,11 +23,11 @@ class SamplingSettings:
         """Refuses settings with which nothing can be drawn.
 
         Args:
-            has_latent_steps: whether latents can be optimized.
+          has_latent_steps: whether latents can be optimized.
 
         Raises:
-            ConfigurationError: a value outside of its range, or latent steps that the
-                run cannot take.
+          ConfigurationError: a value outside of its range, or latent steps that the
+            run cannot take.
         """
         if not 0 < self.truncation <= 1:
             raise ConfigurationError(

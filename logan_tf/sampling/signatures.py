@@ -24,12 +24,12 @@ class Signatures:
     """What is exported of a sampling graph.
 
     Args:
-        graph: its generator has `conditional = True` if it looks at labels; it holds
-            the standing statistics of `serving_default`.
-        standing_batches: batches behind the standing statistics of every other
-            function, collected at each call for its seed, truncation and latent steps.
-        standing_batch_size: their size.
-        discriminator: whether to include it, and with it the latent steps.
+      graph: its generator has `conditional = True` if it looks at labels; it holds
+        the standing statistics of `serving_default`.
+      standing_batches: batches behind the standing statistics of every other
+        function, collected at each call for its seed, truncation and latent steps.
+      standing_batch_size: their size.
+      discriminator: whether to include it, and with it the latent steps.
     """
 
     def __init__(

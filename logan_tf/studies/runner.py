@@ -37,13 +37,13 @@ class RunnerSettings:
     """How a study is run.
 
     Attributes:
-        root: each study has a folder in it.
-        scale: "embedded", "paper" or "smoke".
-        seeds: of each arm; None: as many as the study says.
-        at_once: how many runs share the machine; None: one a core.
-        only: the arms to run; empty: all.
-        params: gin statements for every run.
-        program: what runs a module.
+      root: each study has a folder in it.
+      scale: "embedded", "paper" or "smoke".
+      seeds: of each arm; None: as many as the study says.
+      at_once: how many runs share the machine; None: one a core.
+      only: the arms to run; empty: all.
+      params: gin statements for every run.
+      program: what runs a module.
     """
 
     root: Path

@@ -32,16 +32,16 @@ class Arm:
     """One way to train, of which each seed is a run.
 
     Attributes:
-        name: names the runs' folders.
-        label: in tables and legends.
-        recipe: at the embedded scale and in smoke tests.
-        paper: the recipe at the paper's scale; None: there is none.
-        params: gin statements.
-        steps: when it is evaluated; None: when the study says.
-        seeds: how many; None: as many as the study's.
-        home: the study in whose folder the runs lie; None: the one it is an arm of.
-        versus: the arm that differences are taken to; None: the study's first.
-        point: of a search, the values by parameter.
+      name: names the runs' folders.
+      label: in tables and legends.
+      recipe: at the embedded scale and in smoke tests.
+      paper: the recipe at the paper's scale; None: there is none.
+      params: gin statements.
+      steps: when it is evaluated; None: when the study says.
+      seeds: how many; None: as many as the study's.
+      home: the study in whose folder the runs lie; None: the one it is an arm of.
+      versus: the arm that differences are taken to; None: the study's first.
+      point: of a search, the values by parameter.
     """
 
     name: str
@@ -65,8 +65,8 @@ class Asked:
     """What is asked of a run after its training: an evaluation, or samples.
 
     Attributes:
-        latent_steps: latent steps before sampling.
-        truncation: the factor s of the latents.
+      latent_steps: latent steps before sampling.
+      truncation: the factor s of the latents.
     """
 
     latent_steps: int = 0
@@ -93,18 +93,18 @@ class Study:
     """A question of the paper's, or of a reviewer's.
 
     Attributes:
-        name: as `bin/reproduce` is told it.
-        title: what it shows.
-        arms: what is compared.
-        steps: scale → the steps at which runs are evaluated; the last ends them.
-        seeds: how many runs of each arm, of the seeds from 0 on.
-        then: makes further arms of the results.
-        asked: evaluations after the training, of every run.
-        pictures: settings that samples are drawn with, of the first seed.
-        local_approximation: whether to measure the error of eq. 26.
-        accuracy: scale → the part whose classifier learns from samples; {}: none does.
-        figures: file name → what draws it.
-        published: the paper's numbers, a row each, with what they were measured on.
+      name: as `bin/reproduce` is told it.
+      title: what it shows.
+      arms: what is compared.
+      steps: scale → the steps at which runs are evaluated; the last ends them.
+      seeds: how many runs of each arm, of the seeds from 0 on.
+      then: makes further arms of the results.
+      asked: evaluations after the training, of every run.
+      pictures: settings that samples are drawn with, of the first seed.
+      local_approximation: whether to measure the error of eq. 26.
+      accuracy: scale → the part whose classifier learns from samples; {}: none does.
+      figures: file name → what draws it.
+      published: the paper's numbers, a row each, with what they were measured on.
     """
 
     name: str

@@ -39,11 +39,11 @@ class Listing(NamedTuple):
     """The image files of a folder.
 
     Attributes:
-        names: paths below the folder, sorted.
-        sizes: of the files in bytes.
-        labels: the class of each; 0 without classes.
-        class_names: of the subfolders, sorted; empty without classes.
-        ignored: other files, counted by suffix.
+      names: paths below the folder, sorted.
+      sizes: of the files in bytes.
+      labels: the class of each; 0 without classes.
+      class_names: of the subfolders, sorted; empty without classes.
+      ignored: other files, counted by suffix.
     """
 
     names: list[str]
@@ -60,8 +60,8 @@ def find(folder: Path) -> Listing:
     that begin with a dot are ignored. Links are followed.
 
     Raises:
-        ConfigurationError: no such folder; it has no pictures, or some beside others in
-            subfolders.
+      ConfigurationError: no such folder; it has no pictures, or some beside others in
+        subfolders.
     """
     if not folder.is_dir():
         raise ConfigurationError(
@@ -125,10 +125,10 @@ def read(path: Path) -> np.ndarray:
     8, CMYK and palettes converted.
 
     Returns:
-        uint8 [height, width, 3].
+      uint8 [height, width, 3].
 
     Raises:
-        UnusableError: the file is no picture, damaged or too large.
+      UnusableError: the file is no picture, damaged or too large.
     """
     try:
         if not path.is_file():

@@ -36,14 +36,14 @@ class FolderSource:
         """Reads no picture.
 
         Args:
-            folder: where the files are.
-            listing: of the folder.
-            size: side of the pictures.
-            test_share: of the files that are held out, in [0, 1).
-            max_pixels: larger pictures are set aside; to be read within `pixel_cap`.
+          folder: where the files are.
+          listing: of the folder.
+          size: side of the pictures.
+          test_share: of the files that are held out, in [0, 1).
+          max_pixels: larger pictures are set aside; to be read within `pixel_cap`.
 
         Raises:
-            ConfigurationError: no file is left to train on.
+          ConfigurationError: no file is left to train on.
         """
         self.class_names = listing.class_names
         self.settings: dict[str, Any] = {
@@ -103,15 +103,15 @@ class TFDSSource:
         """Prepares the data set if need be.
 
         Args:
-            name: as TFDS knows it.
-            size: side of the pictures.
-            split: what to train on, without a slice.
-            test_split: what is held out; empty: nothing.
-            data_dir: where TFDS keeps prepared data; None is TFDS's own default.
+          name: as TFDS knows it.
+          size: side of the pictures.
+          split: what to train on, without a slice.
+          test_split: what is held out; empty: nothing.
+          data_dir: where TFDS keeps prepared data; None is TFDS's own default.
 
         Raises:
-            ConfigurationError: no such data set or split, or other pictures.
-            BadDataError: the data is not there and cannot be prepared.
+          ConfigurationError: no such data set or split, or other pictures.
+          BadDataError: the data is not there and cannot be prepared.
         """
         self._name, self._size, self._data_dir = name, size, data_dir
         self._splits = {"train": split, "test": test_split}

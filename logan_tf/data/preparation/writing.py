@@ -31,10 +31,10 @@ class Picture(NamedTuple):
     """A picture as it is written.
 
     Attributes:
-        name: of its file, as bytes; empty without one.
-        png: uint8 [size, size, 3], encoded without loss.
-        label: its class.
-        enlarged: whether it was smaller.
+      name: of its file, as bytes; empty without one.
+      png: uint8 [size, size, 3], encoded without loss.
+      label: its class.
+      enlarged: whether it was smaller.
     """
 
     name: bytes
@@ -54,9 +54,9 @@ class PictureSource(Protocol):
     """Where pictures come from, in an order that never changes.
 
     Attributes:
-        settings: all that the result depends on, as JSON.
-        class_names: of the labels; empty without.
-        planned: how many there are to read, of 'train' and 'test'.
+      settings: all that the result depends on, as JSON.
+      class_names: of the labels; empty without.
+      planned: how many there are to read, of 'train' and 'test'.
     """
 
     settings: dict[str, Any]
@@ -100,8 +100,8 @@ def planned_files(planned: dict[str, int], shards: int | None) -> list[Planned]:
     """Cuts the splits into files of nearly as many pictures each.
 
     Args:
-        planned: pictures of each split.
-        shards: files for all together, or one more; None: 1,024 pictures in each.
+      planned: pictures of each split.
+      shards: files for all together, or one more; None: 1,024 pictures in each.
     """
     per_file = -(-sum(planned.values()) // shards) if shards else _PER_FILE
     files = []
@@ -136,8 +136,8 @@ class Preparation:
         """The manifest of a finished folder, None where something is left to do.
 
         Raises:
-            ConfigurationError: the folder holds something else than what is asked for.
-            BadDataError: the folder is finished and damaged.
+          ConfigurationError: the folder holds something else than what is asked for.
+          BadDataError: the folder is finished and damaged.
         """
         if (self._output / manifests.NAME).is_file():
             found = manifests.read(self._output)
@@ -166,11 +166,11 @@ class Preparation:
         """Writes what is missing, and the manifest.
 
         Args:
-            progress: called with a number of pictures that are done, and whether this
-                call did them.
+          progress: called with a number of pictures that are done, and whether this
+            call did them.
 
         Raises:
-            BadDataError: no picture can be read; the disk is full.
+          BadDataError: no picture can be read; the disk is full.
         """
         try:
             self._unfinished.mkdir(exist_ok=True)
