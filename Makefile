@@ -87,4 +87,4 @@ clean:
 	touch $@
 
 benchmark-peers: .venv/made .venv-peers/made
-	$(RUN) benchmarks.peers --output=benchmarks/peers.json
+	$(RUN) logan_tf.cli.peers --output=benchmarks/peers.json

@@ -2,11 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from logan_tf.studies.results import Results
 
 EMBEDDED, PAPER, SMOKE = SCALES = ("embedded", "paper", "smoke")
 SIZE = {
@@ -81,11 +76,12 @@ class Asked:
         )
 
 
-Then = Callable[["Results", "Study"], Sequence[Arm]]
-"""Arms that follow from the results of the others; the same from the same results."""
+Then = Callable[..., Sequence[Arm]]
+"""(`Results`, `Study`) → arms that follow from the results of the others; the same from
+the same results."""
 
-DrawFigure = Callable[["Results", Path], None]
-"""Draws a figure as a PNG."""
+DrawFigure = Callable[..., None]
+"""(`Results`, path) → draws a figure as a PNG."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""make benchmark-peers: our step beside PyTorch's, and the gradients compared.
+"""Our step beside PyTorch's, and the gradients compared.
 
 SN-GAN 32×32 with simultaneous updates: baseline, LOGAN (NGD), first-order LOGAN. Both
 sides start from the same weights and batch. Each lives in a process of its own; they
@@ -6,40 +6,33 @@ take their steps in turn.
 """
 
 import contextlib
-import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
-from absl import flags
+from tqdm import tqdm
 
 from benchmarks import timing
-from logan_tf import atomic_file
-from logan_tf.cli import app
+from benchmarks.peers import our_game
 from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation.receipts import format_table
 
 _HERE = Path(__file__).resolve().parent
 VARIANTS = ("baseline", "ngd", "ngd_first_order")
-FORMS = ("contiguous", "channels_last", "compiled")
 TOLERANCE = 1e-12  # in float64, of the largest entry of a player's gradient
-
-FLAGS = flags.FLAGS
-flags.DEFINE_string("python", ".venv-peers/bin/python", "That which has PyTorch.")
-flags.DEFINE_integer("width", 64, "Of both networks.")
-flags.DEFINE_integer("batch_size", 64, "Of one update.")
-flags.DEFINE_integer("repeats", 9, "How often each step is timed.")
-flags.DEFINE_list("forms", list(FORMS), "Of PyTorch.")
-flags.DEFINE_string("output", None, "results.json")
 
 
 class Peer:
     """The process that has PyTorch."""
 
-    def __init__(self, process: subprocess.Popen) -> None:
+    def __init__(self, process: subprocess.Popen, python: str) -> None:
         self._process = process
+        self._python = python
         self.version = self._read()
 
     def ask(self, *words: object) -> str:
@@ -61,7 +54,7 @@ class Peer:
         line = self._process.stdout.readline()
         if not line:
             raise ConfigurationError(
-                f"{FLAGS.python} ended without an answer: it needs torch and numpy"
+                f"{self._python} ended without an answer: it needs torch and numpy"
             )
         return line.strip()
 
@@ -70,29 +63,41 @@ class PeerError(Exception):
     """What PyTorch cannot do."""
 
 
-def main() -> None:
-    """Prints both tables; ends with an error where the gradients differ."""
-    if not Path(FLAGS.python).exists():
-        raise ConfigurationError(
-            f"there is no {FLAGS.python}: `make benchmark-peers` makes it"
-        )
-    app.import_tensorflow()
-    with tempfile.TemporaryDirectory() as folder, _peer() as peer:
-        differences = _compare_gradients(peer, Path(folder))
-        times, failures = _time(peer, Path(folder))
-        found = {"torch": peer.version, "differences": differences, **_report(times)}
-        found["failures"] = failures
-    if FLAGS.output:
-        atomic_file.write_text(FLAGS.output, json.dumps(found, indent=1) + "\n")
-    worst = max(differences.values())
-    if not worst <= TOLERANCE:
-        raise SystemExit(f"error: the gradients differ by {worst:.1e}")
+def compare(
+    python: str, width: int, batch_size: int, repeats: int, forms: Sequence[str]
+) -> dict[str, Any]:
+    """Compares gradients, then times steps in turn; prints both tables.
+
+    Args:
+      python: the program that has PyTorch.
+      width: of both networks.
+      batch_size: of one update.
+      repeats: how often each step is timed.
+      forms: of PyTorch, as `torch_server.FORMS` has them.
+
+    Returns:
+      What is worth keeping, as JSON has it.
+
+    Raises:
+      ConfigurationError: if PyTorch's process ends.
+    """
+    with tempfile.TemporaryDirectory() as name, _peer(python) as peer:
+        folder = Path(name)
+        differences = _compare_gradients(peer, folder)
+        ours = our_game.OurGame(width, batch_size)
+        times, failures = _time(peer, ours, folder, repeats, forms)
+        return {
+            "torch": peer.version,
+            "differences": differences,
+            **_report(times, forms),
+            "failures": failures,
+        }
 
 
 @contextlib.contextmanager
-def _peer() -> Iterator[Peer]:
+def _peer(python: str) -> Iterator[Peer]:
     process = subprocess.Popen(
-        [FLAGS.python, str(_HERE / "torch_server.py")],
+        [python, str(_HERE / "torch_server.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -101,7 +106,7 @@ def _peer() -> Iterator[Peer]:
         env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
     )
     try:
-        yield Peer(process)
+        yield Peer(process, python)
     finally:
         process.terminate()
         process.wait()
@@ -109,10 +114,6 @@ def _peer() -> Iterator[Peer]:
 
 def _compare_gradients(peer: Peer, folder: Path) -> dict[str, float]:
     """The largest difference of each variant, in float64 on narrow networks."""
-    import keras
-
-    from benchmarks.peers import our_game
-
     before = keras.config.floatx()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
@@ -135,23 +136,22 @@ def _compare_gradients(peer: Peer, folder: Path) -> dict[str, float]:
 
 
 def _time(
-    peer: Peer, folder: Path
+    peer: Peer,
+    ours: our_game.OurGame,
+    folder: Path,
+    repeats: int,
+    forms: Sequence[str],
 ) -> tuple[dict[tuple[str, str], timing.Timing], dict[str, str]]:
     """Timings by (side, variant), and what PyTorch could not do."""
-    from tqdm import tqdm
-
-    from benchmarks.peers import our_game
-
-    ours = our_game.OurGame(FLAGS.width, FLAGS.batch_size)
     ours.write(folder / "game.npz")
     seconds: dict[tuple[str, str], list[float]] = {}
     failures: dict[str, str] = {}
     steps = {variant: ours.step(variant) for variant in VARIANTS}
-    sides = ["ours", *FLAGS.forms]
-    with tqdm(total=(FLAGS.repeats + 2) * len(VARIANTS) * len(sides)) as bar:
-        for form in FLAGS.forms:
+    sides = ["ours", *forms]
+    with tqdm(total=(repeats + 2) * len(VARIANTS) * len(sides)) as bar:
+        for form in forms:
             peer.ask("load", folder / "game.npz", form)
-        for repeat in range(FLAGS.repeats + 2):  # The first two are not counted.
+        for repeat in range(repeats + 2):  # The first two are not counted.
             for variant in VARIANTS:
                 for side in sides:
                     bar.update()
@@ -171,10 +171,10 @@ def _time(
     return {key: timing.Timing.of(times) for key, times in seconds.items()}, failures
 
 
-def _report(times: dict[tuple[str, str], timing.Timing]) -> dict[str, object]:
+def _report(
+    times: dict[tuple[str, str], timing.Timing], forms: Sequence[str]
+) -> dict[str, object]:
     """Prints the table; ours, and PyTorch's ratio to ours in its best form."""
-    from logan_tf.evaluation.receipts import format_table
-
     rows = []
     for variant in VARIANTS:
         ours = times["ours", variant].median
@@ -183,20 +183,14 @@ def _report(times: dict[tuple[str, str], timing.Timing]) -> dict[str, object]:
             "ours s": ours,
             "ours ÷ baseline": ours / times["ours", "baseline"].median,
         }
-        for form in FLAGS.forms:
+        for form in forms:
             measured = times.get((form, variant))
             row[f"{form} s"] = measured and measured.median
         others = [
-            times[form, variant].median
-            for form in FLAGS.forms
-            if (form, variant) in times
+            times[form, variant].median for form in forms if (form, variant) in times
         ]
         if others:
             row["best ÷ ours"] = min(others) / ours
         rows.append(row)
     print(format_table(rows))
     return {"rows": rows, "seconds": {" ".join(k): v for k, v in times.items()}}
-
-
-if __name__ == "__main__":
-    app.run(main, __doc__ or "")
