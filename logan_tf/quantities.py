@@ -10,7 +10,6 @@ from typing import Literal
 
 LOWER: Literal["lower"] = "lower"
 HIGHER: Literal["higher"] = "higher"
-_OF = {"discriminator": "D", "generator": "G"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,22 +19,20 @@ class Quantity:
     Attributes:
       name: in files. In those of evaluations the classifier's may follow: fid_digits.
       label: in words.
-      unit: of the values; empty: none, or a share.
-      better: which direction is; None: neither.
       group: what it stands with, on TensorBoard and in tables.
       chart: title of the chart that it is drawn in; empty: one of its own.
-      note: what it is, below the chart.
+      better: which direction is; None: neither.
       compared: whether tables of studies have a column for it.
+      unit: of the values; empty: none, or a share.
     """
 
     name: str
     label: str
-    unit: str = ""
-    better: Literal["lower", "higher"] | None = None
     group: str = "run"
     chart: str = ""
-    note: str = ""
+    better: Literal["lower", "higher"] | None = None
     compared: bool = False
+    unit: str = ""
 
     @property
     def axis(self) -> str:
@@ -54,136 +51,87 @@ class Quantity:
         return values.index(chosen(values))
 
 
-def _of_players(name: str, label: str, **known: str | bool) -> tuple[Quantity, ...]:
-    return tuple(
-        Quantity(f"{player}_{name}", f"{label} of {letter}", **known)  # type: ignore[arg-type]
-        for player, letter in _OF.items()
+def _of_players(
+    name: str, label: str, group: str, chart: str, compared: bool = False
+) -> tuple[Quantity, Quantity]:
+    return (
+        Quantity(
+            f"discriminator_{name}", f"{label} of D", group, chart, None, compared
+        ),
+        Quantity(f"generator_{name}", f"{label} of G", group, chart, None, compared),
     )
 
 
 EVALUATED = (
-    Quantity("modes", "modes", "", HIGHER, "modes", compared=True),
-    Quantity("confident_modes", "confident modes", "", HIGHER, "modes", compared=True),
-    Quantity("confident_share", "share of confident samples", "", HIGHER, "modes"),
-    Quantity(
-        "reverse_kl", "reverse KL to uniform", "nats", LOWER, "modes", compared=True
-    ),
-    Quantity("high_quality", "share of high quality", "", HIGHER, "points"),
-    Quantity("fid", "FID", "", LOWER, "images", compared=True),
-    Quantity("is", "inception score", "", HIGHER, "images", compared=True),
-    Quantity("is_splits", "inception score of ten splits", "", HIGHER, "images"),
-    Quantity("kid", "KID", "", LOWER, "images", compared=True),
-    Quantity("precision", "precision", "", HIGHER, "images"),
-    Quantity("recall", "recall", "", HIGHER, "images", compared=True),
-    Quantity("density", "density", "", HIGHER, "images"),
-    Quantity("coverage", "coverage", "", HIGHER, "images"),
-    Quantity("fid_per_class", "FID within classes", "", LOWER, "images"),
-    Quantity(
-        "class_agreement",
-        "agreement with the class",
-        "",
-        HIGHER,
-        "images",
-        compared=True,
-    ),
-    Quantity("top_1", "top-1 accuracy", "", HIGHER, "accuracy"),
-    Quantity("top_5", "top-5 accuracy", "", HIGHER, "accuracy"),
-    Quantity("nearest_distance", "distance of the nearest image", "", None, "images"),
+    Quantity("modes", "modes", "modes", "", HIGHER, True),
+    Quantity("confident_modes", "confident modes", "modes", "", HIGHER, True),
+    Quantity("confident_share", "share of confident samples", "modes", "", HIGHER),
+    Quantity("reverse_kl", "reverse KL to uniform", "modes", "", LOWER, True, "nats"),
+    Quantity("high_quality", "share of high quality", "points", "", HIGHER),
+    Quantity("fid", "FID", "images", "", LOWER, True),
+    Quantity("is", "inception score", "images", "", HIGHER, True),
+    Quantity("is_splits", "inception score of ten splits", "images", "", HIGHER),
+    Quantity("kid", "KID", "images", "", LOWER, True),
+    Quantity("precision", "precision", "images", "", HIGHER),
+    Quantity("recall", "recall", "images", "", HIGHER, True),
+    Quantity("density", "density", "images", "", HIGHER),
+    Quantity("coverage", "coverage", "images", "", HIGHER),
+    Quantity("fid_per_class", "FID within classes", "images", "", LOWER),
+    Quantity("class_agreement", "agreement with the class", "images", "", HIGHER, True),
+    Quantity("top_1", "top-1 accuracy", "accuracy", "", HIGHER),
+    Quantity("top_5", "top-5 accuracy", "accuracy", "", HIGHER),
+    Quantity("nearest_distance", "distance of the nearest image", "images"),
 )
 """What evaluations say of samples."""
 
+_STEP, _UPDATES = "latent_step", "updates"
+_BEYOND = "Clipped, overshot"
 TRAINED = (
-    *_of_players(
-        "loss",
-        "loss",
-        group="losses",
-        chart="Losses",
-        note="as they are minimized, with the regularizer",
-    ),
-    *(
-        Quantity(
-            f"{which}_score",
-            f"score of {which} examples",
-            group="scores",
-            chart="Scores",
-            note="mean output of the discriminator",
-        )
-        for which in ("real", "fake")
-    ),
+    *_of_players("loss", "loss", "losses", "Losses"),
+    Quantity("real_score", "score of real examples", "scores", "Scores"),
+    Quantity("fake_score", "score of fake examples", "scores", "Scores"),
+    Quantity("delta_z_norm", "mean ‖Δz‖", _STEP, "Latent step ‖Δz‖", None, True),
+    Quantity("score_gain", "mean f(z') − f(z)", _STEP, "Score gain", None, True),
     Quantity(
-        "delta_z_norm",
-        "mean ‖Δz‖",
-        group="latent_step",
-        chart="Latent step ‖Δz‖",
-        note="mean over the samples",
-        compared=True,
-    ),
-    Quantity(
-        "score_gain",
-        "mean f(z') − f(z)",
-        group="latent_step",
-        chart="Score gain",
-        note="mean of f(z') - f(z); negative: the step overshoots",
-        compared=True,
-    ),
-    Quantity(
-        "clipped_fraction",
-        "share of coordinates clipped",
-        group="latent_step",
-        chart="Clipped, overshot",
-        note="share of the coordinates that sit on the bounds",
-        compared=True,
+        "clipped_fraction", "share of coordinates clipped", _STEP, _BEYOND, None, True
     ),
     Quantity(
         "overshoot_fraction",
         "share of samples that overshoot",
-        group="latent_step",
-        chart="Clipped, overshot",
-        note="of the samples whose slope at z' points against Δz",
-        compared=True,
+        _STEP,
+        _BEYOND,
+        None,
+        True,
     ),
     *_of_players(
         "second_order_share",
         "‖second-order‖ / ‖gradient‖",
-        group="latent_step",
-        chart="Second-order share",
-        note="‖second-order part‖ / ‖gradient‖",
-        compared=True,
+        _STEP,
+        "Second-order share",
+        True,
     ),
-    *_of_players(
-        "gradient_norm", "‖gradient‖", group="updates", chart="Gradient norms"
-    ),
-    *_of_players(
-        "update_norm",
-        "‖Δθ‖",
-        group="updates",
-        chart="Update norms",
-        note="‖Δθ‖ of each update",
-    ),
-    *_of_players(
-        "sigma",
-        "largest singular value",
-        group="updates",
-        chart="Singular value",
-        note="the largest of the kernels, before normalization",
-    ),
-    Quantity(
-        "regularizer",
-        "regularizer",
-        group="losses",
-        chart="Regularizer",
-        note="w_r ‖Δz‖², part of both losses",
-    ),
-    Quantity(
-        "images_per_second",
-        "speed",
-        "images/s",
-        HIGHER,
-        chart="Speed",
-        note="images a second",
-    ),
+    *_of_players("gradient_norm", "‖gradient‖", _UPDATES, "Gradient norms"),
+    *_of_players("update_norm", "‖Δθ‖", _UPDATES, "Update norms"),
+    *_of_players("sigma", "largest singular value", _UPDATES, "Singular value"),
+    Quantity("regularizer", "regularizer", "losses", "Regularizer"),
+    Quantity("images_per_second", "speed", "run", "Speed", HIGHER, unit="images/s"),
 )
 """What the lines of `metrics.jsonl` say of a training, in the order of its charts."""
+
+CHARTS = {
+    "Losses": "as they are minimized, with the regularizer",
+    "Scores": "mean output of the discriminator",
+    "Latent step ‖Δz‖": "mean over the samples",
+    "Score gain": "mean of f(z') - f(z); negative: the step overshoots",
+    _BEYOND: "share of the coordinates that sit on the bounds; of the samples whose "
+    "slope at z' points against Δz",
+    "Second-order share": "‖second-order part‖ / ‖gradient‖",
+    "Update norms": "‖Δθ‖ of each update",
+    "Singular value": "the largest of the kernels, before normalization",
+    "Regularizer": "w_r ‖Δz‖², part of both losses",
+    "Speed": "images a second",
+}
+"""A chart's title → what stands below it."""
 
 _KNOWN = {quantity.name: quantity for quantity in (*EVALUATED, *TRAINED)}
 

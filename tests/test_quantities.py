@@ -37,3 +37,7 @@ def test_the_best_is_in_the_better_direction():
 def test_axes_have_units():
     assert quantities.find("reverse_kl").axis == "reverse KL to uniform (nats)"
     assert quantities.find("fid").axis == "FID"
+
+
+def test_what_stands_below_charts_belongs_to_one():
+    assert quantities.CHARTS.keys() <= {each.chart for each in quantities.TRAINED}

@@ -77,7 +77,7 @@ def charts(history: History) -> list[Chart]:
         chart(
             title,
             _chosen(history, [quantity.name for quantity in members]),
-            note="; ".join(dict.fromkeys(each.note for each in members if each.note)),
+            note=quantities.CHARTS.get(title, ""),
             marks=history.rollbacks(),
         )
         for title, members in (known | others).items()
