@@ -9,6 +9,7 @@ from typing import Any
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.sampling.settings import SamplingSettings
 
 ACCURACY_SCORE = "accuracy_score/"
 """How the protocols of the classification accuracy score begin."""
@@ -60,6 +61,11 @@ class Receipt:
     classifier_accuracy: float | None = None
     reference: str | None = None
     reference_hash: str | None = None
+
+    @property
+    def settings(self) -> SamplingSettings:
+        """Of the samples, of the first seed."""
+        return SamplingSettings(self.seed, self.latent_steps, self.truncation)
 
     @property
     def is_accuracy_score(self) -> bool:

@@ -11,10 +11,10 @@ from matplotlib.colors import LogNorm
 
 from logan_tf import quantities
 from logan_tf.plots.pictures import grid as tiled
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import hyperparameters, panels, series
 from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, SearchGrid, Setting
 from logan_tf.studies.results import ArmRun, Results, pictures_path, values
-from logan_tf.studies.study import Asked
 
 _STEPS = "training steps (generator updates)"
 _RANGE = "line: mean over seeds; band: the least to the greatest"
@@ -267,12 +267,9 @@ def _aligned(
 
 
 def _answered(
-    results: Results, runs: Sequence[ArmRun], asked: Asked, metric: str
+    results: Results, runs: Sequence[ArmRun], asked: SamplingSettings, metric: str
 ) -> list[float]:
-    found = [
-        run.at(results.last_step(run.arm), asked.latent_steps, asked.truncation)
-        for run in runs
-    ]
+    found = [run.at(results.last_step(run.arm), asked) for run in runs]
     return values(found, metric)
 
 

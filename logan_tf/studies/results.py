@@ -13,7 +13,8 @@ import numpy as np
 from logan_tf import atomic_file
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
 from logan_tf.runs.run_directory import RunDirectory
-from logan_tf.studies.study import Arm, Asked, Study
+from logan_tf.sampling.settings import SamplingSettings
+from logan_tf.studies.study import Arm, Study
 
 _OUTCOME = "outcome.json"
 _TAIL = 8192  # bytes, a few lines
@@ -117,16 +118,13 @@ class ArmRun:
         """Those of the evaluations during the training, of which step 0's is one."""
         return self.evaluations[0].receipt.latent_steps if self.evaluations else 0
 
-    def at(
-        self, step: int, latent_steps: int | None = None, truncation: float = 1.0
-    ) -> Evaluation | None:
-        """The evaluation of these settings by seed 0; latent steps None: its own."""
-        steps = self.latent_steps if latent_steps is None else latent_steps
+    def at(self, step: int, asked: SamplingSettings | None = None) -> Evaluation | None:
+        """The evaluation of a step by these settings; None: those of the training."""
+        asked = asked or SamplingSettings(latent_steps=self.latent_steps)
         for each in self.evaluations:
             receipt = each.receipt
-            settings = receipt.checkpoint_step, receipt.latent_steps, receipt.truncation
-            of_seed = (receipt.seed, receipt.num_seeds) == (0, 1)
-            if of_seed and settings == (step, steps, truncation):
+            of_step = (receipt.checkpoint_step, receipt.num_seeds) == (step, 1)
+            if of_step and receipt.settings == asked:
                 return each
         return None
 
@@ -163,7 +161,7 @@ class Results:
         return self.study.steps_of(arm, self.scale)[-1]
 
 
-def pictures_path(run: ArmRun, asked: Asked) -> Path:
+def pictures_path(run: ArmRun, asked: SamplingSettings) -> Path:
     """Where samples lie that a figure shows."""
     name = f"latent{asked.latent_steps}-truncation{asked.truncation}.npz"
     return run.path / "samples" / name

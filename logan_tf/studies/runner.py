@@ -23,7 +23,7 @@ from logan_tf.studies.results import (
     last_step,
     pictures_path,
 )
-from logan_tf.studies.study import SIZE, Arm, Study
+from logan_tf.studies.study import SIZE, Arm, Study, sampling_flags
 
 _TRAIN, _EVALUATE, _SAMPLE, _APPROXIMATION = (
     f"logan_tf.cli.{name}"
@@ -227,13 +227,17 @@ class Runner:
         path = f"--run_dir={run.path}"
         last = self.study.steps_of(run.arm, self.settings.scale)[-1]
         for each in self.study.asked:
-            if run.at(last, each.latent_steps, each.truncation) is None:
-                yield Job(_EVALUATE, (path, *each.flags), run.path)
+            if run.at(last, each) is None:
+                yield Job(_EVALUATE, (path, *sampling_flags(each)), run.path)
         for each in self.study.pictures if run.seed == 0 else ():
             output = pictures_path(run, each)
             output.parent.mkdir(exist_ok=True)
             if not output.is_file():
-                flags = (*each.flags, f"--num={_NUM_PICTURES}", f"--output={output}")
+                flags = (
+                    *sampling_flags(each),
+                    f"--num={_NUM_PICTURES}",
+                    f"--output={output}",
+                )
                 yield Job(_SAMPLE, (path, *flags), run.path)
         part = self.study.accuracy.get(self.settings.scale)
         if part is not None and run.accuracy() is None:

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from logan_tf.sampling.settings import SamplingSettings
+
 EMBEDDED, PAPER, SMOKE = SCALES = ("embedded", "paper", "smoke")
 SIZE = {
     # A quarter of the recipes' work a step, and more room between the methods.
@@ -55,25 +57,9 @@ class Arm:
         return self.paper if scale == PAPER else self.recipe
 
 
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """What is asked of a run after its training: an evaluation, or samples.
-
-    Attributes:
-      latent_steps: latent steps before sampling.
-      truncation: the factor s of the latents.
-    """
-
-    latent_steps: int = 0
-    truncation: float = 1.0
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Those of bin/evaluate and bin/sample."""
-        return (
-            f"--latent_steps={self.latent_steps}",
-            f"--truncation={self.truncation}",
-        )
+def sampling_flags(asked: SamplingSettings) -> tuple[str, ...]:
+    """Those of bin/evaluate and bin/sample; the seed is theirs."""
+    return (f"--latent_steps={asked.latent_steps}", f"--truncation={asked.truncation}")
 
 
 Then = Callable[..., Sequence[Arm]]
@@ -109,8 +95,8 @@ class Study:
     steps: dict[str, tuple[int, ...]]
     seeds: int = 3
     then: Then = lambda results, study: ()
-    asked: tuple[Asked, ...] = ()
-    pictures: tuple[Asked, ...] = ()
+    asked: tuple[SamplingSettings, ...] = ()
+    pictures: tuple[SamplingSettings, ...] = ()
     local_approximation: bool = False
     accuracy: dict[str, str] = dataclasses.field(default_factory=dict)
     figures: dict[str, DrawFigure] = dataclasses.field(default_factory=dict)

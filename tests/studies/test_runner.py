@@ -12,8 +12,9 @@ import pytest
 
 from logan_tf.errors import BadDataError, ConfigurationError, PreemptedError
 from logan_tf.runs import run_lock
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import arms, jobs
-from logan_tf.studies.study import EMBEDDED, PAPER, SIZE, Asked
+from logan_tf.studies.study import EMBEDDED, PAPER, SIZE
 from logan_tf.training.interruption import Interruption
 
 
@@ -32,7 +33,7 @@ def with_params(study, *params: str):
 
 
 def test_every_arm_and_seed_once(two_arms, runner, tmp_path):
-    asked = dataclasses.replace(two_arms, asked=(Asked(latent_steps=1),))
+    asked = dataclasses.replace(two_arms, asked=(SamplingSettings(latent_steps=1),))
     results = runner(asked).run()
     names = [f"{arm}-seed{seed}" for arm in "ab" for seed in (0, 1)]
     expected = {name: ["train", "evaluate"] for name in names}
