@@ -10,9 +10,9 @@ from absl import flags
 from logan_tf import quantities
 from logan_tf.cli import app
 from logan_tf.cli.running import reporting
+from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import recipe, recipe_files
 from logan_tf.runs.run_directory import RunDirectory
-from logan_tf.training.interruption import Interruption
 
 if TYPE_CHECKING:
     from logan_tf.cli.running.lifecycle import Run

@@ -5,9 +5,9 @@ from pathlib import Path
 from absl import flags
 
 from logan_tf.cli import app
+from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import ConfigurationError, suggestion
 from logan_tf.studies.study import EMBEDDED, SCALES, Study
-from logan_tf.training.interruption import Interruption
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("study", None, "Which one; also without its flag's name.")

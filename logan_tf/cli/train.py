@@ -6,11 +6,11 @@ from absl import flags
 
 from logan_tf.cli import app
 from logan_tf.cli.running import reporting
+from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import devices
-from logan_tf.training.interruption import Interruption
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")

@@ -10,12 +10,12 @@ import time
 import numpy as np
 import pytest
 
+from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import BadDataError, ConfigurationError, PreemptedError
 from logan_tf.runs import run_lock
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import arms, jobs
 from logan_tf.studies.study import EMBEDDED, PAPER, SIZE
-from logan_tf.training.interruption import Interruption
 
 
 def starts(folder) -> dict[str, list[str]]:

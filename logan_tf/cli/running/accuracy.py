@@ -13,10 +13,10 @@ from absl import flags
 
 from logan_tf import atomic_file
 from logan_tf.cli.running import run_flags
+from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs import run_lock
 from logan_tf.runs.run_directory import RunDirectory
-from logan_tf.training.interruption import Interruption
 
 if TYPE_CHECKING:
     from logan_tf.accuracy.accuracy_score import Measured

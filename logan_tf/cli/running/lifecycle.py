@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from logan_tf import atomic_file
 from logan_tf.cli.running import memory
+from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import bindings
 from logan_tf.errors import BadDataError, CollapsedError
 from logan_tf.evaluation.evaluator import Evaluator
@@ -30,7 +31,6 @@ from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.training import initialization
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.interruption import Interruption
 from logan_tf.training.monitor import Monitor
 from logan_tf.training.strategy import io_device, is_chief
 from logan_tf.training.trainer import Trainer

@@ -8,12 +8,12 @@ import threading
 
 import pytest
 
-from logan_tf.training.interruption import Interruption
+from logan_tf.cli.running.interruption import Interruption
 
 PROGRAM = textwrap.dedent(
     """
     import hashlib, sys, time
-    from logan_tf.training.interruption import Interruption
+    from logan_tf.cli.running.interruption import Interruption
     with Interruption() as interruption:
         print("waiting", flush=True)
         if sys.argv[1] == "before":
