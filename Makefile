@@ -60,9 +60,9 @@ test-tpu-build: .venv-tpu/made
 
 # Other packages' numbers for the metrics' tests; they bring PyTorch, 4 GB.
 parity: .venv-parity/made
-	.venv-parity/bin/python tests/evaluation/parity/regenerate.py
+	.venv-parity/bin/python tests/metrics/parity/regenerate.py
 
-.venv-parity/made: tests/evaluation/parity/requirements.txt
+.venv-parity/made: tests/metrics/parity/requirements.txt
 	$(PYTHON) -m venv .venv-parity
 	.venv-parity/bin/python -m pip install --quiet -r $<
 	touch $@
@@ -87,4 +87,4 @@ clean:
 	touch $@
 
 benchmark-peers: .venv/made .venv-peers/made
-	$(RUN) benchmarks.peers --output=benchmarks/peers.json
+	$(RUN) logan_tf.cli.peers --output=benchmarks/peers.json

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from logan_tf.evaluation import metrics, statistics_files
-from logan_tf.evaluation.moments import MomentsAccumulator, moments_of
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation import statistics_files
+from logan_tf.evaluation.statistics_files import FeatureStatistics
+from logan_tf.metrics import distances
+from logan_tf.metrics.moments import MomentsAccumulator, moments_of
 
 _DIM = 2048
 _BATCH = 500
@@ -35,7 +36,9 @@ def main() -> None:
     num = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "reference.npz")
-        statistics_files.write(path, Statistics(moments_of(_features(0, 10_000))))
+        statistics_files.write(
+            path, FeatureStatistics(moments_of(_features(0, 10_000)))
+        )
         accumulator = MomentsAccumulator()
         accumulated = summed = 0.0
         for index in range(num // _BATCH):
@@ -46,7 +49,7 @@ def main() -> None:
             summed += time.process_time() - worked
         started, worked = time.perf_counter(), time.process_time()
         reference = statistics_files.read(path, _DIM)
-        distance = metrics.frechet_distance(reference.moments, accumulator.moments())
+        distance = distances.frechet_distance(reference.moments, accumulator.moments())
         compared = time.perf_counter() - started
         worked = time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

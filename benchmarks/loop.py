@@ -11,8 +11,8 @@ import tensorflow as tf
 from benchmarks import variants
 from benchmarks.timing import Tick, Timing
 from logan_tf.data.batch import Batch
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
 from logan_tf.training.trainer import Trainer
 

@@ -12,7 +12,7 @@ from typing import Any
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
 
-Results = dict[str, Any]
+Measurements = dict[str, Any]
 """`identity`, and what was measured: `steps`, `operations`, `process`, `loop`, `sweep`.
 """
 
@@ -46,12 +46,12 @@ def identity(recipe: str, parameters: Sequence[str], date: str) -> dict[str, Any
     }
 
 
-def write(path: str | os.PathLike, results: Results) -> None:
+def write(path: str | os.PathLike, results: Measurements) -> None:
     """Writes the results, whole or not at all."""
     atomic_file.write_text(path, json.dumps(results, indent=1, allow_nan=False) + "\n")
 
 
-def read(path: str | os.PathLike) -> Results:
+def read(path: str | os.PathLike) -> Measurements:
     """Reads results.
 
     Raises:
@@ -71,7 +71,7 @@ def read(path: str | os.PathLike) -> Results:
     return results
 
 
-def step_rows(results: Results) -> list[dict[str, object]]:
+def step_rows(results: Measurements) -> list[dict[str, object]]:
     """A row a variant: time, ratio to the baseline, operations, process."""
     names = dict.fromkeys(
         name
@@ -81,7 +81,7 @@ def step_rows(results: Results) -> list[dict[str, object]]:
     return [{"variant": name} | _row(results, name) for name in names]
 
 
-def compare(old: Results, new: Results) -> list[dict[str, object]]:
+def compare(old: Measurements, new: Measurements) -> list[dict[str, object]]:
     """A row a number that both have: the ratio new ÷ old, and whether it means much.
 
     A time's ratio has a range, from quartile against quartile; where 1 is outside of
@@ -108,17 +108,17 @@ def compare(old: Results, new: Results) -> list[dict[str, object]]:
     return rows
 
 
-def differences(old: Results, new: Results) -> list[str]:
+def differences(old: Measurements, new: Measurements) -> list[str]:
     """What identifies the one and not the other, a line each."""
     pairs = ((key, old["identity"].get(key), value) for key, value in _items(new))
     return [f"{key}: {a} → {b}" for key, a, b in pairs if a != b]
 
 
-def _items(results: Results) -> list[tuple[str, Any]]:
+def _items(results: Measurements) -> list[tuple[str, Any]]:
     return list(results["identity"].items())
 
 
-def _row(results: Results, name: str) -> dict[str, object]:
+def _row(results: Measurements, name: str) -> dict[str, object]:
     row: dict[str, object] = {}
     if name in (steps := results.get("steps", {})):
         seconds = steps[name]["seconds"]
@@ -143,7 +143,7 @@ def _row(results: Results, name: str) -> dict[str, object]:
     return row
 
 
-def _numbers(results: Results) -> Iterator[tuple[str, tuple[float, float, float]]]:
+def _numbers(results: Measurements) -> Iterator[tuple[str, tuple[float, float, float]]]:
     """(name, (value, low, high)) of everything that can be compared."""
     for name, found in results.get("steps", {}).items():
         seconds = found["seconds"]

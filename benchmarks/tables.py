@@ -11,7 +11,7 @@ from benchmarks import results
 _LEAST_SHARE = 0.01  # of a kind of operation, in some variant, to have a row
 
 
-def of(found: results.Results) -> Iterator[str]:
+def of(found: results.Measurements) -> Iterator[str]:
     """One file's measurements: what identifies them, then a table for each."""
     yield _heading(found["identity"])
     if rows := results.step_rows(found):

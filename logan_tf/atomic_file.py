@@ -20,7 +20,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Two processes that write the same path leave one of the two whole files.
 
     Raises:
-        OSError: the directory cannot be made or written to.
+      OSError: the directory cannot be made or written to.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     kill left beside it is removed.
 
     Raises:
-        OSError: the directory cannot be made or written to.
+      OSError: the directory cannot be made or written to.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

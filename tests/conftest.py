@@ -1,4 +1,4 @@
-"""Fixtures for tests of several folders: finite differences, commands."""
+"""Fixtures for tests of several folders: finite differences, commands, classifiers."""
 
 import importlib
 import io
@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -173,3 +173,59 @@ def make_pictures() -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def digits(data_dir: str) -> Any:
+    """The real digits of 16 x 16."""
+    from logan_tf.data.digits import Digits
+
+    return Digits(16, data_dir)
+
+
+@pytest.fixture(scope="session")
+def classifier(digits, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Their classifier, trained once for all tests of a process."""
+    from logan_tf.metrics import digit_classifier
+
+    cache = tmp_path_factory.mktemp("cache")
+    return digit_classifier.load_or_train(digits, cache_dir=cache)
+
+
+def _stand_in(path: Path, width: int, num_classes: int) -> Path:
+    """A SavedModel of Inception's signature that is a mean of pixels and a projection.
+
+    pool_3 is a fixed random projection of the 4x4 means, logits another one of these.
+    """
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    first = generator.normal(size=(48, width)).astype(np.float32)
+    second = generator.normal(size=(width, num_classes)).astype(np.float32) / 100
+
+    class StandIn(tf.Module):
+        def __init__(self):
+            self.first, self.second = tf.Variable(first), tf.Variable(second)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
+        def __call__(self, images):
+            small = tf.image.resize(images, [4, 4], "area")
+            features = tf.reshape(small, [-1, 48]) @ self.first
+            return {"logits": features @ self.second, "pool_3": features}
+
+    model = StandIn()
+    tf.saved_model.save(model, str(path), signatures=model.__call__)
+    np.savez(path.parent / f"{path.name}.npz", first=first, second=second)
+    return path
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory) -> Path:
+    """Of Inception's shapes."""
+    return _stand_in(tmp_path_factory.mktemp("stand-in"), 2048, 1008)
+
+
+@pytest.fixture(scope="session")
+def narrow_stand_in(tmp_path_factory) -> Path:
+    """Whose Fréchet distance takes milliseconds instead of ten seconds."""
+    return _stand_in(tmp_path_factory.mktemp("narrow"), 100, 50)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from logan_tf.cli import app, recipe, recipe_files
+from logan_tf.cli import app
+from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import BadDataError, ConfigurationError, suggestion
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from logan_tf.cli.runs import Run
+    from logan_tf.cli.running.lifecycle import Run
 
 _STARTED = time.perf_counter()
 _USUAL = ("steps", "operations", "process", "loop")
@@ -63,13 +64,14 @@ def main() -> None:
     axes = _axes(scanned)
     strategy = app.import_tensorflow(_start_devices)
     from benchmarks import results, variants
-    from logan_tf.cli import configuration, runs
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
 
     names = FLAGS.variants or list(variants.NAMES)
     variants.check(names)
-    configuration.apply(scanned, FLAGS.module)
+    bindings.apply(scanned, FLAGS.module)
     imported = time.perf_counter()
-    run = runs.build(strategy)
+    run = lifecycle.build(strategy)
     built = time.perf_counter()
     if FLAGS.stablehlo:
         _export(run, names)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from absl import flags
 
-from logan_tf.cli import app, proof, recipe
+from logan_tf.cli import app, proof
+from logan_tf.configuration import recipe
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.training import examination
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs import examination
+from logan_tf.runs.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", None, "The run; may be given without the flag's name.")
@@ -102,11 +103,12 @@ def _replay(bundle: RunDirectory) -> None:
     app.import_tensorflow()
     from tqdm import tqdm
 
-    from logan_tf.cli import configuration, runs
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
     from logan_tf.training import replay
 
-    configuration.apply(scanned, FLAGS.module)
-    run = runs.build()
+    bindings.apply(scanned, FLAGS.module)
+    run = lifecycle.build()
     with tqdm(unit="step", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:

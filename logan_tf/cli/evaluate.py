@@ -1,17 +1,19 @@
 """bin/evaluate: judges a run by its recipe's protocol, and writes the numbers down."""
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from logan_tf import atomic_file
-from logan_tf.cli import accuracy, app, opened, reporting
+from logan_tf.cli import app
+from logan_tf.cli.running import accuracy, reporting, run_flags
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import curves
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.evaluation import sweeps
+from logan_tf.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from logan_tf.cli.runs import Run
+    from logan_tf.cli.running.lifecycle import Run
     from logan_tf.evaluation.receipts import Receipt
 
 FLAGS = flags.FLAGS
@@ -29,7 +31,7 @@ flags.DEFINE_multi_string(
 )
 
 flags.DEFINE_enum(
-    "curve", None, list(curves.DEFAULT_VALUES), "Evaluates along this setting instead."
+    "curve", None, list(sweeps.DEFAULT_VALUES), "Evaluates along this setting instead."
 )
 flags.DEFINE_list("values", [], "Of the curve's setting; LOGAN's figures' by default.")
 flags.DEFINE_integer(
@@ -71,25 +73,22 @@ def main() -> None:
 
 
 def _open() -> tuple["Run", RunDirectory, int]:
-    return opened.open_run(FLAGS.gin_file, FLAGS.gin_param)
+    return run_flags.open_run(FLAGS.gin_file, FLAGS.gin_param)
 
 
-def _settings() -> dict[str, Any]:
-    return {
-        "num_samples": FLAGS.num_samples,
-        "seed": FLAGS.seed,
-        "num_seeds": FLAGS.seeds,
-        "latent_steps": FLAGS.latent_steps,
-        "truncation": FLAGS.truncation,
-    }
+def _extent() -> dict[str, Any]:
+    return {"num_samples": FLAGS.num_samples, "num_seeds": FLAGS.seeds}
 
 
 def _evaluate() -> None:
     run, directory, step = _open()
-    from logan_tf.cli import runs
+    from logan_tf.cli.running import lifecycle
     from logan_tf.evaluation import receipts
 
-    path, receipt, metrics = runs.evaluate(run, directory, step, **_settings())
+    settings = run_flags.settings(run.evaluator.latent_steps)
+    path, receipt, metrics = lifecycle.evaluate(
+        run, directory, step, settings, **_extent()
+    )
     columns = {f"step {step}": metrics}
     held_out = run.evaluator.evaluate_held_out(
         num_samples=receipt.num_samples, seed=receipt.seed
@@ -103,28 +102,34 @@ def _evaluate() -> None:
 
 def _curve(axis: str) -> None:
     """Every point is an evaluation with a file of its own, and is not made twice."""
-    values = curves.checked_values(axis, FLAGS.values)
+    values = sweeps.checked_values(axis, FLAGS.values)
     if not FLAGS[axis].using_default_value:
         raise ConfigurationError(
             f"--curve={axis} goes along --{axis}: give --values instead of it"
         )
     opened_run = _open()
-    from logan_tf.cli import runs
-    from logan_tf.evaluation import curve_plots, receipts
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.evaluation import receipts
+    from logan_tf.plots import sweep_plots
 
-    curve = _measured(axis, values, *opened_run)
+    sweep = _measured(axis, values, *opened_run)
     run, directory, step = opened_run
-    settings = _settings() | {axis: 0 if axis == curves.LATENT_STEPS else 1.0}
-    path = runs.evaluation_path(run, directory, step, f"-curve-{axis}", **settings)
-    curves.write(path, curve)
+    settings = dataclasses.replace(
+        run_flags.settings(run.evaluator.latent_steps),
+        **{axis: 0 if axis == sweeps.LATENT_STEPS else 1.0},  # type: ignore[arg-type]
+    )
+    path = lifecycle.evaluation_path(
+        run, directory, step, settings, f"-curve-{axis}", **_extent()
+    )
+    sweeps.write(path, sweep)
     assert run.evaluator.protocol is not None  # or nothing would have been measured
     plotted = run.evaluator.protocol.plotted
-    curve_plots.plot(path.with_suffix(".png"), curve, plotted)
+    sweep_plots.plot(path.with_suffix(".png"), sweep, plotted)
     rows = [
         {axis: value} | {name: each.metrics[name]["value"] for name in plotted}
-        for value, each in zip(values, curve.evaluations, strict=True)
+        for value, each in zip(values, sweep.evaluations, strict=True)
     ]
-    print(_heading(curve.evaluations[0].receipt))
+    print(_heading(sweep.evaluations[0].receipt))
     print(receipts.format_table(rows))
     print(path.with_suffix(".png"))
     print(path)
@@ -132,28 +137,33 @@ def _curve(axis: str) -> None:
 
 def _measured(
     axis: str, values: list[float], run: "Run", directory: RunDirectory, step: int
-) -> curves.Curve:
+) -> sweeps.Sweep:
     from tqdm import tqdm
 
-    from logan_tf.cli import runs
+    from logan_tf.cli.running import lifecycle
     from logan_tf.evaluation.receipts import Evaluation
-    from logan_tf.evaluation.sampling import require_settings
 
-    points = [_settings() | {axis: value} for value in values]
+    settings = run_flags.settings(run.evaluator.latent_steps)
+    points = [
+        dataclasses.replace(settings, **{axis: value})  # type: ignore[arg-type]
+        for value in values
+    ]
     has_steps = run.experiment.latent_optimizer is not None
     for point in points:  # The last is refused before the first is measured.
-        require_settings(1, point["latent_steps"] or 0, point["truncation"], has_steps)
+        point.require(has_steps)
     found = []
     # For the time that is left: a latent step costs about as much as all the rest.
-    costs = [1 + (point["latent_steps"] or 0) for point in points]
+    costs = [1 + point.latent_steps for point in points]
     bar_format = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
     with tqdm(total=sum(costs), disable=None, bar_format=bar_format) as bar:
         for value, point, cost in zip(values, points, costs, strict=True):
             bar.set_description(f"{axis} {value:g}")
-            _, receipt, metrics = runs.evaluate(run, directory, step, True, **point)
+            _, receipt, metrics = lifecycle.evaluate(
+                run, directory, step, point, reuse=True, **_extent()
+            )
             found.append(Evaluation(receipt, metrics))
             bar.update(cost)
-    return curves.Curve(axis, found)
+    return sweeps.Sweep(axis, found)
 
 
 def _neighbors(nearest: int) -> None:
@@ -161,13 +171,18 @@ def _neighbors(nearest: int) -> None:
     if FLAGS.seeds != 1:
         raise ConfigurationError("--neighbors are those of one seed: leave out --seeds")
     run, directory, step = _open()
-    from logan_tf.cli import runs
-    from logan_tf.evaluation import pictures
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.plots import pictures
 
-    path = runs.evaluation_path(run, directory, step, "-neighbors", **_settings())
-    settings = _settings() | {"num_samples": FLAGS.num_samples or _NEIGHBORED}
+    settings = run_flags.settings(run.evaluator.latent_steps)
+    path = lifecycle.evaluation_path(
+        run, directory, step, settings, "-neighbors", num_samples=FLAGS.num_samples
+    )
+    num = FLAGS.num_samples or _NEIGHBORED
     subject = {"checkpoint_step": step, "recipe": directory.recipe()}
-    receipt, found = run.evaluator.neighbors(nearest, **settings, **subject)
+    receipt, found = run.evaluator.neighbors(
+        nearest, settings, num_samples=num, **subject
+    )
     atomic_file.write_text(path, found.text(receipt))
     title = f"{receipt.recipe}, step {step:,}, by features of the classifier"
     pictures.save_neighbors(

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from logan_tf import versions
-from logan_tf.cli import app, opened
+from logan_tf.cli import app
+from logan_tf.cli.running import run_flags
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import saved_assets
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.sampling import saved_assets
 
 if TYPE_CHECKING:
-    from logan_tf.cli.runs import Run
+    from logan_tf.cli.running.lifecycle import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "The SavedModel; None: RUN_DIR/saved_model.")
@@ -32,28 +33,24 @@ def main() -> None:
     `serving_default` has; the other functions make their own at each call.
     """
     output = _output()
-    run, directory, step = opened.open_run()
-    from logan_tf.evaluation.export import export
-    from logan_tf.evaluation.sampling import require_settings
-    from logan_tf.evaluation.signatures import Signatures
+    run, directory, step = run_flags.open_run()
+    from logan_tf.sampling.export import export
+    from logan_tf.sampling.signatures import Signatures
 
     experiment = run.experiment
-    require_settings(
-        1, FLAGS.latent_steps or 0, FLAGS.truncation, bool(experiment.latent_optimizer)
-    )
-    sampler, settings = run.evaluator.settled(
-        seed=FLAGS.seed, latent_steps=FLAGS.latent_steps, truncation=FLAGS.truncation
-    )
+    settings = run_flags.settings(run.evaluator.latent_steps)
+    settings.require(bool(experiment.latent_optimizer))
+    sampler, weights = run.evaluator.settled(settings)
     signatures = Signatures(
-        sampler.drawing,
-        settings["standing_batches"],
-        settings["standing_batch_size"],
+        sampler.graph,
+        weights["standing_batches"],
+        weights["standing_batch_size"],
         FLAGS.discriminator,
     )
     export(
         output,
         signatures,
-        _origin(directory, step) | settings | signatures.description(),
+        _origin(directory, step) | weights | signatures.description(),
         _class_names(run),
         run.evaluator.points(),
     )

@@ -5,7 +5,8 @@ import json
 from absl import flags
 
 from logan_tf import atomic_file
-from logan_tf.cli import app, opened
+from logan_tf.cli import app
+from logan_tf.cli.running import run_flags
 from logan_tf.errors import ConfigurationError
 
 FLAGS = flags.FLAGS
@@ -16,7 +17,7 @@ def main() -> None:
     """Writes each player's error, the step and the size of the batch."""
     if FLAGS.output is None:
         raise ConfigurationError("where to? Give --output=FILE.json")
-    run, _, step = opened.open_run()
+    run, _, step = run_flags.open_run()
     from logan_tf.game import local_approximation
 
     game = run.experiment.game

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from logan_tf.cli import app
-from logan_tf.data import image_files, manifest
+from logan_tf.data import manifest
+from logan_tf.data.preparation import image_files
 from logan_tf.errors import ConfigurationError, PreemptedError
-from logan_tf.training import run_lock
+from logan_tf.runs import run_lock
 
 if TYPE_CHECKING:
-    from logan_tf.data.preparation import Preparation, Source
+    from logan_tf.data.preparation.writing import PictureSource, Preparation
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -57,9 +58,9 @@ def main() -> None:
     if listing:
         print(f"{FLAGS.images}: {_found(listing)}")
     app.import_tensorflow(_start)
-    from logan_tf.data import preparation, sources
+    from logan_tf.data.preparation import sources, writing
 
-    source: Source
+    source: PictureSource
     if listing:
         source = sources.FolderSource(
             Path(FLAGS.images), listing, FLAGS.size, FLAGS.test_share, FLAGS.max_pixels
@@ -69,7 +70,7 @@ def main() -> None:
             FLAGS.tfds, FLAGS.size, FLAGS.split, FLAGS.test_split, FLAGS.data_dir
         )
     with _writing(output), image_files.pixel_cap(FLAGS.max_pixels), _interruptible():
-        prepared = preparation.Preparation(source, output, FLAGS.size, FLAGS.shards)
+        prepared = writing.Preparation(source, output, FLAGS.size, FLAGS.shards)
         found = prepared.finished()
         if found:
             print(f"{output} is complete, nothing is left to do")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.training.checkpoint_files import CheckpointFiles
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.checkpoint_files import CheckpointFiles
+from logan_tf.runs.run_directory import RunDirectory
 
 _WALL_CLOCK = ("images_per_second",)
 

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from logan_tf.cli import app, recipe, recipe_files, reporting
-from logan_tf.training.interruption import Interruption
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf import quantities
+from logan_tf.cli import app
+from logan_tf.cli.running import reporting
+from logan_tf.cli.running.interruption import Interruption
+from logan_tf.configuration import recipe, recipe_files
+from logan_tf.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from logan_tf.cli.runs import Run
-    from logan_tf.evaluation.receipts import Metrics, Receipt
+    from logan_tf.cli.running.lifecycle import Run
+    from logan_tf.evaluation.receipts import MetricValues, Receipt
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", "runs/quickstart", "Where the run lives.")
@@ -22,7 +25,6 @@ flags.DEFINE_multi_string("gin_param", [], "A statement such as 'total_steps = 1
 _RECIPE = "stacked_digits_logan"
 BASELINE = recipe_files.RECIPES.parent / "docs/receipts/stacked_digits_baseline.json"
 """What `make baseline` measured: the same training without the latent step."""
-_COLUMNS = ("modes", "confident_modes", "confident_share", "reverse_kl", "fid_digits")
 
 
 def main() -> None:
@@ -41,26 +43,29 @@ def _run(
 ) -> None:
     """Trains, evaluates, and says what came out."""
     app.import_tensorflow()
-    from logan_tf.cli import configuration, runs
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
 
-    config = configuration.apply(scanned, [])
-    run = runs.build()
+    config = bindings.apply(scanned, [])
+    run = lifecycle.build()
     _, untrained = run.evaluator.evaluate(subject="untrained generator")
     print(f"training in {directory.path}: about two minutes on two cores", flush=True)
     config = directory.named(config, scanned.files[0])
-    runs.train(run, directory, config, interruption=interruption)
-    run, step = runs.restore(directory, "latest")
-    path, receipt, metrics = runs.evaluate(run, directory, step)
+    lifecycle.train(run, directory, config, interruption=interruption)
+    run, step = lifecycle.restore(directory, "latest")
+    path, receipt, metrics = lifecycle.evaluate(run, directory, step)
     _print_table(run, receipt, metrics, untrained)
     _name_files(directory, path, step)
 
 
-def _row(name: str, metrics: "Metrics") -> dict[str, str | int | float]:
-    return {"": name} | {column: metrics[column]["value"] for column in _COLUMNS}
+def _row(name: str, metrics: "MetricValues") -> dict[str, str | int | float]:
+    columns = [each for each in metrics if quantities.find(each).group == "modes"]
+    shown = [*columns, "fid_digits"]
+    return {"": name} | {column: metrics[column]["value"] for column in shown}
 
 
 def _print_table(
-    run: "Run", receipt: "Receipt", metrics: "Metrics", untrained: "Metrics"
+    run: "Run", receipt: "Receipt", metrics: "MetricValues", untrained: "MetricValues"
 ) -> None:
     """The run beside the baseline's receipt, its own start and real data."""
     from logan_tf.evaluation import receipts

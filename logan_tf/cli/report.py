@@ -5,9 +5,10 @@ bin/report RUN
 
 from absl import flags
 
-from logan_tf.cli import app, reporting
+from logan_tf.cli import app
+from logan_tf.cli.running import reporting
 from logan_tf.errors import ConfigurationError
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", None, "The run; may be given without the flag's name.")

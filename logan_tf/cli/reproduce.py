@@ -5,9 +5,9 @@ from pathlib import Path
 from absl import flags
 
 from logan_tf.cli import app
+from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import ConfigurationError, suggestion
 from logan_tf.studies.study import EMBEDDED, SCALES, Study
-from logan_tf.training.interruption import Interruption
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("study", None, "Which one; also without its flag's name.")
@@ -61,10 +61,10 @@ def _describe(study: Study, arms: bool) -> None:
 
 
 def _run(study: Study) -> None:
-    from logan_tf.studies.runner import Runner, Settings
+    from logan_tf.studies.runner import Runner, RunnerSettings
 
     suffix = "" if FLAGS.scale == EMBEDDED else f"-{FLAGS.scale}"
-    settings = Settings(
+    settings = RunnerSettings(
         root=Path(FLAGS.output or f"runs/studies{suffix}"),
         scale=FLAGS.scale,
         seeds=FLAGS.seeds,

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
-from logan_tf.cli import app, opened
+from logan_tf.cli import app
+from logan_tf.cli.running import run_flags
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import saved_assets
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.sampling import saved_assets
 
 if TYPE_CHECKING:
-    from logan_tf.evaluation.sampling import Samples
+    from logan_tf.sampling.sampler import Samples
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("num", 64, "How many samples.")
@@ -73,7 +74,7 @@ def _animate(output: Path) -> None:
             f"{directory.samples} holds {len(frames)} pictures, too few for a film: "
             "train with a smaller sample_every"
         )
-    from logan_tf.evaluation import animation
+    from logan_tf.plots import animation
 
     shown = animation.save(output, frames)
     print(f"{shown} pictures up to step {max(frames)}: {output}")
@@ -88,14 +89,14 @@ def _draw(output: Path) -> None:
         labels, columns = _labels(FLAGS.classes, sampler.num_classes)
     samples = sampler.sample(
         FLAGS.num,
-        seed=FLAGS.seed,
-        latent_steps=FLAGS.latent_steps,
-        truncation=FLAGS.truncation,
+        run_flags.settings(sampler.latent_steps),
         labels=labels,
         interpolate=FLAGS.interpolate,
     )
     if output.suffix == ".png":
-        sampler.picture(output, samples, columns)
+        from logan_tf.plots import samples as sample_pictures
+
+        sample_pictures.save(output, samples, sampler.points(), columns)
     else:
         _save_arrays(output, samples)
     print(f"{FLAGS.num} samples of step {step}: {output}")
@@ -126,7 +127,7 @@ def _labels(classes: list[str], num_classes: int) -> tuple[np.ndarray, int]:
 def _sampler():
     """The run's evaluator or the export that samples alike, and its step."""
     if FLAGS.saved_model is None:
-        run, _, step = opened.open_run()
+        run, _, step = run_flags.open_run()
         return run.evaluator, step
     if FLAGS.run_dir is not None or not FLAGS["checkpoint"].using_default_value:
         raise ConfigurationError(
@@ -135,14 +136,14 @@ def _sampler():
         )
     receipt = saved_assets.read_receipt(FLAGS.saved_model)
     app.import_tensorflow()
-    from logan_tf.evaluation.saved_sampler import SavedSampler
+    from logan_tf.sampling.saved_sampler import SavedSampler
 
     return SavedSampler(FLAGS.saved_model), receipt["checkpoint_step"]
 
 
 def _save_arrays(output: Path, samples: "Samples") -> None:
     """images (uint8 pictures or float32 points), latents float32, labels int32."""
-    from logan_tf.evaluation.sampling import to_uint8
+    from logan_tf.sampling.sampler import to_uint8
 
     images = samples.images
     images = to_uint8(images) if images.ndim == 4 else images

@@ -4,11 +4,13 @@ import contextlib
 
 from absl import flags
 
-from logan_tf.cli import app, recipe, recipe_files, reporting
+from logan_tf.cli import app
+from logan_tf.cli.running import reporting
+from logan_tf.cli.running.interruption import Interruption
+from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import ConfigurationError
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import devices
-from logan_tf.training.interruption import Interruption
-from logan_tf.training.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")
@@ -59,9 +61,10 @@ def main() -> None:
 def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
     """Asks neither other workers nor a TPU."""
     app.import_tensorflow()
-    from logan_tf.cli import configuration, description
+    from logan_tf.cli.running import description
+    from logan_tf.configuration import bindings
 
-    config = configuration.apply(scanned, FLAGS.module)
+    config = bindings.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     workers = len(devices.cluster().workers)
     rates = {"rates": [FLAGS.rate]} if FLAGS.rate else {}
@@ -80,14 +83,15 @@ def _train(
     init_from: RunDirectory | None,
 ) -> None:
     started = app.import_tensorflow(_start_devices)
-    from logan_tf.cli import configuration, runs
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
     from logan_tf.training import strategy
 
-    config = configuration.apply(scanned, FLAGS.module)
+    config = bindings.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
     with strategy.watched(started):
-        runs.train(
-            runs.build(started),
+        lifecycle.train(
+            lifecycle.build(started),
             directory,
             config,
             progress=FLAGS.progress,

@@ -23,13 +23,13 @@ class Batch(NamedTuple):
     """What one step consumes.
 
     Attributes:
-        images: float32 [batch, images_per_step, *shape]; pictures are in [-1, 1].
-        labels: int32 [batch, images_per_step], the classes of `images`.
-        latents: float32 [batch, latents_per_step, latent_dim], drawn from the prior.
-        fake_labels: int32 [batch, latents_per_step], uniform over the classes.
-        image_draws: float32 [batch, images_per_step, num_draws], uniform in [0, 1),
-            for what is random in the use of an image; () where nothing is.
-        fake_draws: the same for latents, [batch, latents_per_step, num_draws].
+      images: float32 [batch, images_per_step, *shape]; pictures are in [-1, 1].
+      labels: int32 [batch, images_per_step], the classes of `images`.
+      latents: float32 [batch, latents_per_step, latent_dim], drawn from the prior.
+      fake_labels: int32 [batch, latents_per_step], uniform over the classes.
+      image_draws: float32 [batch, images_per_step, num_draws], uniform in [0, 1),
+        for what is random in the use of an image; () where nothing is.
+      fake_draws: the same for latents, [batch, latents_per_step, num_draws].
     """
 
     images: tf.Tensor
@@ -44,8 +44,8 @@ class Dataset(Protocol):
     """Training examples in an order that depends on a seed alone.
 
     Attributes:
-        shape: the shape of one example, (height, width, channels) or (2,).
-        num_classes: labels are in [0, num_classes); 0 without labels.
+      shape: the shape of one example, (height, width, channels) or (2,).
+      num_classes: labels are in [0, num_classes); 0 without labels.
     """
 
     @property
@@ -65,19 +65,19 @@ class Dataset(Protocol):
         """Training examples number `first`, `first` + 1, ... without end.
 
         Args:
-            seed: draws the order; (seed, attempt) of the run.
-            first: the number of the first example, >= 0.
-            count: examples in each element.
-            rows: those of the `count` that are wanted; no others are gathered or
-                decoded. Which examples they are depends on nothing else.
+          seed: draws the order; (seed, attempt) of the run.
+          first: the number of the first example, >= 0.
+          count: examples in each element.
+          rows: those of the `count` that are wanted; no others are gathered or
+            decoded. Which examples they are depends on nothing else.
 
         Returns:
-            Elements (images float32 [count, *shape], labels int32 [count]), both cut
-            to `rows`.
+          Elements (images float32 [count, *shape], labels int32 [count]), both cut
+          to `rows`.
 
         Raises:
-            ConfigurationError: the data set has fewer than `count` examples.
-            BadDataError: the data cannot be read.
+          ConfigurationError: the data set has fewer than `count` examples.
+          BadDataError: the data cannot be read.
         """
 
 
@@ -87,9 +87,9 @@ class Part(NamedTuple):
     Hosts, and the replicas of a host, have consecutive rows of the global batch.
 
     Attributes:
-        host: the number of this host.
-        num_hosts: each makes the same number of rows.
-        num_replicas: of this host; each takes one element a step.
+      host: the number of this host.
+      num_hosts: each makes the same number of rows.
+      num_replicas: of this host; each takes one element a step.
     """
 
     host: int = 0
@@ -121,25 +121,25 @@ def batches(
     The parts of all hosts and replicas, put together in order, are the global batch.
 
     Args:
-        dataset: the training examples.
-        batch_size: global, of one update.
-        latent_dim: dimension of z.
-        prior: (shape, seed) -> latents.
-        images_per_step: batches of real examples a step, one per discriminator update.
-        latents_per_step: batches of latents and fake labels a step.
-        num_draws: uniform numbers for each image and each latent; whatever it is, all
-            else in a batch is the same.
-        seed: the run's seed, a 64-bit integer.
-        attempt: counts the rollbacks after a NaN; another attempt sees other batches.
-        first_step: step of the first batch; 0 is the first update.
-        part: of a host; its pipeline yields an element per replica and step.
+      dataset: the training examples.
+      batch_size: global, of one update.
+      latent_dim: dimension of z.
+      prior: (shape, seed) -> latents.
+      images_per_step: batches of real examples a step, one per discriminator update.
+      latents_per_step: batches of latents and fake labels a step.
+      num_draws: uniform numbers for each image and each latent; whatever it is, all
+        else in a batch is the same.
+      seed: the run's seed, a 64-bit integer.
+      attempt: counts the rollbacks after a NaN; another attempt sees other batches.
+      first_step: step of the first batch; 0 is the first update.
+      part: of a host; its pipeline yields an element per replica and step.
 
     Returns:
-        Elements `Batch`, of static shapes: each a replica's rows of the global batch.
+      Elements `Batch`, of static shapes: each a replica's rows of the global batch.
 
     Raises:
-        ConfigurationError: a number that cannot work; more examples than there are.
-        BadDataError: the data cannot be read.
+      ConfigurationError: a number that cannot work; more examples than there are.
+      BadDataError: the data cannot be read.
     """
     _require_integers(
         1,
@@ -198,11 +198,11 @@ def require_intact(dataset: Dataset, error: tf.errors.OpError) -> None:
     """Looks for damaged files after an iterator's error, which names none.
 
     Args:
-        dataset: that was read; one that streams files has a `find_damage`, () -> path.
-        error: what the iterator raised.
+      dataset: that was read; one that streams files has a `find_damage`, () -> path.
+      error: what the iterator raised.
 
     Raises:
-        BadDataError: a file is damaged; names it.
+      BadDataError: a file is damaged; names it.
     """
     find_damage = getattr(dataset, "find_damage", None)
     if find_damage is None or not isinstance(error, _READING):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import manifest, pictures, tfrecords
+from logan_tf.data import manifest, pixels, tfrecords
 from logan_tf.data.manifest import CHANNELS, Manifest
 from logan_tf.data.stored_images import GIBIBYTE, READ_AT_ONCE, Records, StoredImages
 from logan_tf.errors import BadDataError, ConfigurationError
@@ -36,18 +36,18 @@ class ImageRecords(StoredImages):
         """Names the folder; reads nothing of it.
 
         Args:
-            path: of the folder; None where nothing will be read, as in a dry run.
-            size: side of the pictures, which must be that of the folder; None asks it.
-            flip: mirror each training picture left to right with probability 1/2.
-            num_classes: must be that of the folder; None asks it.
-            limit: data sets of more bytes, as pixels, are streamed instead of held.
-            shuffle_buffer: records permuted at a time when streaming.
+          path: of the folder; None where nothing will be read, as in a dry run.
+          size: side of the pictures, which must be that of the folder; None asks it.
+          flip: mirror each training picture left to right with probability 1/2.
+          num_classes: must be that of the folder; None asks it.
+          limit: data sets of more bytes, as pixels, are streamed instead of held.
+          shuffle_buffer: records permuted at a time when streaming.
 
         Raises:
-            ConfigurationError: a number that cannot work.
+          ConfigurationError: a number that cannot work.
         """
         if size is not None:
-            pictures.require_size(size)
+            pixels.require_size(size)
         super().__init__(flip=flip, limit=limit, shuffle_buffer=shuffle_buffer)
         self._path = path
         self._size = size

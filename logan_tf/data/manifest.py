@@ -26,10 +26,10 @@ class File:
     """A TFRecord file.
 
     Attributes:
-        name: in the data set's folder.
-        examples: records in it.
-        bytes: its size.
-        sha256: of its content, in hexadecimal digits.
+      name: in the data set's folder.
+      examples: records in it.
+      bytes: its size.
+      sha256: of its content, in hexadecimal digits.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Split:
     """The pictures to train on, or those held out.
 
     Attributes:
-        class_counts: pictures of each class; of one class where there are no labels.
-        files: in the order of their pictures.
+      class_counts: pictures of each class; of one class where there are no labels.
+      files: in the order of their pictures.
     """
 
     class_counts: tuple[int, ...]
@@ -60,13 +60,13 @@ class Manifest:
     """What a finished folder holds.
 
     Attributes:
-        identity: says which pictures these are, wherever the folder lies.
-        size: side of the square pictures.
-        class_names: in the order of the labels; empty without labels.
-        settings: what bin/prepare was asked for.
-        splits: 'train' and 'test'.
-        skipped: pictures that were set aside.
-        enlarged: pictures that were smaller than `size`.
+      identity: says which pictures these are, wherever the folder lies.
+      size: side of the square pictures.
+      class_names: in the order of the labels; empty without labels.
+      settings: what bin/prepare was asked for.
+      splits: 'train' and 'test'.
+      skipped: pictures that were set aside.
+      enlarged: pictures that were smaller than `size`.
     """
 
     identity: str
@@ -93,9 +93,9 @@ def read(folder: Path) -> Manifest:
     """The manifest of a finished folder, each of whose files has its size.
 
     Raises:
-        ConfigurationError: no such folder, or none of `bin/prepare`, or unfinished, or
-            of another format; labels without a class.
-        BadDataError: the manifest is garbled; a file is missing or has another size.
+      ConfigurationError: no such folder, or none of `bin/prepare`, or unfinished, or
+        of another format; labels without a class.
+      BadDataError: the manifest is garbled; a file is missing or has another size.
     """
     path = folder / NAME
     if not path.is_file():

@@ -1,5 +1,7 @@
 """Gaussian mixtures in the plane, the toy problems on which mode collapse shows."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -11,10 +13,10 @@ class _Mixture:
     """Equally likely Gaussians with a common standard deviation.
 
     Attributes:
-        modes: float64 [num_classes, 2], the means.
-        sigma: the standard deviation in each direction.
-        shape: (2,).
-        num_classes: the number of modes; an example's label is its mode.
+      modes: float64 [num_classes, 2], the means.
+      sigma: the standard deviation in each direction.
+      shape: (2,).
+      num_classes: the number of modes; an example's label is its mode.
     """
 
     def __init__(self, modes: np.ndarray, sigma: float) -> None:
@@ -24,6 +26,11 @@ class _Mixture:
         self.sigma = sigma
         self.shape = (2,)
         self.num_classes = len(modes)
+
+    @property
+    def mixture(self) -> dict[str, Any]:
+        """What generated points are drawn and counted by: modes and sigma."""
+        return {"modes": self.modes, "sigma": self.sigma}
 
     def examples(
         self,

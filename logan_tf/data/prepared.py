@@ -18,11 +18,11 @@ def find_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
     """The TFDS builder of this name; reads and writes no data.
 
     Args:
-        name: as TFDS knows it, 'cifar10' or 'dataset/config:version'; or 'digits'.
-        data_dir: where TFDS keeps prepared data; None is TFDS's own default.
+      name: as TFDS knows it, 'cifar10' or 'dataset/config:version'; or 'digits'.
+      data_dir: where TFDS keeps prepared data; None is TFDS's own default.
 
     Raises:
-        ConfigurationError: TFDS knows no such data set, configuration or version.
+      ConfigurationError: TFDS knows no such data set, configuration or version.
     """
     import tensorflow_datasets as tfds
 
@@ -62,9 +62,9 @@ def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilde
     then use what the first has made.
 
     Raises:
-        ConfigurationError: as `find_builder`; archives that only the user can download
-            are missing.
-        BadDataError: the data is not there and cannot be prepared.
+      ConfigurationError: as `find_builder`; archives that only the user can download
+        are missing.
+      BadDataError: the data is not there and cannot be prepared.
     """
     builder = find_builder(name, data_dir)
     if builder.info.splits:  # Read from disk.

@@ -19,11 +19,11 @@ def derive_seed(seed: tf.Tensor, *path: tf.Tensor | int) -> tf.Tensor:
     """Folds integers into a seed: another path, an independent seed.
 
     Args:
-        seed: int64 tensor of shape [2].
-        *path: int64 scalars, such as (step, stream).
+      seed: int64 tensor of shape [2].
+      *path: int64 scalars, such as (step, stream).
 
     Returns:
-        An int64 tensor of shape [2].
+      An int64 tensor of shape [2].
     """
     for number in path:
         number = tf.cast(number, tf.int64)
@@ -49,13 +49,13 @@ def shuffled_indices(
     of 115 at 15 degrees of freedom; over hashed ones 15.5.
 
     Args:
-        seed: int64 tensor of shape [2].
-        first: int64 scalar >= 0.
-        count: at most `num_examples`, so that two epochs at most are touched.
-        num_examples: n > 0.
+      seed: int64 tensor of shape [2].
+      first: int64 scalar >= 0.
+      count: at most `num_examples`, so that two epochs at most are touched.
+      num_examples: n > 0.
 
     Returns:
-        An int64 tensor of shape [count], in [0, n).
+      An int64 tensor of shape [count], in [0, n).
     """
     position = first + tf.range(count, dtype=tf.int64)
     epoch, row = position // num_examples, position % num_examples
@@ -86,12 +86,12 @@ def random_words(seed: tf.Tensor, first: tf.Tensor, count: int) -> tf.Tensor:
     position's words do not depend on where the call starts.
 
     Args:
-        seed: int64 tensor of shape [2].
-        first: int64 scalar >= 0.
-        count: the number of positions.
+      seed: int64 tensor of shape [2].
+      first: int64 scalar >= 0.
+      count: the number of positions.
 
     Returns:
-        An int64 tensor of shape [count, 4], uniform in [0, 2³²).
+      An int64 tensor of shape [count, 4], uniform in [0, 2³²).
     """
     key = tf.random.stateless_uniform(
         [1], derive_seed(seed, _WORDS), None, None, tf.int64, alg="philox"

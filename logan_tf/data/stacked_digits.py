@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures, random_access
+from logan_tf.data import pixels, random_access
 from logan_tf.data.digits import Digits
 
-_ORDERED = 26_000  # as many as the protocol of Metz et al. draws
 _READ_AT_ONCE = 1000
 
 
@@ -19,11 +18,14 @@ class StackedDigits:
     """RGB pictures of three digits r, g, b; the label is the mode 100 r + 10 g + b.
 
     Attributes:
-        digits: the gray digits, whose training split the triples are drawn from.
-        shape: (size, size, 3).
-        num_classes: 1000.
-        class_names: "000" to "999", as the pictures read.
+      digits: the gray digits, whose training split the triples are drawn from.
+      shape: (size, size, 3).
+      num_classes: 1000.
+      class_names: "000" to "999", as the pictures read.
+      num_judged: how many samples are judged: as many as Metz et al. draw.
     """
+
+    num_judged = 26_000
 
     def __init__(self, size: int = 16, data_dir: str | None = None) -> None:
         """Pictures of `size`×`size`; `data_dir` is where TFDS keeps the digits."""
@@ -36,14 +38,16 @@ class StackedDigits:
         """26,000 triples of a split that are always the same; see `TFDSImages`.
 
         Args:
-            split: 'train' or 'test' (held out): where the digits come from.
+          split: 'train' or 'test' (held out): where the digits come from.
 
         Returns:
-            Parts (images uint8 [n, size, size, 3], labels int32 [n]).
+          Parts (images uint8 [n, size, size, 3], labels int32 [n]).
         """
         images, labels = self.digits.arrays(split)
-        drawn = np.random.default_rng(0).integers(len(images), size=(_ORDERED, 3))
-        for first in range(0, _ORDERED, _READ_AT_ONCE):
+        drawn = np.random.default_rng(0).integers(
+            len(images), size=(self.num_judged, 3)
+        )
+        for first in range(0, self.num_judged, _READ_AT_ONCE):
             triples = drawn[first : first + _READ_AT_ONCE]
             stacked = np.moveaxis(images[triples, ..., 0], 1, -1)
             yield stacked, (labels[triples] @ [100, 10, 1]).astype(np.int32)
@@ -72,6 +76,6 @@ class StackedDigits:
             triples = words[:, :3] % len(images)
             channels = tf.unstack(tf.gather(all_images, triples), axis=1)
             modes = tf.linalg.matvec(tf.gather(all_labels, triples), [100, 10, 1])
-            return pictures.to_float(tf.stack(channels, axis=-1)), modes
+            return pixels.to_float(tf.stack(channels, axis=-1)), modes
 
         return random_access.chunks(draw, first=first, count=count)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures, random_access, tfrecords
+from logan_tf.data import pixels, random_access, tfrecords
 from logan_tf.errors import ConfigurationError
 
 GIBIBYTE = 2**30
@@ -19,9 +19,9 @@ class Records(NamedTuple):
     """A split as TFRecord files.
 
     Attributes:
-        shards: its files.
-        num_examples: in all of them.
-        decode: serialized record -> (uint8 [height, width, channels], int32 label).
+      shards: its files.
+      num_examples: in all of them.
+      decode: serialized record -> (uint8 [height, width, channels], int32 label).
     """
 
     shards: list[tfrecords.Shard]
@@ -40,12 +40,12 @@ class StoredImages(abc.ABC):
         """Reads no data.
 
         Args:
-            flip: mirror each training picture left to right with probability 1/2.
-            limit: data sets of more bytes, as pixels, are streamed instead of held.
-            shuffle_buffer: records permuted at a time when streaming.
+          flip: mirror each training picture left to right with probability 1/2.
+          limit: data sets of more bytes, as pixels, are streamed instead of held.
+          shuffle_buffer: records permuted at a time when streaming.
 
         Raises:
-            ConfigurationError: a number that cannot work.
+          ConfigurationError: a number that cannot work.
         """
         if shuffle_buffer < 1:
             raise ConfigurationError(
@@ -94,12 +94,12 @@ class StoredImages(abc.ABC):
         """Training pictures, number `first` on; see `batch.Dataset`."""
         known = self._num_examples("train")
         if known is not None:
-            pictures.require_examples(known, count)
+            pixels.require_examples(known, count)
         if (known or 0) * math.prod(self.shape) > self._limit:
             self._is_streamed = True
             return self._stream(seed=seed, first=first, count=count, rows=rows)
         images, labels = self.arrays("train")
-        return pictures.shuffled_examples(
+        return pixels.shuffled_examples(
             images,
             labels,
             seed=seed,
@@ -113,15 +113,15 @@ class StoredImages(abc.ABC):
         """All examples of a split, in a fixed order.
 
         Args:
-            split: 'train' or 'test' (held out).
+          split: 'train' or 'test' (held out).
 
         Returns:
-            images uint8 [n, size, size, channels] and labels int32 [n]; kept in memory.
+          images uint8 [n, size, size, channels] and labels int32 [n]; kept in memory.
 
         Raises:
-            ConfigurationError: no such data set or split, or other pictures than asked;
-                a label without a class.
-            BadDataError: the data cannot be read.
+          ConfigurationError: no such data set or split, or other pictures than asked;
+            a label without a class.
+          BadDataError: the data cannot be read.
         """
         _require_split(split)
         if split not in self._arrays:
@@ -133,7 +133,7 @@ class StoredImages(abc.ABC):
         """The same examples as `arrays`, in parts: a large split is not held whole.
 
         Raises:
-            ConfigurationError, BadDataError: as `arrays`.
+          ConfigurationError, BadDataError: as `arrays`.
         """
         _require_split(split)
         if split in self._arrays:
@@ -182,10 +182,10 @@ class StoredImages(abc.ABC):
             position: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]
         ) -> tuple[tf.Tensor, tf.Tensor]:
             images, labels = example
-            images = pictures.to_float(images)
+            images = pixels.to_float(images)
             if self._flip:
                 words = random_access.random_words(seed_tensor, position, count)
-                images = pictures.random_flip(images, words[rows])
+                images = pixels.random_flip(images, words[rows])
             return images, labels
 
         positions = tf.data.Dataset.range(first, tf.int64.max, count)

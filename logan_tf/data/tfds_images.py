@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures, prepared, tfrecords
+from logan_tf.data import pixels, prepared, tfrecords
 from logan_tf.data.manifest import PREPROCESSING
 from logan_tf.data.stored_images import GIBIBYTE, READ_AT_ONCE, Records, StoredImages
 from logan_tf.errors import BadDataError, ConfigurationError
@@ -39,21 +39,21 @@ class TFDSImages(StoredImages):
         """Names the data; reads none.
 
         Args:
-            name: as TFDS knows it, such as 'cifar10'.
-            size: side of the pictures in pixels.
-            channels: 1 or 3; gray pictures become RGB if need be, never the reverse.
-            split: what to train on; TFDS's slices ('train[:90%]') work.
-            test_split: what is held out.
-            data_dir: where TFDS keeps prepared data; None is TFDS's own default.
-            flip: mirror each training picture left to right with probability 1/2.
-            num_classes: None asks the builder; 0 if it has no class label.
-            limit: data sets of more bytes, resized, are streamed instead of held.
-            shuffle_buffer: records permuted at a time when streaming.
+          name: as TFDS knows it, such as 'cifar10'.
+          size: side of the pictures in pixels.
+          channels: 1 or 3; gray pictures become RGB if need be, never the reverse.
+          split: what to train on; TFDS's slices ('train[:90%]') work.
+          test_split: what is held out.
+          data_dir: where TFDS keeps prepared data; None is TFDS's own default.
+          flip: mirror each training picture left to right with probability 1/2.
+          num_classes: None asks the builder; 0 if it has no class label.
+          limit: data sets of more bytes, resized, are streamed instead of held.
+          shuffle_buffer: records permuted at a time when streaming.
 
         Raises:
-            ConfigurationError: a number that cannot work.
+          ConfigurationError: a number that cannot work.
         """
-        pictures.require_size(size)
+        pixels.require_size(size)
         if channels not in (1, 3):
             raise ConfigurationError(f"channels must be 1 or 3, not {channels!r}.")
         super().__init__(flip=flip, limit=limit, shuffle_buffer=shuffle_buffer)
@@ -178,7 +178,7 @@ class TFDSImages(StoredImages):
     def _picture(self, example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """A TFDS example as (uint8 [size, size, channels], int32 label)."""
         size, _, channels = self.shape
-        image = pictures.resize(example["image"], size)
+        image = pixels.resize(example["image"], size)
         if image.shape[-1] != channels:
             image = tf.image.grayscale_to_rgb(image)
         image = tf.ensure_shape(image, self.shape)

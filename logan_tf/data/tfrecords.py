@@ -15,9 +15,9 @@ class Shard(NamedTuple):
     """A range of the records in one file.
 
     Attributes:
-        path: the TFRecord file.
-        skip: records of it before the range.
-        take: records in the range.
+      path: the TFRecord file.
+      skip: records of it before the range.
+      take: records in the range.
     """
 
     path: str
@@ -40,15 +40,15 @@ def shuffled_records(
     before, undecoded. (`Dataset.shuffle` would depend on `tf.random.set_seed`.)
 
     Args:
-        shards: the files.
-        num_records: in all shards, > 0.
-        seed: draws the orders.
-        first: number of the first record; number n·e + i is the i-th of epoch e.
-        shuffle_buffer: records in a block, two of which are held in memory.
+      shards: the files.
+      num_records: in all shards, > 0.
+      seed: draws the orders.
+      first: number of the first record; number n·e + i is the i-th of epoch e.
+      shuffle_buffer: records in a block, two of which are held in memory.
 
     Returns:
-        Elements: string scalars, deterministic. Where a file has fewer records than its
-        shard says or cannot be read, the iterator raises; see `find_damage`.
+      Elements: string scalars, deterministic. Where a file has fewer records than its
+      shard says or cannot be read, the iterator raises; see `find_damage`.
     """
     paths, skips, takes = (tf.constant(column) for column in zip(*shards, strict=True))
     takes, skips = tf.cast(takes, tf.int64), tf.cast(skips, tf.int64)

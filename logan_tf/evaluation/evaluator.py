@@ -2,22 +2,20 @@
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from logan_tf.data.points import Grid, Ring
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import repetition, sampling
-from logan_tf.evaluation.accuracy_score import AccuracyScore
-from logan_tf.evaluation.drawing import Drawing
+from logan_tf.evaluation import repetition
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocols import Protocol
-from logan_tf.evaluation.receipts import Metrics, Receipt
-from logan_tf.evaluation.sampling import Sampler, Samples
-from logan_tf.evaluation.saved_assets import Points
+from logan_tf.evaluation.receipts import MetricValues, Receipt
+from logan_tf.sampling.graph import SamplingGraph
+from logan_tf.sampling.sampler import Sampler, Samples
+from logan_tf.sampling.saved_assets import Points
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.training.experiment import Experiment
 
 _REAL_POINTS = 2500
@@ -32,8 +30,8 @@ class Evaluator:
         no metrics.
       latent_steps: how often latents step before sampling, where nobody says.
       standing_batches: batches of latents behind the standing statistics, 1 or more.
-      accuracy_score: makes an `AccuracyScore` from the dataset; None: the recipe has
-        none.
+      accuracy_score: makes an `AccuracyScore` from the dataset, which is kept here for
+        whoever measures it; None: the recipe has none.
 
     Raises:
       ConfigurationError: for numbers out of these ranges, or latent steps without a
@@ -46,7 +44,7 @@ class Evaluator:
         protocol: Callable[..., Protocol] | None = None,
         latent_steps: int = 0,
         standing_batches: int = 16,
-        accuracy_score: Callable[..., AccuracyScore] | None = None,
+        accuracy_score: Callable[..., Any] | None = None,
     ) -> None:
         if standing_batches < 1:
             raise ConfigurationError(
@@ -69,7 +67,7 @@ class Evaluator:
             accuracy_score(experiment.dataset) if accuracy_score else None
         )
         self._sampler = Sampler(
-            Drawing(
+            SamplingGraph(
                 experiment.averaged_generator,
                 experiment.discriminator,
                 experiment.latent_optimizer,
@@ -81,10 +79,8 @@ class Evaluator:
     def sample(
         self,
         num: int,
+        settings: SamplingSettings,
         *,
-        seed: int,
-        latent_steps: int | None = None,
-        truncation: float = 1.0,
         labels: np.ndarray | None = None,
         interpolate: int = 0,
     ) -> Samples:
@@ -92,18 +88,15 @@ class Evaluator:
 
         Args:
           num: how many, 1 or more.
-          seed: of latents, labels and standing statistics.
-          latent_steps: None: those of the recipe.
-          truncation: s in (0, 1], scales the latents.
+          settings: of the samples and the standing statistics.
           labels, interpolate: as `Sampler.sample`.
 
         Returns:
           `Samples` of NumPy arrays.
         """
-        settings = self._settings(seed, latent_steps, truncation)
         self._collect_standing(settings)
         return self._sampler.sample(
-            num, labels=labels, interpolate=interpolate, **settings
+            num, settings, labels=labels, interpolate=interpolate
         )
 
     @property
@@ -114,45 +107,40 @@ class Evaluator:
 
     def receipt(
         self,
+        settings: SamplingSettings | None = None,
         *,
         num_samples: int | None = None,
-        seed: int = 0,
         num_seeds: int = 1,
-        latent_steps: int | None = None,
-        truncation: float = 1.0,
         **subject: Any,
     ) -> Receipt:
         """What `evaluate` says of the same arguments, before anything is measured.
 
-        The generator then holds the standing statistics of `seed`, for the hash of the
-        weights that sample is over them too.
+        The generator then holds the standing statistics of the first seed, for the hash
+        of the weights that sample is over them too.
         """
         protocol = self._require_protocol()
         protocol.prepare()
-        settings = self._settings(seed, latent_steps, truncation)
-        self._collect_standing(settings)
+        settings = settings or self.settings()
+        _, weights = self.settled(settings)
         return self._receipt(
             num_samples=protocol.num_samples if num_samples is None else num_samples,
+            seed=settings.seed,
             num_seeds=num_seeds,
-            standing_batches=self.standing_batches,
-            standing_batch_size=self._experiment.batch_size,
-            standing_seed=seed,
-            checkpoint_hash=self._hash(),
-            **settings,
+            **weights,
             **subject,
         )
 
-    def evaluate(self, **arguments: Any) -> tuple[Receipt, Metrics]:
+    def evaluate(
+        self, settings: SamplingSettings | None = None, **arguments: Any
+    ) -> tuple[Receipt, MetricValues]:
         """Judges the generator by the recipe's protocol.
 
         Args:
+          settings: of the samples and the standing statistics; None: `settings()`.
           **arguments: those of `receipt`:
             num_samples: None: as many as the protocol asks for.
-            seed: of the samples and the standing statistics.
-            num_seeds: how many evaluations, of the seeds from `seed` on; from two on
-              each metric is their mean with its interval (`repetition.combine`).
-            latent_steps: None: those of the recipe.
-            truncation: s in (0, 1].
+            num_seeds: how many evaluations, of the seeds from the settings' on; from
+              two on each metric is their mean with its interval (`repetition.combine`).
             and what the receipt shall say of what is judged.
 
         Returns:
@@ -161,20 +149,19 @@ class Evaluator:
         Raises:
           ConfigurationError: if the recipe names no protocol.
         """
-        receipt = self.receipt(**arguments)
-        protocol, first = self._require_protocol(), receipt.seed
-        found = []
-        for seed in range(first, first + receipt.num_seeds):
-            settings = self._settings(seed, receipt.latent_steps, receipt.truncation)
-            if seed > first:  # `receipt` has collected those of the first one.
-                self._collect_standing(settings)
-            num = receipt.num_samples
-            found.append(protocol.evaluate(self._sampler, num_samples=num, **settings))
+        settings = settings or self.settings()
+        receipt = self.receipt(settings, **arguments)
+        protocol, found = self._require_protocol(), []
+        for number in range(receipt.num_seeds):
+            one = dataclasses.replace(settings, seed=settings.seed + number)
+            if number:  # `receipt` has collected those of the first one.
+                self._collect_standing(one)
+            found.append(protocol.evaluate(self._sampler, receipt.num_samples, one))
         return receipt, found[0] if len(found) == 1 else repetition.combine(found)
 
     def evaluate_held_out(
         self, *, num_samples: int | None = None, seed: int = 0
-    ) -> tuple[Receipt, Metrics] | None:
+    ) -> tuple[Receipt, MetricValues] | None:
         """Judges real held-out data by the same protocol; None where there are none."""
         protocol = self._require_protocol()
         num_samples = protocol.num_samples if num_samples is None else num_samples
@@ -187,11 +174,14 @@ class Evaluator:
         )
         return receipt, found
 
-    def neighbors(self, nearest: int, **arguments: Any) -> tuple[Receipt, Neighbors]:
+    def neighbors(
+        self, nearest: int, settings: SamplingSettings, **arguments: Any
+    ) -> tuple[Receipt, Neighbors]:
         """The real images nearest to samples.
 
         Args:
           nearest: how many of each sample.
+          settings: of the samples.
           **arguments: as `evaluate`; `num_seeds` is 1.
 
         Returns:
@@ -201,64 +191,47 @@ class Evaluator:
         Raises:
           ConfigurationError: for points, or without features of real images.
         """
-        receipt = self.receipt(**arguments)
-        settings = self._settings(
-            receipt.seed, receipt.latent_steps, receipt.truncation
-        )
-        samples = self._sampler.sample(receipt.num_samples, **settings)
+        receipt = self.receipt(settings, **arguments)
+        samples = self._sampler.sample(receipt.num_samples, settings)
         found = self._require_protocol().neighbors(samples, nearest)
         among = f"neighbors/1 k={nearest} of the first {found.searched}"
         return dataclasses.replace(
             receipt, protocol=f"{receipt.protocol} {among}"
         ), found
 
-    def picture(
-        self,
-        path: str | os.PathLike[str],
-        samples: Samples,
-        columns: int | None = None,
-    ) -> None:
-        """Draws samples as `sampling.picture` does."""
-        sampling.picture(path, samples, self.points(), columns)
-
     def points(self) -> Points | None:
         """What points are drawn with, real ones besides; None: they are pictures."""
         dataset = self._experiment.dataset
-        if not isinstance(dataset, Ring | Grid):
+        mixture = getattr(dataset, "mixture", None)
+        if mixture is None:
             return None
         examples = dataset.examples(seed=(0, 0), first=0, count=_REAL_POINTS)
         real = next(iter(examples))[0].numpy()
-        return {"modes": dataset.modes, "sigma": dataset.sigma, "real": real}
+        return {**mixture, "real": real}
 
-    def settled(self, **settings: Any) -> tuple[Sampler, dict[str, Any]]:
+    def settings(self, seed: int = 0) -> SamplingSettings:
+        """Those of the recipe: its latent steps, and all of the prior."""
+        return SamplingSettings(seed, self.latent_steps)
+
+    def settled(self, settings: SamplingSettings) -> tuple[Sampler, dict[str, Any]]:
         """The sampler, its generator holding the standing statistics of settings.
-
-        Args:
-          settings: seed, latent_steps and truncation, as those of `sample`.
 
         Returns:
           The sampler, and what a receipt says of its weights and settings.
         """
-        complete = self._settings(**settings)
-        self._collect_standing(complete)
+        self._collect_standing(settings)
         return self._sampler, {
             "checkpoint_hash": self._hash(),
-            "latent_steps": complete["latent_steps"],
-            "truncation": complete["truncation"],
+            "latent_steps": settings.latent_steps,
+            "truncation": settings.truncation,
             "standing_batches": self.standing_batches,
             "standing_batch_size": self._experiment.batch_size,
-            "standing_seed": complete["seed"],
+            "standing_seed": settings.seed,
         }
 
-    def _settings(
-        self, seed: int, latent_steps: int | None, truncation: float
-    ) -> dict[str, Any]:
-        steps = self.latent_steps if latent_steps is None else latent_steps
-        return {"seed": seed, "latent_steps": steps, "truncation": truncation}
-
-    def _collect_standing(self, settings: dict[str, Any]) -> None:
+    def _collect_standing(self, settings: SamplingSettings) -> None:
         self._sampler.collect_standing(
-            self.standing_batches, batch_size=self._experiment.batch_size, **settings
+            self.standing_batches, settings, batch_size=self._experiment.batch_size
         )
 
     def _require_protocol(self) -> Protocol:
@@ -271,7 +244,7 @@ class Evaluator:
 
     def _receipt(self, **fields: Any) -> Receipt:
         protocol = self._require_protocol()
-        return Receipt(protocol=protocol.name, **protocol.yardstick(), **fields)
+        return Receipt(protocol=protocol.name, **protocol.measured_with(), **fields)
 
     def _hash(self) -> str:
         """Of the weights that sample, standing statistics included."""

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation import manifolds, metrics
-from logan_tf.evaluation.classifiers import Classifier
-from logan_tf.evaluation.moments import MomentsAccumulator
-from logan_tf.evaluation.receipts import Metrics
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation.receipts import MetricValues
+from logan_tf.evaluation.statistics_files import FeatureStatistics
+from logan_tf.metrics import distances, manifolds
+from logan_tf.metrics.classifiers import Classifier
+from logan_tf.metrics.modes import mode_coverage
+from logan_tf.metrics.moments import MomentsAccumulator
 
 CONFIDENCE = 0.9
 
@@ -28,12 +29,12 @@ class Measures:
     """What is measured beside FID and IS.
 
     Attributes:
-        kept: of so many images, at most, features are kept for KID, precision, recall,
-            density, coverage and the FID of classes; 2 or more.
-        nearest: k of the nearest neighbors.
-        block_size: of KID.
-        per_class: whether to measure an FID for each class.
-        num_modes: 0: modes are not counted.
+      kept: of so many images, at most, features are kept for KID, precision, recall,
+        density, coverage and the FID of classes; 2 or more.
+      nearest: k of the nearest neighbors.
+      block_size: of KID.
+      per_class: whether to measure an FID for each class.
+      num_modes: 0: modes are not counted.
     """
 
     kept: int = 10_000
@@ -46,7 +47,7 @@ class Measures:
 class Readings(NamedTuple):
     """What a classifier said of images."""
 
-    statistics: Statistics
+    statistics: FeatureStatistics
     logits: np.ndarray
     """float32 [n, classes]."""
     confidences: np.ndarray
@@ -59,13 +60,13 @@ def read(parts: Parts, classifier: Classifier, kept: int) -> Readings:
     """Has all images read.
 
     Args:
-        parts: the images.
-        classifier: reads them.
-        kept: how many images' features to keep.
+      parts: the images.
+      classifier: reads them.
+      kept: how many images' features to keep.
 
     Raises:
-        BadDataError: there are fewer than two images.
-        ConfigurationError: the classifier does not fit them; NaN among its features.
+      BadDataError: there are fewer than two images.
+      ConfigurationError: the classifier does not fit them; NaN among its features.
     """
     accumulator = MomentsAccumulator()
     logits, confidences, features, labels = [], [], [], []
@@ -82,7 +83,7 @@ def read(parts: Parts, classifier: Classifier, kept: int) -> Readings:
             f"{accumulator.count} images have no statistics: 2 are needed at least"
         )
     asked = np.concatenate(labels)
-    statistics = Statistics(
+    statistics = FeatureStatistics(
         accumulator.moments(), np.concatenate(features), asked[:kept]
     )
     return Readings(
@@ -100,35 +101,35 @@ def first(num: int | None, parts: Parts) -> Iterator[tuple[np.ndarray, np.ndarra
 
 
 def judge(
-    readings: Readings, reference: Statistics, measures: Measures, seed: int
-) -> Metrics:
+    readings: Readings, reference: FeatureStatistics, measures: Measures, seed: int
+) -> MetricValues:
     """Compares what was read with the reference.
 
     Args:
-        readings: of samples.
-        reference: of real images, by the same classifier; without features only what
-            needs none is measured.
-        measures: which ones.
-        seed: of the shuffles.
+      readings: of samples.
+      reference: of real images, by the same classifier; without features only what
+        needs none is measured.
+      measures: which ones.
+      seed: of the shuffles.
 
     Returns:
-        `fid`, `is`, `is_splits` (ten, shuffled; from 20 samples on) and, by features,
-        `kid`, `precision`, `recall`, `density`, `coverage`, `fid_per_class` (the mean
-        and each class's); by modes, what `count_modes` returns.
+      `fid`, `is`, `is_splits` (ten, shuffled; from 20 samples on) and, by features,
+      `kid`, `precision`, `recall`, `density`, `coverage`, `fid_per_class` (the mean
+      and each class's); by modes, what `count_modes` returns.
 
     Raises:
-        ConfigurationError: see `logan_tf.evaluation.metrics`.
+      ConfigurationError: see `logan_tf.metrics.distances`.
     """
-    found: Metrics = {
+    found: MetricValues = {
         "fid": {
-            "value": metrics.frechet_distance(
+            "value": distances.frechet_distance(
                 readings.statistics.moments, reference.moments
             )
         },
-        "is": {"value": metrics.inception_score(readings.logits), "splits": 1},
+        "is": {"value": distances.inception_score(readings.logits), "splits": 1},
     }
     if len(readings.logits) >= 20:
-        splits = metrics.inception_score_splits(readings.logits, seed=seed)
+        splits = distances.inception_score_splits(readings.logits, seed=seed)
         found["is_splits"] = {
             "value": splits.mean,
             "deviation": splits.deviation,
@@ -142,17 +143,19 @@ def judge(
     return found
 
 
-def count_modes(labels: np.ndarray, confidences: np.ndarray, num_modes: int) -> Metrics:
+def count_modes(
+    labels: np.ndarray, confidences: np.ndarray, num_modes: int
+) -> MetricValues:
     """Modes as Metz et al. 2016 and PacGAN, by the classifier's arg-max.
 
     An arg-max reads a digit into any blur, so the modes that a sample shows with
     confidence stand beside them.
 
     Returns:
-        `modes`; `confident_modes`, counting only samples of which the classifier is
-        sure (.9 or more); `confident_share`, of the samples; `reverse_kl` in nats.
+      `modes`; `confident_modes`, counting only samples of which the classifier is
+      sure (.9 or more); `confident_share`, of the samples; `reverse_kl` in nats.
     """
-    coverage = metrics.mode_coverage(labels, num_modes)
+    coverage = mode_coverage(labels, num_modes)
     sure = confidences >= CONFIDENCE
     return {
         "modes": {"value": coverage.modes, "of": num_modes},
@@ -166,11 +169,11 @@ def count_modes(labels: np.ndarray, confidences: np.ndarray, num_modes: int) -> 
     }
 
 
-def class_agreement(readings: Readings) -> Metrics:
+def class_agreement(readings: Readings) -> MetricValues:
     """How often the classifier, by its arg-max, sees the class that was asked for.
 
     Returns:
-        `class_agreement`: the share in [0, 1], of all and of each class.
+      `class_agreement`: the share in [0, 1], of all and of each class.
     """
     agrees = readings.logits.argmax(axis=1) == readings.labels
     classes = {
@@ -181,16 +184,19 @@ def class_agreement(readings: Readings) -> Metrics:
 
 
 def _by_features(
-    samples: Statistics, reference: Statistics, measures: Measures, seed: int
-) -> Metrics:
+    samples: FeatureStatistics,
+    reference: FeatureStatistics,
+    measures: Measures,
+    seed: int,
+) -> MetricValues:
     real, generated = reference.features, samples.features
     assert real is not None  # as the caller has made sure
     assert generated is not None  # as `read` has
     numbers = {"num_samples": len(generated), "num_real": len(real)}
-    kernel = metrics.kernel_distance(
+    kernel = distances.kernel_distance(
         real, generated, block_size=measures.block_size, seed=seed
     )
-    found: Metrics = {
+    found: MetricValues = {
         "kid": {
             "value": kernel.value,
             "standard_error": kernel.standard_error,
@@ -210,12 +216,12 @@ def _by_features(
     }
     if measures.per_class and reference.labels is not None:
         assert samples.labels is not None
-        distances = metrics.per_class_frechet_distance(
+        by_class = distances.per_class_frechet_distance(
             real, reference.labels, generated, samples.labels
         )
         found["fid_per_class"] = {
-            "value": float(np.mean(list(distances.values()))),
-            "classes": {str(label): value for label, value in distances.items()},
+            "value": float(np.mean(list(by_class.values()))),
+            "classes": {str(label): value for label, value in by_class.items()},
             **numbers,
         }
     return found

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation.classifiers import Classifier
 from logan_tf.evaluation.receipts import Evaluation, Receipt
 from logan_tf.evaluation.reference import RealImages
+from logan_tf.metrics.classifiers import Classifier
 
 
 class Neighbors(NamedTuple):
@@ -49,14 +49,14 @@ def find(
     """Finds the nearest training images of samples.
 
     Args:
-        samples: uint8 [n, h, w, c].
-        classifier: reads them.
-        features: float [m, d], of the first m training images, by the same one.
-        images: the data set.
-        nearest: k, 1 to m.
+      samples: uint8 [n, h, w, c].
+      classifier: reads them.
+      features: float [m, d], of the first m training images, by the same one.
+      images: the data set.
+      nearest: k, 1 to m.
 
     Raises:
-        ConfigurationError: k out of its range.
+      ConfigurationError: k out of its range.
     """
     if not 1 <= nearest <= len(features):
         raise ConfigurationError(

@@ -5,9 +5,10 @@ from typing import Protocol
 import numpy as np
 
 from logan_tf.errors import DivergedError
-from logan_tf.evaluation import metrics
-from logan_tf.evaluation.receipts import Metrics
-from logan_tf.evaluation.sampling import Sampler
+from logan_tf.evaluation.receipts import MetricValues
+from logan_tf.metrics.modes import point_modes
+from logan_tf.sampling.sampler import Sampler
+from logan_tf.sampling.settings import SamplingSettings
 
 PROTOCOL = "points_modes/1"
 
@@ -22,30 +23,25 @@ class Mixture(Protocol):
 def evaluate_points(
     sampler: Sampler,
     mixture: Mixture,
-    *,
-    num_samples: int = 2_500,
-    seed: int,
-    latent_steps: int = 0,
-    truncation: float = 1.0,
-) -> Metrics:
-    """Counts the modes among generated points [n, 2]; see `metrics.point_modes`.
+    num_samples: int,
+    settings: SamplingSettings,
+) -> MetricValues:
+    """Counts the modes among generated points [n, 2]; see `modes.point_modes`.
 
     Returns:
-        `modes` of the mixture's; `high_quality`, the share within 3 sigma of the
-        nearest mode; `reverse_kl` in nats.
+      `modes` of the mixture's; `high_quality`, the share within 3 sigma of the
+      nearest mode; `reverse_kl` in nats.
 
     Raises:
-        ConfigurationError: as `Sampler.sample`; a generator of anything but points.
-        DivergedError: the generator makes NaN or Inf.
+      ConfigurationError: as `Sampler.sample`; a generator of anything but points.
+      DivergedError: the generator makes NaN or Inf.
     """
-    samples = sampler.sample(
-        num_samples, seed=seed, latent_steps=latent_steps, truncation=truncation
-    )
+    samples = sampler.sample(num_samples, settings)
     if not np.isfinite(samples.images).all():
         raise DivergedError(
             "the generator makes NaN or Inf: choose an earlier checkpoint"
         )
-    found = metrics.point_modes(samples.images, mixture.modes, mixture.sigma)
+    found = point_modes(samples.images, mixture.modes, mixture.sigma)
     return {
         "modes": {"value": found.modes, "of": len(mixture.modes)},
         "high_quality": {"value": found.high_quality},

@@ -5,9 +5,7 @@ from typing import Protocol as Interface
 
 import numpy as np
 
-from logan_tf.data.digits import Digits
-from logan_tf.data.points import Grid, Ring
-from logan_tf.data.stacked_digits import StackedDigits
+from logan_tf import quantities
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import (
     image_evaluation,
@@ -15,13 +13,16 @@ from logan_tf.evaluation import (
     point_evaluation,
     reference,
 )
-from logan_tf.evaluation.classifiers import Classifier
-from logan_tf.evaluation.digit_reader import DigitReader
 from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.neighbors import Neighbors
-from logan_tf.evaluation.receipts import Metrics
+from logan_tf.evaluation.point_evaluation import Mixture
+from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.evaluation.reference import RealImages, Reference
-from logan_tf.evaluation.sampling import Sampler, Samples, to_uint8
+from logan_tf.metrics.classifiers import Classifier
+from logan_tf.metrics.digit_classifier import DigitArrays
+from logan_tf.metrics.digit_reader import DigitReader
+from logan_tf.sampling.sampler import Sampler, Samples, to_uint8
+from logan_tf.sampling.settings import SamplingSettings
 
 
 class Protocol(Interface):
@@ -45,13 +46,17 @@ class Protocol(Interface):
           ConfigurationError, BadDataError: they cannot be had.
         """
 
-    def yardstick(self) -> dict[str, Any]:
+    def measured_with(self) -> dict[str, Any]:
         """The fields of a receipt that say what the samples are measured with."""
 
-    def evaluate(self, sampler: Sampler, **settings: Any) -> Metrics:
-        """Judges samples; settings: num_samples, seed, latent_steps, truncation."""
+    def evaluate(
+        self, sampler: Sampler, num_samples: int, settings: SamplingSettings
+    ) -> MetricValues:
+        """Judges samples of the settings, whose standing statistics are in place."""
 
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
+    def held_out(
+        self, *, num_samples: int, seed: int
+    ) -> tuple[int, MetricValues] | None:
         """Judges real held-out examples, None where there are none.
 
         Returns:
@@ -141,7 +146,7 @@ class ImageMetrics:
                 self._statistics, self._classifier, dim
             )
 
-    def yardstick(self) -> dict[str, Any]:
+    def measured_with(self) -> dict[str, Any]:
         found = self._prepared()
         return self._classifier.fields() | {
             "reference": found.identity,
@@ -149,8 +154,8 @@ class ImageMetrics:
         }
 
     def evaluate(
-        self, sampler: Sampler, *, num_samples: int, seed: int, **settings: Any
-    ) -> Metrics:
+        self, sampler: Sampler, num_samples: int, settings: SamplingSettings
+    ) -> MetricValues:
         if num_samples <= self._measures.nearest:
             raise ConfigurationError(
                 f"{num_samples} samples have no {self._measures.nearest} nearest "
@@ -159,16 +164,18 @@ class ImageMetrics:
         self.prepare()
         parts = (
             (to_uint8(samples.images), samples.labels)
-            for samples in sampler.batches(num_samples, seed=seed, **settings)
+            for samples in sampler.batches(num_samples, settings)
         )
         readings = self._read(parts)
-        found = self._judge(readings, seed)
+        found = self._judge(readings, settings.seed)
         # Where the classifier's classes are counted as modes they are the data's own.
         if sampler.conditional and self._measures.num_modes:
             found |= image_evaluation.class_agreement(readings)
         return found
 
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics] | None:
+    def held_out(
+        self, *, num_samples: int, seed: int
+    ) -> tuple[int, MetricValues] | None:
         """None: reading as many real images again would double the cost."""
         return None
 
@@ -188,13 +195,14 @@ class ImageMetrics:
     def _read(self, parts: image_evaluation.Parts) -> Readings:
         return image_evaluation.read(parts, self._classifier, self._measures.kept)
 
-    def _judge(self, readings: Readings, seed: int) -> Metrics:
+    def _judge(self, readings: Readings, seed: int) -> MetricValues:
         statistics = self._prepared().statistics
         found = image_evaluation.judge(readings, statistics, self._measures, seed)
-        modes = ("modes", "confident_modes", "confident_share", "reverse_kl")
         suffix = self._classifier.suffix
         return {
-            name if name in modes else f"{name}{suffix}": metric
+            name
+            if quantities.find(name).group == "modes"
+            else f"{name}{suffix}": metric
             for name, metric in found.items()
         }
 
@@ -202,6 +210,16 @@ class ImageMetrics:
         self.prepare()
         assert self._reference is not None  # as prepare has made sure
         return self._reference
+
+
+class DigitPictures(RealImages, Interface):
+    """What is needed of `logan_tf.data`'s digits, plain and stacked ones."""
+
+    num_judged: int
+
+    @property
+    def digits(self) -> DigitArrays:
+        """The gray digits that its pictures are made of."""
 
 
 class DigitMetrics(ImageMetrics):
@@ -216,21 +234,19 @@ class DigitMetrics(ImageMetrics):
     """
 
     def __init__(
-        self, dataset: Digits | StackedDigits, kept: int = 5_000, nearest: int = 5
+        self, dataset: DigitPictures, kept: int = 5_000, nearest: int = 5
     ) -> None:
-        is_stacked = isinstance(dataset, StackedDigits)
-        digits = dataset.digits if isinstance(dataset, StackedDigits) else dataset
         channels = dataset.shape[-1]
         super().__init__(
             dataset,
-            DigitReader(digits, channels),
-            num_samples=26_000 if is_stacked else 10_000,
+            DigitReader(dataset.digits, channels),
+            num_samples=dataset.num_judged,
             kept=kept,
             nearest=nearest,
             num_modes=10**channels,
         )
 
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, Metrics]:
+    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
         parts = image_evaluation.first(num_samples, self._dataset.ordered("test"))
         readings = self._read(parts)
         return len(readings.logits), self._judge(readings, seed)
@@ -247,17 +263,21 @@ class PointsModes:
     num_samples = 2_500
     plotted = ("reverse_kl", "modes", "high_quality")
 
-    def __init__(self, dataset: Ring | Grid) -> None:
+    def __init__(self, dataset: Mixture) -> None:
         self._mixture = dataset
 
     def prepare(self) -> None:
         """There is nothing to prepare."""
 
-    def yardstick(self) -> dict[str, Any]:
+    def measured_with(self) -> dict[str, Any]:
         return {}
 
-    def evaluate(self, sampler: Sampler, **settings: Any) -> Metrics:
-        return point_evaluation.evaluate_points(sampler, self._mixture, **settings)
+    def evaluate(
+        self, sampler: Sampler, num_samples: int, settings: SamplingSettings
+    ) -> MetricValues:
+        return point_evaluation.evaluate_points(
+            sampler, self._mixture, num_samples, settings
+        )
 
     def held_out(self, *, num_samples: int, seed: int) -> None:
         return None

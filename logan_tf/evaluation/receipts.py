@@ -9,8 +9,12 @@ from typing import Any
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.sampling.settings import SamplingSettings
 
-Metrics = dict[str, dict[str, Any]]
+ACCURACY_SCORE = "accuracy_score/"
+"""How the protocols of the classification accuracy score begin."""
+
+MetricValues = dict[str, dict[str, Any]]
 """Metric name -> {"value": number, and what else belongs to it}."""
 
 
@@ -19,24 +23,24 @@ class Receipt:
     """The circumstances of an evaluation.
 
     Attributes:
-        protocol: names the procedure and its version, such as "stacked_digits_modes/1".
-        num_samples: how many samples were judged.
-        seed: of the samples; the first of several.
-        num_seeds: how many seeds, from `seed` on, the numbers are the mean of.
-        subject: what was judged: "checkpoint", "untrained generator", "held-out data".
-        recipe: the recipe that trained it.
-        checkpoint_step: the number of generator updates.
-        checkpoint_hash: of the weights that sampled.
-        latent_steps: steps of latent optimization before each sample.
-        truncation: the factor s of the latents.
-        standing_batches: how many batches set the standing statistics.
-        standing_batch_size: their size.
-        standing_seed: their seed.
-        classifier: hash of the classifier's data and constants, or of its files.
-        classifier_weights: hash of its weights, which differ between processors.
-        classifier_accuracy: on held-out data, in [0, 1].
-        reference: which real images the samples were compared with.
-        reference_hash: of their statistics, which round like the classifier's weights.
+      protocol: names the procedure and its version, such as "stacked_digits_modes/1".
+      num_samples: how many samples were judged.
+      seed: of the samples; the first of several.
+      num_seeds: how many seeds, from `seed` on, the numbers are the mean of.
+      subject: what was judged: "checkpoint", "untrained generator", "held-out data".
+      recipe: the recipe that trained it.
+      checkpoint_step: the number of generator updates.
+      checkpoint_hash: of the weights that sampled.
+      latent_steps: steps of latent optimization before each sample.
+      truncation: the factor s of the latents.
+      standing_batches: how many batches set the standing statistics.
+      standing_batch_size: their size.
+      standing_seed: their seed.
+      classifier: hash of the classifier's data and constants, or of its files.
+      classifier_weights: hash of its weights, which differ between processors.
+      classifier_accuracy: on held-out data, in [0, 1].
+      reference: which real images the samples were compared with.
+      reference_hash: of their statistics, which round like the classifier's weights.
     """
 
     protocol: str
@@ -58,6 +62,16 @@ class Receipt:
     reference: str | None = None
     reference_hash: str | None = None
 
+    @property
+    def settings(self) -> SamplingSettings:
+        """Of the samples, of the first seed."""
+        return SamplingSettings(self.seed, self.latent_steps, self.truncation)
+
+    @property
+    def is_accuracy_score(self) -> bool:
+        """Whether a classifier that learned from the samples was tested."""
+        return self.protocol.startswith(ACCURACY_SCORE)
+
     def seeds(self) -> str:
         """ "seed 0", "seeds 0 to 4"."""
         if self.num_seeds == 1:
@@ -70,7 +84,7 @@ class Evaluation:
     """The contents of an evaluation's file."""
 
     receipt: Receipt
-    metrics: Metrics
+    metrics: MetricValues
 
     def contents(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -81,7 +95,7 @@ class Evaluation:
         """From what JSON had.
 
         Raises:
-            AttributeError, KeyError, TypeError, ValueError: it is no evaluation.
+          AttributeError, KeyError, TypeError, ValueError: it is no evaluation.
         """
         metrics = contents["metrics"]
         if not all("value" in metric for metric in metrics.values()):
@@ -90,12 +104,12 @@ class Evaluation:
 
 
 def write_evaluation(
-    path: str | os.PathLike[str], receipt: Receipt, metrics: Metrics
+    path: str | os.PathLike[str], receipt: Receipt, metrics: MetricValues
 ) -> None:
     """Writes {"receipt": {...}, "metrics": {...}} as JSON, whole or not at all.
 
     Raises:
-        ValueError: NaN or Inf among the metrics, which JSON does not know.
+      ValueError: NaN or Inf among the metrics, which JSON does not know.
     """
     contents = Evaluation(receipt, metrics).contents()
     text = json.dumps(contents, indent=2, allow_nan=False) + "\n"
@@ -106,8 +120,8 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
     """Reads what `write_evaluation` wrote.
 
     Raises:
-        ConfigurationError: there is no such file.
-        BadDataError: the file is garbled or of another version.
+      ConfigurationError: there is no such file.
+      BadDataError: the file is garbled or of another version.
     """
     remedy = "remove it and evaluate again"
     try:
@@ -131,8 +145,8 @@ def require_comparable(first: Receipt, second: Receipt) -> None:
     reference is of.
 
     Raises:
-        ConfigurationError: another protocol, number of samples, classifier or
-            reference; the message names all that differ.
+      ConfigurationError: another protocol, number of samples, classifier or
+        reference; the message names all that differ.
     """
     differences = [
         f"{name} is {getattr(first, name)} in one and {getattr(second, name)} in the "
@@ -147,7 +161,7 @@ def require_comparable(first: Receipt, second: Receipt) -> None:
         )
 
 
-def rows(columns: Mapping[str, Metrics]) -> list[dict[str, object]]:
+def rows(columns: Mapping[str, MetricValues]) -> list[dict[str, object]]:
     """A row of a table for each metric, with the intervals where there are any."""
     names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
     table = []

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import image_evaluation, statistics_files
-from logan_tf.evaluation.classifiers import Classifier
-from logan_tf.evaluation.digit_classifier import default_cache_dir
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation.statistics_files import FeatureStatistics
+from logan_tf.metrics.classifiers import Classifier
+from logan_tf.metrics.digit_classifier import default_cache_dir
 
 
 class RealImages(Protocol):
@@ -34,7 +34,7 @@ class RealImages(Protocol):
 class Reference(NamedTuple):
     """Statistics, and what they are of."""
 
-    statistics: Statistics
+    statistics: FeatureStatistics
     identity: str
     """The same wherever the same is measured, however it rounds there."""
 
@@ -45,7 +45,7 @@ def from_file(
     """The statistics of a file, by anybody.
 
     Raises:
-        ConfigurationError: see `statistics_files.read`.
+      ConfigurationError: see `statistics_files.read`.
     """
     name = classifier.fields()["classifier"]
     statistics = statistics_files.read(path, dim, classifier=name)
@@ -63,15 +63,15 @@ def from_images(
     """The statistics of the training split, from the cache or computed into it.
 
     Args:
-        images: the data set.
-        classifier: reads them.
-        num: only the first so many; None: all.
-        kept: how many images' features to keep.
-        cache_dir: None: see `digit_classifier.default_cache_dir`. A cache that cannot
-            be written costs a warning only.
+      images: the data set.
+      classifier: reads them.
+      num: only the first so many; None: all.
+      kept: how many images' features to keep.
+      cache_dir: None: see `digit_classifier.default_cache_dir`. A cache that cannot
+        be written costs a warning only.
 
     Raises:
-        ConfigurationError, BadDataError: the data or the classifier cannot be used.
+      ConfigurationError, BadDataError: the data or the classifier cannot be used.
     """
     fields = classifier.fields()
     weights = str(fields.get("classifier_weights", ""))

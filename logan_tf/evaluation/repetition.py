@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation.receipts import Evaluation, Metrics, require_comparable
+from logan_tf.evaluation.receipts import Evaluation, MetricValues, require_comparable
 
 CONFIDENCE = 0.95
 LEAST_SEEDS = 5
@@ -29,13 +29,13 @@ class Difference(NamedTuple):
         return low > 0 or high < 0
 
 
-def combine(found: Sequence[Metrics]) -> Metrics:
+def combine(found: Sequence[MetricValues]) -> MetricValues:
     """The metrics of two seeds or more as one.
 
     Returns:
-        Of each metric `value`, the mean; `interval`, in which the expected value lies
-        with 95 % by Student's t; `deviation`, between the seeds; `values`, by seed; and
-        what the evaluations agree on.
+      Of each metric `value`, the mean; `interval`, in which the expected value lies
+      with 95 % by Student's t; `deviation`, between the seeds; `values`, by seed; and
+      what the evaluations agree on.
     """
     combined = {}
     for name, metric in found[0].items():
@@ -62,11 +62,11 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Difference]:
     """Says of each metric that both have how far apart they are.
 
     Args:
-        first: of five seeds at least.
-        second: the same, measured alike.
+      first: of five seeds at least.
+      second: the same, measured alike.
 
     Raises:
-        ConfigurationError: unlike receipts, too few seeds, or no metric in common.
+      ConfigurationError: unlike receipts, too few seeds, or no metric in common.
     """
     require_comparable(first.receipt, second.receipt)
     for evaluation in (first, second):

@@ -13,7 +13,7 @@ import numpy as np
 
 from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation.moments import Moments
+from logan_tf.metrics.moments import FeatureMoments
 
 PROTOCOL = "logan_tf statistics/1"
 
@@ -29,10 +29,10 @@ _UNREADABLE = (
 )
 
 
-class Statistics(NamedTuple):
+class FeatureStatistics(NamedTuple):
     """What is known of real images through a classifier."""
 
-    moments: Moments
+    moments: FeatureMoments
     features: np.ndarray | None = None
     """float32 [m, d] of some of them, for what moments cannot tell."""
     labels: np.ndarray | None = None
@@ -47,17 +47,17 @@ class Statistics(NamedTuple):
 
 
 def write(
-    path: str | os.PathLike[str], statistics: Statistics, **notes: str | int
+    path: str | os.PathLike[str], statistics: FeatureStatistics, **notes: str | int
 ) -> None:
     """Writes statistics as .npz, whole or not at all.
 
     Args:
-        path: of the file.
-        statistics: mu, sigma and, where there are any, features and labels.
-        **notes: kept as 0-d strings beside them, such as classifier="…".
+      path: of the file.
+      statistics: mu, sigma and, where there are any, features and labels.
+      **notes: kept as 0-d strings beside them, such as classifier="…".
 
     Raises:
-        OSError: it cannot be written.
+      OSError: it cannot be written.
     """
     contents: dict[str, np.ndarray] = {
         "mu": np.asarray(statistics.moments.mean, np.float64),
@@ -75,18 +75,18 @@ def write(
 
 def read(
     path: str | os.PathLike[str], dim: int | None = None, **notes: str | int
-) -> Statistics:
+) -> FeatureStatistics:
     """Reads a file of ours or of the other programs.
 
     Nothing in it is executed: arrays of objects are refused.
 
     Args:
-        path: of the file.
-        dim: how many features the classifier has; None: any number.
-        **notes: what the file must say where it says anything of that name.
+      path: of the file.
+      dim: how many features the classifier has; None: any number.
+      **notes: what the file must say where it says anything of that name.
 
     Raises:
-        ConfigurationError: no such file; other keys, shapes or notes; objects; NaN.
+      ConfigurationError: no such file; other keys, shapes or notes; objects; NaN.
     """
     path = Path(path)
     try:
@@ -105,7 +105,9 @@ def read(
         ) from error
     _check_notes(path, contents, {"protocol": PROTOCOL, **notes})
     moments = _checked_moments(path, contents, dim)
-    return Statistics(moments, *_checked_features(path, contents, len(moments.mean)))
+    return FeatureStatistics(
+        moments, *_checked_features(path, contents, len(moments.mean))
+    )
 
 
 def _check_notes(
@@ -121,7 +123,7 @@ def _check_notes(
 
 def _checked_moments(
     path: Path, contents: dict[str, np.ndarray], dim: int | None
-) -> Moments:
+) -> FeatureMoments:
     if not {"mu", "sigma"} <= contents.keys():
         found = ", ".join(contents) or "nothing"
         raise ConfigurationError(
@@ -154,7 +156,7 @@ def _checked_moments(
             f"the sigma of {path} is no covariance (it is not symmetric, or has "
             "negative variances): compute it again"
         )
-    return Moments(mean, covariance)
+    return FeatureMoments(mean, covariance)
 
 
 def _checked_features(

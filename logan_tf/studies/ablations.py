@@ -20,11 +20,15 @@ from logan_tf.studies.arms import (
     step_size,
     without_second_order,
 )
-from logan_tf.studies.study import Arm, Draw, Study
+from logan_tf.studies.study import Arm, DrawFigure, Study
 
 
 def _first_order(
-    name: str, logan: Arm, baseline: Arm, steps: dict[str, tuple[int, ...]], draw: Draw
+    name: str,
+    logan: Arm,
+    baseline: Arm,
+    steps: dict[str, tuple[int, ...]],
+    draw: DrawFigure,
 ) -> Study:
     return Study(
         name,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from logan_tf.studies.results import Results, Run
+from logan_tf.studies.results import ArmRun, Results
 from logan_tf.studies.study import Arm, Study, Then
 
 BASELINE = Arm(
@@ -169,7 +169,7 @@ def _in_the_time_of(slow: str, name: str, results: Results) -> Arm:
         label=f"{quick.label}, in the time of {other.label}",
         versus=slow,
     )
-    begun = Run.of(arm, 0, results.of(name)[0].path.parent).told_steps
+    begun = ArmRun.of(arm, 0, results.of(name)[0].path.parent).told_steps
     # Multiples of the first, so that all are evaluated during the training.
     multiples = [step // steps[0] for step in steps]
     if begun:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import ablations, figures, hyperparameters, presets, published
 from logan_tf.studies.arms import (
     BASELINE,
@@ -25,7 +26,7 @@ from logan_tf.studies.arms import (
     step_size,
     vary,
 )
-from logan_tf.studies.study import EMBEDDED, PAPER, Arm, Asked, Study
+from logan_tf.studies.study import EMBEDDED, PAPER, Arm, Study
 
 _DIGITS = Arm("logan", "LOGAN (NGD)", "digits_logan")
 _TABLE_2 = tuple(of("table2", arm) for arm in (LOGAN, CSGAN, BASELINE))
@@ -145,7 +146,7 @@ _LIST = (
         "latent steps at evaluation",
         (_LOGAN,),
         presets.SHORT,
-        asked=tuple(Asked(latent_steps=k) for k in (0, 1, 5, 10, 20, 30)),
+        asked=tuple(SamplingSettings(latent_steps=k) for k in (0, 1, 5, 10, 20, 30)),
         figures={"figure7": presets.ASKED},
     ),
     Study(
@@ -154,7 +155,7 @@ _LIST = (
         (_LOGAN,),
         presets.SHORT,
         seeds=1,
-        pictures=(Asked(0), Asked(10)),
+        pictures=(SamplingSettings(), SamplingSettings(latent_steps=10)),
         figures={"figure8": figures.before_and_after},
     ),
     Study(

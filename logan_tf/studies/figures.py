@@ -9,31 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from logan_tf.evaluation.pictures import grid as tiled
+from logan_tf import quantities
+from logan_tf.plots.pictures import grid as tiled
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import hyperparameters, panels, series
-from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, Grid, Setting
-from logan_tf.studies.results import Results, Run, pictures_path, values
-from logan_tf.studies.study import Asked
+from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, SearchGrid, Setting
+from logan_tf.studies.results import ArmRun, Results, pictures_path, values
 
-_NAMES = {
-    "modes": "modes found",
-    "confident_modes": "modes found with confidence",
-    "reverse_kl": "reverse KL (nats)",
-    "fid": "FID",
-    "is": "inception score",
-    "recall": "recall",
-    "class_agreement": "agreement with the class",
-    "delta_z_norm": "mean ‖Δz‖",
-    "score_gain": "mean f(z') − f(z)",
-    "clipped_fraction": "share of coordinates clipped",
-    "overshoot_fraction": "share of samples that overshoot",
-    "discriminator_second_order_share": "‖second-order‖ / ‖gradient‖ of D",
-    "generator_second_order_share": "‖second-order‖ / ‖gradient‖ of G",
-}
 _STEPS = "training steps (generator updates)"
 _RANGE = "line: mean over seeds; band: the least to the greatest"
 
-Series = Callable[[Run], np.ndarray]
+Series = Callable[[ArmRun], np.ndarray]
 
 
 def curves(
@@ -66,7 +52,7 @@ def finals(results: Results, path: Path, metrics: Sequence[str]) -> None:
                 last = [run.at(results.last_step(arm)) for run in runs]
                 if found := values(last, metric):
                     panels.dots(panel, found, [y] * len(found), (np.mean(found), y))
-            panel.set(xlabel=f"{_NAMES.get(metric, metric)} at the last step")
+            panel.set(xlabel=f"{quantities.find(metric).axis} at the last step")
             panel.grid(axis="x", color="0.9")
             labels = [arm.label for arm, _ in arms] if panel is drawn[0] else []
             panel.set_yticks(range(len(arms)), labels or [""] * len(arms))
@@ -75,13 +61,17 @@ def finals(results: Results, path: Path, metrics: Sequence[str]) -> None:
 
 def traces(results: Results, path: Path, names: Sequence[str]) -> None:
     """Numbers of `metrics.jsonl`, as moving averages."""
-    _averaged(results, path, {_NAMES[name]: partial(_metric, name) for name in names})
+    _averaged(
+        results,
+        path,
+        {quantities.find(name).axis: partial(_metric, name) for name in names},
+    )
 
 
 def update_speed(results: Results, path: Path) -> None:
     """Figure 6: how much more the discriminator moves than the generator."""
 
-    def difference(run: Run) -> np.ndarray:
+    def difference(run: ArmRun) -> np.ndarray:
         of = run.metrics
         return of["discriminator_update_norm"] - of["generator_update_norm"]
 
@@ -173,9 +163,9 @@ def matched_samples(results: Results, path: Path) -> None:
         for metric in ("is", "fid")
     }
     with panels.opened(path, rows=2, columns=2, height=4.2) as drawn:
-        for row, (metric, best) in enumerate((("is", np.argmax), ("fid", np.argmin))):
+        for row, metric in enumerate(("is", "fid")):
             first, other = np.array(of[metric])
-            chosen = int(best(first))
+            chosen = quantities.find(metric).best(first.tolist())
             closest = int(np.argmin(np.abs(other - first[chosen])))
             for column, at in enumerate((chosen, closest)):
                 (arm, run), each = pair[column], asked[at]
@@ -200,7 +190,7 @@ def _samples(panel: Axes, pictures: np.ndarray, title: str) -> None:
     panel.set_title(title, fontsize="medium")
 
 
-def search(results: Results, path: Path, grid: Grid = TABLE_4) -> None:
+def search(results: Results, path: Path, grid: SearchGrid = TABLE_4) -> None:
     """Tables 4 and 5: the best FID of each pair of values; lines through the best."""
     pairs = list(itertools.combinations(grid, 2))
     found = list(hyperparameters.tried(results))
@@ -224,7 +214,7 @@ def search(results: Results, path: Path, grid: Grid = TABLE_4) -> None:
 def _heat_map(
     panel: Axes,
     pair: tuple[str, str],
-    grid: Grid,
+    grid: SearchGrid,
     found: Sequence[tuple[Setting, float]],
     norm: LogNorm,
 ) -> None:
@@ -254,7 +244,7 @@ def _averaged(results: Results, path: Path, shown: Mapping[str, Series]) -> None
             panel.set(xlabel=_STEPS, ylabel=f"{name},\nmoving average of 20 lines")
 
 
-def _metric(name: str, run: Run) -> np.ndarray:
+def _metric(name: str, run: ArmRun) -> np.ndarray:
     return run.metrics[name]
 
 
@@ -264,7 +254,7 @@ def _normalized(line: np.ndarray, window: int) -> np.ndarray:
 
 
 def _aligned(
-    runs: Sequence[Run], of: Series, smooth: Callable[[np.ndarray, int], np.ndarray]
+    runs: Sequence[ArmRun], of: Series, smooth: Callable[[np.ndarray, int], np.ndarray]
 ) -> tuple[np.ndarray, list[list]]:
     """The steps, and at each the smoothed series of the seeds that came so far."""
     longest = max(runs, key=lambda run: len(run.metrics["step"]))
@@ -277,22 +267,19 @@ def _aligned(
 
 
 def _answered(
-    results: Results, runs: Sequence[Run], asked: Asked, metric: str
+    results: Results, runs: Sequence[ArmRun], asked: SamplingSettings, metric: str
 ) -> list[float]:
-    found = [
-        run.at(results.last_step(run.arm), asked.latent_steps, asked.truncation)
-        for run in runs
-    ]
+    found = [run.at(results.last_step(run.arm), asked) for run in runs]
     return values(found, metric)
 
 
-def _evaluated(runs: Sequence[Run]) -> list[int]:
+def _evaluated(runs: Sequence[ArmRun]) -> list[int]:
     receipts = [each.receipt for run in runs for each in run.evaluations]
     return sorted({receipt.checkpoint_step or 0 for receipt in receipts})
 
 
 def _name(panel: Axes, metric: str) -> None:
-    panel.set(ylabel=_NAMES.get(metric, metric))
+    panel.set(ylabel=quantities.find(metric).axis)
     if metric == "fid":
         panels.logarithmic(panel)
 

@@ -1,24 +1,24 @@
 """Tables 4 and 5: random settings of α, β, w_r and c, then a line a parameter."""
 
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from logan_tf import quantities
 from logan_tf.studies.results import Results, values
 from logan_tf.studies.study import Arm, Study
 
-Grid = Mapping[str, Sequence[float]]
+SearchGrid = Mapping[str, Sequence[float]]
 Setting = dict[str, float]
 
-TABLE_4: Grid = {
+TABLE_4: SearchGrid = {
     "alpha": (0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0),
     "beta": (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0),
     "weight": (0.01, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0),
     "portion": (0.3, 0.5, 0.7, 0.8, 0.9, 1.0),
 }
-TABLE_5: Grid = {
+TABLE_5: SearchGrid = {
     "alpha": (0.7, 0.8, 0.9, 1.0),
     "beta": (0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 9.0),
     "weight": (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 100, 200, 300, 400, 500),
@@ -31,10 +31,12 @@ _STATEMENTS = {
     "weight": "LatentRule.regularizer_weight = {}",
     "portion": "LatentOptimizer.fraction = {}",
 }
-_METRIC = "fid"  # the less, the better
+_METRIC = "fid"
 
 
-def settings(base: Arm, grid: Grid, number: int, seed: int = 0) -> tuple[Arm, ...]:
+def settings(
+    base: Arm, grid: SearchGrid, number: int, seed: int = 0
+) -> tuple[Arm, ...]:
     """Random settings of a grid, no two alike, as arms of the study's seeds."""
     rng = random.Random(seed)
     drawn: dict[str, Arm] = {}
@@ -44,7 +46,7 @@ def settings(base: Arm, grid: Grid, number: int, seed: int = 0) -> tuple[Arm, ..
     return tuple(drawn.values())
 
 
-def lines(results: Results, study: Study, *, base: Arm, grid: Grid) -> list[Arm]:
+def lines(results: Results, study: Study, *, base: Arm, grid: SearchGrid) -> list[Arm]:
     """Values of each parameter, the others being the best setting's; of three seeds.
 
     The best value itself, and four from the least to the greatest.
@@ -81,16 +83,15 @@ def line(results: Results, parameter: str) -> dict[float, list[float]]:
 
 
 def setting_of(arm: Arm) -> Setting:
-    """What an arm's name says."""
-    pairs = re.findall(r"([a-z]+)([\d.]+)", arm.name)
-    return {name: float(value) for name, value in pairs}
+    """The values that an arm of a search tries."""
+    return dict(arm.point)
 
 
 def _best(results: Results) -> Setting | None:
     found = list(tried(results))
     if not found:
         return None
-    return found[int(np.argmin([value for _, value in found]))][0]
+    return found[quantities.find(_METRIC).best([value for _, value in found])][0]
 
 
 def _spread(values: Sequence[float]) -> list[float]:
@@ -110,4 +111,5 @@ def _arm(base: Arm, setting: Setting, seeds: int | None = None) -> Arm:
             _STATEMENTS[name].format(float(value)) for name, value in setting.items()
         ),
         seeds=seeds,
+        point=tuple((name, float(value)) for name, value in setting.items()),
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import logan_tf
 from logan_tf.errors import PreemptedError
-from logan_tf.training import run_lock
+from logan_tf.runs import run_lock
 
 PROGRAM = (sys.executable, "-P", "-m")
 LOG = "output.log"

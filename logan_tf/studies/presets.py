@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import figures
-from logan_tf.studies.study import EMBEDDED, PAPER, SMOKE, Asked
+from logan_tf.studies.study import EMBEDDED, PAPER, SMOKE
 
 
 def _steps(embedded: tuple[int, ...], paper: tuple[int, ...]) -> dict:
@@ -35,4 +36,6 @@ def traces(*names: str) -> partial:
 SHARES = traces("discriminator_second_order_share", "generator_second_order_share")
 STEP = traces("delta_z_norm", "overshoot_fraction", "clipped_fraction")
 
-TRUNCATED = tuple(Asked(truncation=s) for s in (1.0, 0.8, 0.6, 0.4, 0.2, 0.1, 0.02))
+TRUNCATED = tuple(
+    SamplingSettings(truncation=s) for s in (1.0, 0.8, 0.6, 0.4, 0.2, 0.1, 0.02)
+)

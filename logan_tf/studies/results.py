@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,17 @@ import numpy as np
 
 from logan_tf import atomic_file
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
-from logan_tf.studies.study import Arm, Asked, Study
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.sampling.settings import SamplingSettings
+from logan_tf.studies.study import Arm, Study
 
 _OUTCOME = "outcome.json"
 _TAIL = 8192  # bytes, a few lines
 LOCAL_APPROXIMATION = "local_approximation.json"
-_ACCURACY = "-accuracy"  # ends the names of evaluations by a classifier that learned
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class ArmRun:
     """One arm's run of one seed, as far as it came."""
 
     arm: Arm
@@ -31,7 +30,7 @@ class Run:
     path: Path
 
     @classmethod
-    def of(cls, arm: Arm, seed: int, folder: Path) -> "Run":
+    def of(cls, arm: Arm, seed: int, folder: Path) -> "ArmRun":
         """The run in its study's folder."""
         return cls(arm, seed, folder / f"{arm.name}-seed{seed}")
 
@@ -49,9 +48,9 @@ class Run:
     @property
     def told_steps(self) -> int | None:
         """How many steps its training was told to take; None before that."""
-        flags = " ".join(self.outcome.get("flags", ()))
-        told = re.findall(r"--gin_param=total_steps = (\d+)", flags)
-        return int(told[-1]) if told else None
+        statement = "--gin_param=total_steps = "
+        told = [f for f in self.outcome.get("flags", ()) if f.startswith(statement)]
+        return int(told[-1].removeprefix(statement)) if told else None
 
     @property
     def collapsed(self) -> bool:
@@ -61,16 +60,20 @@ class Run:
     @functools.cached_property
     def evaluations(self) -> list[Evaluation]:
         """All of them by the recipe's protocol, by step."""
-        paths = sorted(RunDirectory(self.path).evaluations.glob("step-*.json"))
-        found = [read_evaluation(p) for p in paths if not p.stem.endswith(_ACCURACY)]
+        found = [each for each in self._read() if not each.receipt.is_accuracy_score]
         return sorted(found, key=lambda each: each.receipt.checkpoint_step or 0)
 
-    def accuracy(self, subject: str = "step-*") -> Evaluation | None:
-        """What a classifier learned from samples, or from "real" images."""
-        folder = RunDirectory(self.path).evaluations
-        for path in sorted(folder.glob(f"{subject}{_ACCURACY}.json")):
-            return read_evaluation(path)
+    def accuracy(self, of_real: bool = False) -> Evaluation | None:
+        """What a classifier learned from samples, or from real images."""
+        for each in self._read():
+            is_real = each.receipt.checkpoint_step is None
+            if each.receipt.is_accuracy_score and is_real == of_real:
+                return each
         return None
+
+    def _read(self) -> list[Evaluation]:
+        folder = RunDirectory(self.path).evaluations
+        return [read_evaluation(path) for path in sorted(folder.glob("*.json"))]
 
     @functools.cached_property
     def metrics(self) -> dict[str, np.ndarray]:
@@ -115,16 +118,13 @@ class Run:
         """Those of the evaluations during the training, of which step 0's is one."""
         return self.evaluations[0].receipt.latent_steps if self.evaluations else 0
 
-    def at(
-        self, step: int, latent_steps: int | None = None, truncation: float = 1.0
-    ) -> Evaluation | None:
-        """The evaluation of these settings by seed 0; latent steps None: its own."""
-        steps = self.latent_steps if latent_steps is None else latent_steps
+    def at(self, step: int, asked: SamplingSettings | None = None) -> Evaluation | None:
+        """The evaluation of a step by these settings; None: those of the training."""
+        asked = asked or SamplingSettings(latent_steps=self.latent_steps)
         for each in self.evaluations:
             receipt = each.receipt
-            settings = receipt.checkpoint_step, receipt.latent_steps, receipt.truncation
-            of_seed = (receipt.seed, receipt.num_seeds) == (0, 1)
-            if of_seed and settings == (step, steps, truncation):
+            of_step = (receipt.checkpoint_step, receipt.num_seeds) == (step, 1)
+            if of_step and receipt.settings == asked:
                 return each
         return None
 
@@ -135,14 +135,14 @@ class Results:
 
     study: Study
     scale: str
-    runs: Sequence[Run]
+    runs: Sequence[ArmRun]
 
     @property
     def arms(self) -> list[Arm]:
         """Those of which there are runs, in order."""
         return list(dict.fromkeys(run.arm for run in self.runs))
 
-    def of(self, name: str) -> list[Run]:
+    def of(self, name: str) -> list[ArmRun]:
         """An arm's runs that have begun, by seed."""
         return [run for run in self.runs if run.arm.name == name and run.metrics]
 
@@ -150,7 +150,7 @@ class Results:
         """The median over an arm's seeds, for other work slows one or the other."""
         return float(np.median([run.images_per_second for run in self.of(name)]))
 
-    def begun(self) -> Iterator[tuple[Arm, list[Run]]]:
+    def begun(self) -> Iterator[tuple[Arm, list[ArmRun]]]:
         """Every arm that has runs to look at, and these."""
         for arm in self.arms:
             if runs := self.of(arm.name):
@@ -161,7 +161,7 @@ class Results:
         return self.study.steps_of(arm, self.scale)[-1]
 
 
-def pictures_path(run: Run, asked: Asked) -> Path:
+def pictures_path(run: ArmRun, asked: SamplingSettings) -> Path:
     """Where samples lie that a figure shows."""
     name = f"latent{asked.latent_steps}-truncation{asked.truncation}.npz"
     return run.path / "samples" / name

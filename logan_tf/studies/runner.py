@@ -13,17 +13,17 @@ from logan_tf.errors import (
     DivergedError,
     PreemptedError,
 )
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.studies import jobs, tables
 from logan_tf.studies.jobs import Ended, Job
 from logan_tf.studies.results import (
     LOCAL_APPROXIMATION,
+    ArmRun,
     Results,
-    Run,
     last_step,
     pictures_path,
 )
-from logan_tf.studies.study import SIZE, Arm, Study
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.studies.study import SIZE, Arm, Study, sampling_flags
 
 _TRAIN, _EVALUATE, _SAMPLE, _APPROXIMATION = (
     f"logan_tf.cli.{name}"
@@ -33,17 +33,17 @@ _NUM_PICTURES = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class RunnerSettings:
     """How a study is run.
 
     Attributes:
-        root: each study has a folder in it.
-        scale: "embedded", "paper" or "smoke".
-        seeds: of each arm; None: as many as the study says.
-        at_once: how many runs share the machine; None: one a core.
-        only: the arms to run; empty: all.
-        params: gin statements for every run.
-        program: what runs a module.
+      root: each study has a folder in it.
+      scale: "embedded", "paper" or "smoke".
+      seeds: of each arm; None: as many as the study says.
+      at_once: how many runs share the machine; None: one a core.
+      only: the arms to run; empty: all.
+      params: gin statements for every run.
+      program: what runs a module.
     """
 
     root: Path
@@ -65,7 +65,7 @@ class Runner:
     """
 
     def __init__(
-        self, study: Study, settings: Settings, stop: Callable[[], bool]
+        self, study: Study, settings: RunnerSettings, stop: Callable[[], bool]
     ) -> None:
         self.study = study
         self.settings = settings
@@ -115,7 +115,7 @@ class Runner:
         found = self._results(self._runs(self.study.arms, every=True))
         return list(self.study.then(found, self.study))
 
-    def flags(self, run: Run) -> tuple[str, ...]:
+    def flags(self, run: ArmRun) -> tuple[str, ...]:
         """What bin/train is told, but for the run's directory.
 
         Raises:
@@ -138,10 +138,10 @@ class Runner:
         ]
         return (f"--gin_file={recipe}", *(f"--gin_param={each}" for each in params))
 
-    def _results(self, runs: Sequence[Run]) -> Results:
+    def _results(self, runs: Sequence[ArmRun]) -> Results:
         return Results(self.study, self.settings.scale, runs)
 
-    def _runs(self, arms: Iterable[Arm], every: bool = False) -> list[Run]:
+    def _runs(self, arms: Iterable[Arm], every: bool = False) -> list[ArmRun]:
         """Every arm's, seed by seed, so that early results are of all arms."""
         only = () if every else self.settings.only
         chosen = [arm for arm in arms if not only or arm.name in only]
@@ -149,14 +149,14 @@ class Runner:
             arm: self.settings.seeds or arm.seeds or self.study.seeds for arm in chosen
         }
         return [
-            Run.of(arm, seed, self.settings.root / home)
+            ArmRun.of(arm, seed, self.settings.root / home)
             for seed in range(max(wanted.values(), default=0))
             for arm in chosen
             if seed < wanted[arm]
             for home in [arm.home or self.study.name]
         ]
 
-    def _train(self, runs: Sequence[Run]) -> None:
+    def _train(self, runs: Sequence[ArmRun]) -> None:
         by_path = {run.path: run for run in runs}
         steps = {
             run.path: self.study.steps_of(run.arm, self.settings.scale)[-1]
@@ -194,7 +194,7 @@ class Runner:
             "training", "step", commands, sum(steps.values()), done, record
         )
 
-    def _is_trained(self, run: Run) -> bool:
+    def _is_trained(self, run: ArmRun) -> bool:
         """Raises ConfigurationError if it was trained otherwise."""
         written = dataclasses.replace(run).outcome  # Not as it was when last asked.
         # What was refused has trained nothing, and may be called otherwise now.
@@ -207,7 +207,7 @@ class Runner:
             )
         return "exit_code" in written
 
-    def _ask(self, runs: Sequence[Run]) -> None:
+    def _ask(self, runs: Sequence[ArmRun]) -> None:
         """Evaluations, pictures and measurements of runs that came to their end."""
         asked = [job for run in runs for job in self._asked(run, run is runs[0])]
         ended: list[Ended] = []
@@ -221,19 +221,23 @@ class Runner:
             "evaluating", "evaluation", asked, len(asked), lambda: len(ended), record
         )
 
-    def _asked(self, run: Run, first: bool) -> Iterator[Job]:
+    def _asked(self, run: ArmRun, first: bool) -> Iterator[Job]:
         if run.outcome.get("exit_code") != 0:
             return
         path = f"--run_dir={run.path}"
         last = self.study.steps_of(run.arm, self.settings.scale)[-1]
         for each in self.study.asked:
-            if run.at(last, each.latent_steps, each.truncation) is None:
-                yield Job(_EVALUATE, (path, *each.flags), run.path)
+            if run.at(last, each) is None:
+                yield Job(_EVALUATE, (path, *sampling_flags(each)), run.path)
         for each in self.study.pictures if run.seed == 0 else ():
             output = pictures_path(run, each)
             output.parent.mkdir(exist_ok=True)
             if not output.is_file():
-                flags = (*each.flags, f"--num={_NUM_PICTURES}", f"--output={output}")
+                flags = (
+                    *sampling_flags(each),
+                    f"--num={_NUM_PICTURES}",
+                    f"--output={output}",
+                )
                 yield Job(_SAMPLE, (path, *flags), run.path)
         part = self.study.accuracy.get(self.settings.scale)
         if part is not None and run.accuracy() is None:

@@ -2,11 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from logan_tf.studies.results import Results
+from logan_tf.sampling.settings import SamplingSettings
 
 EMBEDDED, PAPER, SMOKE = SCALES = ("embedded", "paper", "smoke")
 SIZE = {
@@ -32,15 +29,16 @@ class Arm:
     """One way to train, of which each seed is a run.
 
     Attributes:
-        name: names the runs' folders.
-        label: in tables and legends.
-        recipe: at the embedded scale and in smoke tests.
-        paper: the recipe at the paper's scale; None: there is none.
-        params: gin statements.
-        steps: when it is evaluated; None: when the study says.
-        seeds: how many; None: as many as the study's.
-        home: the study in whose folder the runs lie; None: the one it is an arm of.
-        versus: the arm that differences are taken to; None: the study's first.
+      name: names the runs' folders.
+      label: in tables and legends.
+      recipe: at the embedded scale and in smoke tests.
+      paper: the recipe at the paper's scale; None: there is none.
+      params: gin statements.
+      steps: when it is evaluated; None: when the study says.
+      seeds: how many; None: as many as the study's.
+      home: the study in whose folder the runs lie; None: the one it is an arm of.
+      versus: the arm that differences are taken to; None: the study's first.
+      point: of a search, the values by parameter.
     """
 
     name: str
@@ -52,38 +50,24 @@ class Arm:
     seeds: int | None = None
     home: str | None = None
     versus: str | None = None
+    point: tuple[tuple[str, float], ...] = ()
 
     def recipe_at(self, scale: str) -> str | None:
         """The recipe to train at a scale."""
         return self.paper if scale == PAPER else self.recipe
 
 
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """What is asked of a run after its training: an evaluation, or samples.
-
-    Attributes:
-        latent_steps: latent steps before sampling.
-        truncation: the factor s of the latents.
-    """
-
-    latent_steps: int = 0
-    truncation: float = 1.0
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Those of bin/evaluate and bin/sample."""
-        return (
-            f"--latent_steps={self.latent_steps}",
-            f"--truncation={self.truncation}",
-        )
+def sampling_flags(asked: SamplingSettings) -> tuple[str, ...]:
+    """Those of bin/evaluate and bin/sample; the seed is theirs."""
+    return (f"--latent_steps={asked.latent_steps}", f"--truncation={asked.truncation}")
 
 
-Then = Callable[["Results", "Study"], Sequence[Arm]]
-"""Arms that follow from the results of the others; the same from the same results."""
+Then = Callable[..., Sequence[Arm]]
+"""(`Results`, `Study`) → arms that follow from the results of the others; the same from
+the same results."""
 
-Draw = Callable[["Results", Path], None]
-"""Draws a figure as a PNG."""
+DrawFigure = Callable[..., None]
+"""(`Results`, path) → draws a figure as a PNG."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,18 +75,18 @@ class Study:
     """A question of the paper's, or of a reviewer's.
 
     Attributes:
-        name: as `bin/reproduce` is told it.
-        title: what it shows.
-        arms: what is compared.
-        steps: scale → the steps at which runs are evaluated; the last ends them.
-        seeds: how many runs of each arm, of the seeds from 0 on.
-        then: makes further arms of the results.
-        asked: evaluations after the training, of every run.
-        pictures: settings that samples are drawn with, of the first seed.
-        local_approximation: whether to measure the error of eq. 26.
-        accuracy: scale → the part whose classifier learns from samples; {}: none does.
-        figures: file name → what draws it.
-        published: the paper's numbers, a row each, with what they were measured on.
+      name: as `bin/reproduce` is told it.
+      title: what it shows.
+      arms: what is compared.
+      steps: scale → the steps at which runs are evaluated; the last ends them.
+      seeds: how many runs of each arm, of the seeds from 0 on.
+      then: makes further arms of the results.
+      asked: evaluations after the training, of every run.
+      pictures: settings that samples are drawn with, of the first seed.
+      local_approximation: whether to measure the error of eq. 26.
+      accuracy: scale → the part whose classifier learns from samples; {}: none does.
+      figures: file name → what draws it.
+      published: the paper's numbers, a row each, with what they were measured on.
     """
 
     name: str
@@ -111,11 +95,11 @@ class Study:
     steps: dict[str, tuple[int, ...]]
     seeds: int = 3
     then: Then = lambda results, study: ()
-    asked: tuple[Asked, ...] = ()
-    pictures: tuple[Asked, ...] = ()
+    asked: tuple[SamplingSettings, ...] = ()
+    pictures: tuple[SamplingSettings, ...] = ()
     local_approximation: bool = False
     accuracy: dict[str, str] = dataclasses.field(default_factory=dict)
-    figures: dict[str, Draw] = dataclasses.field(default_factory=dict)
+    figures: dict[str, DrawFigure] = dataclasses.field(default_factory=dict)
     published: tuple[dict[str, str], ...] = ()
 
     def steps_of(self, arm: Arm, scale: str) -> tuple[int, ...]:

@@ -9,31 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from logan_tf import atomic_file, versions
+from logan_tf import atomic_file, quantities, versions
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.receipts import Evaluation
-from logan_tf.studies.results import Results, Run, values
+from logan_tf.sampling.settings import SamplingSettings
+from logan_tf.studies.results import ArmRun, Results, values
 from logan_tf.studies.study import Arm
 
-_METRICS = (
-    "modes",
-    "confident_modes",
-    "reverse_kl",
-    "fid",
-    "is",
-    "kid",
-    "recall",
-    "class_agreement",
-)
-_TRAINED = (
-    "delta_z_norm",
-    "score_gain",
-    "clipped_fraction",
-    "overshoot_fraction",
-    "discriminator_loss",
-    "discriminator_second_order_share",
-    "generator_second_order_share",
-)
+_METRICS = quantities.compared(quantities.EVALUATED)
+_TRAINED = quantities.compared(quantities.TRAINED)
 _PLAYERS = ("discriminator", "generator")
 
 Row = dict[str, Any]
@@ -63,9 +47,9 @@ def summary(found: Sequence[float]) -> str:
 def rows(results: Results) -> list[Row]:
     """A row for each arm and evaluation: the metrics over seeds."""
     return [
-        _row(results, arm, runs, step, latent_steps, truncation)
+        _row(results, arm, runs, step, asked)
         for arm, runs in results.begun()
-        for step, latent_steps, truncation in _settings(results, arm, runs)
+        for step, asked in _settings(results, arm, runs)
     ]
 
 
@@ -186,35 +170,34 @@ def as_json(results: Results) -> dict[str, Any]:
 
 
 def _settings(
-    results: Results, arm: Arm, runs: Sequence[Run]
-) -> list[tuple[int, int | None, float]]:
-    """(step, latent steps, truncation) of an arm's rows."""
+    results: Results, arm: Arm, runs: Sequence[ArmRun]
+) -> list[tuple[int, SamplingSettings | None]]:
+    """Step and settings of an arm's rows; None: those of the training."""
     steps = results.study.steps_of(arm, results.scale)
-    found: list = [(step, None, 1.0) for step in steps]
+    found: list = [(step, None) for step in steps]
     for each in results.study.asked:
         # The training's own evaluation of the last step is there already.
-        if (each.latent_steps, each.truncation) != (runs[0].latent_steps, 1.0):
-            found.append((steps[-1], each.latent_steps, each.truncation))
+        if each != SamplingSettings(latent_steps=runs[0].latent_steps):
+            found.append((steps[-1], each))
     return found
 
 
 def _row(
     results: Results,
     arm: Arm,
-    runs: Sequence[Run],
+    runs: Sequence[ArmRun],
     step: int,
-    latent_steps: int | None,
-    truncation: float,
+    asked: SamplingSettings | None,
 ) -> Row:
     begun = [run for run in runs if run.outcome]
-    evaluations = {run: run.at(step, latent_steps, truncation) for run in begun}
+    evaluations = {run: run.at(step, asked) for run in begun}
     found = [each for each in evaluations.values() if each is not None]
     seeds = [run.seed for run, each in evaluations.items() if each is not None]
     row: Row = {"": arm.label, "step": f"{step:,}"}
     if results.study.asked:
         shown = {each.receipt.latent_steps for each in found}
         row["latent steps"] = ", ".join(map(str, sorted(shown)))
-        row["truncation"] = f"{truncation:g}"
+        row["truncation"] = f"{asked.truncation if asked else 1:g}"
     row["seeds"] = ", ".join(map(str, seeds)) or "–"
     times = [step * run.seconds_per_step for run in begun if run.seconds_per_step]
     row["seconds"] = f"{np.mean(times):.4g}" if times else "–"
@@ -250,7 +233,9 @@ def _accuracy(results: Results) -> list[Row]:
     table, real = [], []
     for arm, runs in results.begun() if results.study.accuracy else ():
         table.append({"": arm.label} | _learned([run.accuracy() for run in runs]))
-        real += [each for run in runs if (each := run.accuracy("real")) is not None]
+        real += [
+            each for run in runs if (each := run.accuracy(of_real=True)) is not None
+        ]
     table.append({"": "real images"} | _learned(real[:1]))
     return [row for row in table if row["top_1"] != "–"]
 
@@ -259,7 +244,7 @@ def _learned(evaluations: Sequence[Evaluation | None]) -> Row:
     return {name: summary(values(evaluations, name)) for name in ("top_1", "top_5")}
 
 
-def _ended(results: Results) -> list[Run]:
+def _ended(results: Results) -> list[ArmRun]:
     return [run for _, runs in results.begun() for run in runs if run.collapsed]
 
 

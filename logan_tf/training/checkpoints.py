@@ -8,8 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.training.best import Best
-from logan_tf.training.checkpoint_files import CheckpointFiles
+from logan_tf.runs.checkpoint_files import CheckpointFiles
+from logan_tf.runs.collapse import Best
 from logan_tf.training.experiment import Experiment
 
 _HASH_DIGITS = 16

@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError
-from logan_tf.training.checkpoint_files import CheckpointFiles
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.runs.checkpoint_files import CheckpointFiles
+from logan_tf.runs.run_directory import RunDirectory
 
 NOT_METRICS = ("step", "seed", "attempt")
 """What a line of `steps.jsonl` holds besides metrics."""

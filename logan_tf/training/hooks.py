@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.training.best import Quality
+from logan_tf.runs.collapse import Quality
 from logan_tf.training.monitor import Monitor
 
-Draw = Callable[[int, Monitor], object]
+DrawSamples = Callable[[int, Monitor], object]
 """Called with the number of steps done; CollapsedError stops the run."""
 
 Evaluate = Callable[[int, Monitor], Quality]
@@ -32,7 +32,7 @@ class Hooks:
         total_steps: int,
         sample_every: int,
         evaluate_every: int,
-        sample: Draw | None,
+        sample: DrawSamples | None,
         evaluate: Evaluate | None,
     ) -> None:
         for name, every in (

@@ -15,9 +15,9 @@ import tensorflow as tf
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.training.checkpoint_files import CheckpointFiles
+from logan_tf.runs.checkpoint_files import CheckpointFiles
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.run_directory import RunDirectory
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _TAKEN = (

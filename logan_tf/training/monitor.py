@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf import quantities
+from logan_tf.runs.run_directory import RunDirectory
 
 _EVALUATION, _PICTURE = "evaluation/", "pictures/"
 
@@ -126,15 +127,7 @@ class SilentMonitor(Monitor):
 
 def _tag(name: str) -> str:
     """Groups the charts as one reads them: the losses, the scores, the latent step."""
-    for group, members in {
-        "losses": ("_loss", "regularizer"),
-        "scores": ("_score",),
-        "latent_step": ("delta_z", "score_gain", "_fraction", "_share"),
-        "updates": ("_norm", "_sigma"),
-    }.items():
-        if any(member in name for member in members):
-            return f"{group}/{name}"
-    return f"run/{name}"
+    return f"{quantities.find(name).group}/{name}"
 
 
 def truncate_events(directory: Path, step: int, pictures_follow: bool = False) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.flight_recorder import NOT_METRICS, read_bundle, writable
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
 
 

@@ -16,13 +16,13 @@ from logan_tf.errors import (
     DivergedError,
     PreemptedError,
 )
-from logan_tf.training.best import Watch
+from logan_tf.runs.collapse import Watch
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.flight_recorder import FlightRecorder, not_finite
-from logan_tf.training.hooks import Draw, Evaluate, Hooks
+from logan_tf.training.hooks import DrawSamples, Evaluate, Hooks
 from logan_tf.training.monitor import Monitor, SilentMonitor
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
 from logan_tf.training.strategy import (
     agree,
@@ -69,7 +69,7 @@ class Trainer:
         checkpoint_every: int = 1000,
         sample_every: int = 0,
         evaluate_every: int = 0,
-        sample: Draw | None = None,
+        sample: DrawSamples | None = None,
         evaluate: Evaluate | None = None,
         collapse_factor: float = 3.0,
         collapse_floor: float = 100.0,

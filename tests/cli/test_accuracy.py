@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from logan_tf.cli import recipe_files
-from logan_tf.training import run_lock
+from logan_tf.configuration import recipe_files
+from logan_tf.runs import run_lock
 
 ROOT = recipe_files.RECIPES.parent
 

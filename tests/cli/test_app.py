@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from logan_tf.cli import app, recipe_files
+from logan_tf.cli import app
+from logan_tf.configuration import recipe_files
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from logan_tf.cli import recipe_files
+from logan_tf.configuration import recipe_files
 
 ROOT = recipe_files.RECIPES.parent
 RING, DIGITS = "--gin_file=ring_logan", "--gin_file=digits_logan"

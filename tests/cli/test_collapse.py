@@ -2,7 +2,7 @@
 
 import json
 
-from logan_tf.training.checkpoint_files import CheckpointFiles
+from logan_tf.runs.checkpoint_files import CheckpointFiles
 
 
 def test_a_run_that_collapses_stops_and_says_so_until_it_is_told_to_go_on(

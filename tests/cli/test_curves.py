@@ -6,7 +6,7 @@ import shutil
 import matplotlib.image
 import pytest
 
-from logan_tf.evaluation import curves
+from logan_tf.evaluation import sweeps
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_curve_of_latent_steps_is_taken_up_where_it_was_left(command, ring_run
         ring_run / "evaluations/step-00000004-curve-latent_steps-seed7-samples30.json"
     )
     assert done.out.splitlines()[-1] == str(path)
-    curve = curves.read(path)
+    curve = sweeps.read(path)
     assert (curve.axis, curve.values()) == ("latent_steps", [0, 1, 2])
     modes = [each.metrics["modes"]["value"] for each in curve.evaluations]
     assert modes[2] == 77  # the same receipt: not measured again
@@ -61,7 +61,7 @@ def test_a_curve_of_truncation(command, ring_run):
     flags = [f"--run_dir={ring_run}", "--num_samples=30", "--seeds=2"]
     done = command("evaluate", *flags, "--curve=truncation", "--values=.1,1")
     assert (done.exit_code, done.err) == (0, "")
-    curve = curves.read(done.out.splitlines()[-1])
+    curve = sweeps.read(done.out.splitlines()[-1])
     assert curve.values() == [1.0, 0.1]
     assert all("interval" in each.metrics["modes"] for each in curve.evaluations)
     folder = ring_run / "evaluations"

@@ -6,7 +6,7 @@ import pytest
 
 from logan_tf.cli import proof
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.training import run_lock
+from logan_tf.runs import run_lock
 
 RING = "--gin_file=ring_logan"
 

@@ -58,7 +58,7 @@ def test_grids_are_alike_and_rows_hold_a_line_each(
 ):
     of_run = sampled(f"--run_dir={digits_run}", ".png", "--num=4")
     assert sampled(f"--saved_model={exported}", ".png", "--num=4") == of_run
-    from logan_tf.evaluation import pictures
+    from logan_tf.plots import pictures
 
     columns, save = [], pictures.save_grid
     monkeypatch.setattr(

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from logan_tf.cli import configuration, recipe, recipe_files
+from logan_tf.configuration import bindings, recipe, recipe_files
 from logan_tf.errors import ConfigurationError
 
 ROOT = recipe_files.RECIPES.parent
@@ -117,7 +117,7 @@ def test_gin_executes_what_was_checked_and_not_what_the_file_has_become(evil):
     path.write_text("include 'ring_logan.gin'\n")
     read = recipe.read([str(path)], [], [])
     path.write_text("import evil\n")
-    configuration.apply(read, [])
+    bindings.apply(read, [])
     assert not (evil / "executed").exists()
 
 

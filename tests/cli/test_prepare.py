@@ -6,11 +6,12 @@ import time
 
 import pytest
 
-from logan_tf.cli import configuration, recipe, runs
+from logan_tf.cli.running import lifecycle
+from logan_tf.configuration import bindings, recipe
 from logan_tf.data import manifest
 from logan_tf.data.image_records import ImageRecords
-from logan_tf.data.preparation import Preparation
-from logan_tf.training import run_lock
+from logan_tf.data.preparation.writing import Preparation
+from logan_tf.runs import run_lock
 
 
 @pytest.fixture(scope="module")
@@ -186,8 +187,8 @@ def test_a_recipe_names_the_folder(prepare, tmp_path):
         "total_steps = 2\nbatch_size = 2\n"
     )
     folder = f"data_dir = {str(tmp_path / 'out')!r}"
-    configuration.apply(recipe.read([str(mine)], [folder], []), [])
-    batch = next(iter(runs.build().experiment.batches()))
+    bindings.apply(recipe.read([str(mine)], [folder], []), [])
+    batch = next(iter(lifecycle.build().experiment.batches()))
     assert batch.images.shape == (2, 1, 16, 16, 3)
 
 

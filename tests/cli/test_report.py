@@ -4,15 +4,15 @@ import shutil
 
 import pytest
 
-from logan_tf.cli import reporting
+from logan_tf.cli.running import reporting
 from logan_tf.errors import (
     CollapsedError,
     ConfigurationError,
     DivergedError,
     PreemptedError,
 )
-from logan_tf.evaluation import report
-from logan_tf.training.run_directory import RunDirectory
+from logan_tf.report import report
+from logan_tf.runs.run_directory import RunDirectory
 
 
 @pytest.fixture

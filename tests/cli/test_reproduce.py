@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from logan_tf.cli import recipe_files
+from logan_tf.configuration import recipe_files
 
 
 def test_the_studies_are_listed(command):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.cli import recipe_files
+from logan_tf.configuration import recipe_files
 
 ROOT = recipe_files.RECIPES.parent
 RING = "--gin_file=ring_logan"

@@ -17,17 +17,17 @@ class Prepared:
     @staticmethod
     def preparation(images: Path, output: Path, size=4, shards=3, **settings):
         """Of a folder; the output is there."""
-        from logan_tf.data import image_files, preparation, sources
+        from logan_tf.data.preparation import image_files, sources, writing
 
         output.mkdir(exist_ok=True)
         listing = image_files.find(images)
         source = sources.FolderSource(images, listing, size, **settings)
-        return preparation.Preparation(source, output, size, shards)
+        return writing.Preparation(source, output, size, shards)
 
     @classmethod
     def run(cls, images: Path, output: Path, **settings):
         """Writes what is missing of the data set and returns its manifest."""
-        from logan_tf.data import image_files
+        from logan_tf.data.preparation import image_files
 
         with image_files.pixel_cap(image_files.MAX_PIXELS):
             prepared = cls.preparation(images, output, **settings)

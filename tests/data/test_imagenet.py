@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from logan_tf.data import batch, image_files, pictures, preparation, sources
+from logan_tf.data import batch, pixels
 from logan_tf.data.image_records import ImageRecords
+from logan_tf.data.preparation import image_files, sources, writing
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import ConfigurationError
 
@@ -67,7 +68,7 @@ def test_pictures_are_the_areas_of_the_central_square(imagenet):
     names = [dataset.class_names[label] for label in labels]
     assert sorted(names) == sorted(CLASSES * 4)
     expected = {
-        pictures.resize(tf.io.decode_jpeg(_jpeg(10 * i + n)), 8).numpy().tobytes(): name
+        pixels.resize(tf.io.decode_jpeg(_jpeg(10 * i + n)), 8).numpy().tobytes(): name
         for i, name in enumerate(CLASSES)
         for n in range(4)
     }
@@ -144,7 +145,7 @@ def test_prepared_once_it_is_the_same_data_set(imagenet, tmp_path):
     source = sources.TFDSSource("imagenet2012", 8, "train", "validation", imagenet)
     (tmp_path / "out").mkdir()
     with image_files.pixel_cap(image_files.MAX_PIXELS):
-        preparation.Preparation(source, tmp_path / "out", 8, 4).run(lambda *_: None)
+        writing.Preparation(source, tmp_path / "out", 8, 4).run(lambda *_: None)
     direct = TFDSImages("imagenet2012", 8, data_dir=imagenet, test_split="validation")
     records = ImageRecords(str(tmp_path / "out"))
     assert records.identity == direct.identity

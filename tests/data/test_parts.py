@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.data import batch, pictures
+from logan_tf.data import batch, pixels
 from logan_tf.data.batch import Part
 from logan_tf.data.points import Ring
 from logan_tf.data.stacked_digits import StackedDigits
@@ -87,9 +87,9 @@ def test_a_host_decodes_its_own_rows_alone(datasets, monkeypatch):
 
 def test_a_host_gathers_its_own_rows_alone(datasets, monkeypatch):
     sizes = []
-    to_float = pictures.to_float
+    to_float = pixels.to_float
     monkeypatch.setattr(
-        pictures, "to_float", lambda x: sizes.append(x.shape[0]) or to_float(x)
+        pixels, "to_float", lambda x: sizes.append(x.shape[0]) or to_float(x)
     )
     for name in ("flipped", "stacked"):
         take(datasets[name], 1, Part(1, 4, 1))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from logan_tf.evaluation import image_evaluation
-from logan_tf.evaluation.classifiers import Outputs
+from logan_tf.metrics.classifiers import Outputs
 
 
 def test_confidence_is_counted_per_sample():

@@ -8,10 +8,11 @@ import pytest
 
 from logan_tf.data.points import Ring
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import neighbors, pictures, protocols
-from logan_tf.evaluation.classifiers import Outputs
+from logan_tf.evaluation import neighbors, protocols
 from logan_tf.evaluation.receipts import Evaluation, Receipt
-from logan_tf.evaluation.sampling import Samples
+from logan_tf.metrics.classifiers import Outputs
+from logan_tf.plots import pictures
+from logan_tf.sampling.sampler import Samples
 
 
 class Means:

@@ -6,8 +6,9 @@ import pytest
 from logan_tf.data.points import Ring
 from logan_tf.errors import DivergedError
 from logan_tf.evaluation import point_evaluation
+from logan_tf.sampling.settings import SamplingSettings
 
-SETTINGS = {"seed": 5, "latent_steps": 2, "truncation": 0.5}
+SETTINGS = SamplingSettings(5, latent_steps=2, truncation=0.5)
 
 
 def test_points(played_sampler):
@@ -15,7 +16,7 @@ def test_points(played_sampler):
     points = np.repeat(ring.modes[:4], 25, axis=0).astype(np.float32)
     points[:10] += 1.0
     sampler = played_sampler(points)
-    found = point_evaluation.evaluate_points(sampler, ring, num_samples=100, **SETTINGS)
+    found = point_evaluation.evaluate_points(sampler, ring, 100, SETTINGS)
     assert sampler.asked == [SETTINGS]
     assert found["modes"] == {"value": 4, "of": 8}
     assert found["high_quality"]["value"] == pytest.approx(0.9)
@@ -25,6 +26,4 @@ def test_points(played_sampler):
 def test_a_diverged_generator_is_named_so(played_sampler):
     points = np.full((10, 2), np.inf, np.float32)
     with pytest.raises(DivergedError, match="checkpoint"):
-        point_evaluation.evaluate_points(
-            played_sampler(points), Ring(), num_samples=10, **SETTINGS
-        )
+        point_evaluation.evaluate_points(played_sampler(points), Ring(), 10, SETTINGS)

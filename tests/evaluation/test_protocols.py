@@ -8,11 +8,12 @@ import pytest
 from logan_tf.data.stacked_digits import StackedDigits
 from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
 from logan_tf.evaluation import protocols, statistics_files
-from logan_tf.evaluation.classifiers import Inception, SavedModelClassifier
-from logan_tf.evaluation.moments import moments_of
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation.statistics_files import FeatureStatistics
+from logan_tf.metrics.classifiers import Inception, SavedModelClassifier
+from logan_tf.metrics.moments import moments_of
+from logan_tf.sampling.settings import SamplingSettings
 
-SETTINGS = {"seed": 5, "latent_steps": 2, "truncation": 0.5}
+SETTINGS = SamplingSettings(5, latent_steps=2, truncation=0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +27,8 @@ def stacked(data_dir):
     """What the protocol of stacked digits says of images."""
     protocol = protocols.DigitMetrics(StackedDigits(16, data_dir), kept=400)
 
-    def judge(sampler, num, **settings):
-        return protocol.evaluate(sampler, num_samples=num, **(settings or SETTINGS))
+    def judge(sampler, num, settings=SETTINGS):
+        return protocol.evaluate(sampler, num, settings)
 
     judge.protocol = protocol
     return judge
@@ -64,11 +65,9 @@ def test_a_conditional_generator_is_asked_for_classes(digits, played_sampler):
     sampler = played_sampler(images[:20] / np.float32(127.5) - 1, labels[:20].copy())
     first = labels[0]
     sampler.labels[:2] = (sampler.labels[:2] + 1) % 10
-    assert "class_agreement" not in protocol.evaluate(
-        sampler, num_samples=20, **SETTINGS
-    )
+    assert "class_agreement" not in protocol.evaluate(sampler, 20, SETTINGS)
     sampler.conditional = True
-    found = protocol.evaluate(sampler, num_samples=20, **SETTINGS)["class_agreement"]
+    found = protocol.evaluate(sampler, 20, SETTINGS)["class_agreement"]
     assert found["value"] == pytest.approx(0.9)
     assert set(found["classes"]) == {str(label) for label in sampler.labels}
     assert found["classes"][str((first + 1) % 10)] < 1
@@ -112,7 +111,7 @@ def test_distances_tell_real_digits_from_noise(stacked, digits, played_sampler):
 def test_plain_digits_have_ten_modes(digits, played_sampler):
     images, _ = _real(digits, 300, 1)
     protocol = protocols.DigitMetrics(digits)
-    found = protocol.evaluate(played_sampler(images), num_samples=300, seed=0)
+    found = protocol.evaluate(played_sampler(images), 300, SamplingSettings())
     assert found["modes"] == {"value": 10, "of": 10}
     assert found["reverse_kl"]["value"] < 0.1
     assert 7 < found["is_digits"]["value"] <= 10
@@ -185,8 +184,8 @@ def test_plain_fid_is_of_inception_alone(narrow_stand_in, played_sampler):
         protocol = protocols.ImageMetrics(
             pictures, classifier, num_reference=100, kept=60, per_class=True
         )
-        found |= protocol.evaluate(samples, num_samples=100, seed=0)
-        fields = protocol.yardstick()
+        found |= protocol.evaluate(samples, 100, SamplingSettings())
+        fields = protocol.measured_with()
         assert fields["reference"]
         assert len(fields["reference_hash"]) == 16
     assert found["fid"]["value"] == found["fid_mine"]["value"]
@@ -201,7 +200,7 @@ def test_the_numbers_are_those_of_the_features(narrow_stand_in, played_sampler):
     pictures = Pictures()
     pixels = np.random.default_rng(3).uniform(-1.01, 1.01, (90, 8, 8, 3))
     protocol = protocols.ImageMetrics(pictures, Inception(str(narrow_stand_in)))
-    found = protocol.evaluate(played_sampler(pixels), num_samples=90, seed=0)
+    found = protocol.evaluate(played_sampler(pixels), 90, SamplingSettings())
 
     def features(quantized):
         unit = quantized.astype(np.float64) / 127.5 - 1
@@ -227,15 +226,15 @@ def test_the_reference_is_computed_once(
         protocol = protocols.ImageMetrics(
             pictures, Inception(str(narrow_stand_in)), **settings
         )
-        return protocol, protocol.evaluate(samples, num_samples=110, seed=0)
+        return protocol, protocol.evaluate(samples, 110, SamplingSettings())
 
     first, found = evaluate()
     second, again = evaluate()
     assert pictures.read == ["train"]
-    assert (again, first.yardstick()) == (found, second.yardstick())
+    assert (again, first.measured_with()) == (found, second.measured_with())
     third, _ = evaluate(num_reference=80)
     assert pictures.read == ["train", "train"]
-    assert third.yardstick()["reference"] != first.yardstick()["reference"]
+    assert third.measured_with()["reference"] != first.measured_with()["reference"]
 
 
 def test_a_broken_cache_is_made_again(narrow_stand_in, monkeypatch, tmp_path):
@@ -248,7 +247,7 @@ def test_a_broken_cache_is_made_again(narrow_stand_in, monkeypatch, tmp_path):
     again = protocols.ImageMetrics(pictures, Inception(str(narrow_stand_in)))
     again.prepare()
     assert pictures.read == ["train", "train"]
-    assert statistics_files.read(path).hash() == again.yardstick()["reference_hash"]
+    assert statistics_files.read(path).hash() == again.measured_with()["reference_hash"]
 
 
 def test_statistics_of_a_file(narrow_stand_in, played_sampler, tmp_path):
@@ -260,11 +259,11 @@ def test_statistics_of_a_file(narrow_stand_in, played_sampler, tmp_path):
     np.savez(path, mu=features.mean(0), sigma=np.cov(features, rowvar=False))
     samples = played_sampler(np.random.default_rng(0).uniform(-1, 1, (100, 8, 8, 3)))
     given = protocols.ImageMetrics(pictures, classifier, statistics=str(path))
-    found = given.evaluate(samples, num_samples=100, seed=0)
+    found = given.evaluate(samples, 100, SamplingSettings())
     assert pictures.read == []
     assert sorted(found) == ["fid", "is", "is_splits"]
     own = protocols.ImageMetrics(pictures, classifier)
-    expected = own.evaluate(samples, num_samples=100, seed=0)["fid"]["value"]
+    expected = own.evaluate(samples, 100, SamplingSettings())["fid"]["value"]
     assert found["fid"]["value"] == pytest.approx(expected, rel=1e-4)
 
 
@@ -272,13 +271,13 @@ def test_statistics_of_a_file(narrow_stand_in, played_sampler, tmp_path):
 def test_statistics_of_another_classifier(dim, stand_in, played_sampler, tmp_path):
     path = tmp_path / "other.npz"
     features = np.random.default_rng(0).normal(size=(9, dim))
-    statistics_files.write(path, Statistics(moments_of(features)))
+    statistics_files.write(path, FeatureStatistics(moments_of(features)))
     sampler = played_sampler(np.zeros((100, 8, 8, 3)))
     protocol = protocols.ImageMetrics(
         Pictures(), Inception(str(stand_in)), statistics=str(path)
     )
     with pytest.raises(ConfigurationError, match=f"{dim} features.*2048"):
-        protocol.evaluate(sampler, num_samples=100, seed=0)
+        protocol.evaluate(sampler, 100, SamplingSettings())
     assert sampler.asked == []
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import statistics_files
-from logan_tf.evaluation.moments import moments_of
-from logan_tf.evaluation.statistics_files import Statistics
+from logan_tf.evaluation.statistics_files import FeatureStatistics
+from logan_tf.metrics.moments import moments_of
 
 FEATURES = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
 LABELS = np.arange(30, dtype=np.int32)
@@ -14,7 +14,7 @@ MU, SIGMA = np.zeros(4), np.eye(4)
 
 
 def test_what_is_written_is_read(tmp_path):
-    written = Statistics(moments_of(FEATURES), FEATURES, LABELS)
+    written = FeatureStatistics(moments_of(FEATURES), FEATURES, LABELS)
     statistics_files.write(tmp_path / "s.npz", written, classifier="c1")
     found = statistics_files.read(tmp_path / "s.npz", 4, classifier="c1")
     for a, b in zip(
@@ -22,13 +22,13 @@ def test_what_is_written_is_read(tmp_path):
     ):
         np.testing.assert_array_equal(a, b)
     assert found.hash() == written.hash()
-    other = Statistics(moments_of(FEATURES + 1e-3))
+    other = FeatureStatistics(moments_of(FEATURES + 1e-3))
     assert other.hash() != written.hash()
 
 
 def test_other_programs_read_ours(tmp_path):
     """As pytorch-fid, TTUR and BigGAN-PyTorch open theirs."""
-    statistics = Statistics(moments_of(FEATURES), FEATURES)
+    statistics = FeatureStatistics(moments_of(FEATURES), FEATURES)
     statistics_files.write(tmp_path / "s.npz", statistics, images="first 30")
     with np.load(tmp_path / "s.npz") as file:
         mu, sigma = file["mu"][:], file["sigma"][:]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logan_tf.cli import recipe, recipe_files
+from logan_tf.configuration import recipe, recipe_files
 
 ROOT = recipe_files.RECIPES.parent
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("docs/*.md"))]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from logan_tf.cli import recipe_files
-from logan_tf.training.checkpoint_files import CheckpointFiles
+from logan_tf.configuration import recipe_files
+from logan_tf.runs.checkpoint_files import CheckpointFiles
 
 ROOT = recipe_files.RECIPES.parent
 PARAMS = {

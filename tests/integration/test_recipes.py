@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from logan_tf.cli import configuration, recipe, recipe_files, runs
+from logan_tf.cli.running import lifecycle
+from logan_tf.configuration import bindings, recipe, recipe_files
 from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
 from logan_tf.studies.study import SIZE, SMOKE
@@ -30,9 +31,9 @@ STEPPED = ("biggan_logan", "biggan_logan_small")
 WIDTHS = {"cifar10": (3_812_355, 2_935_873), "ring": (49_666, 513)}
 
 
-def build(name: str, *params: str) -> runs.Run:
-    configuration.apply(recipe.read([FILES[name]], params, []), [])
-    return runs.build()
+def build(name: str, *params: str) -> lifecycle.Run:
+    bindings.apply(recipe.read([FILES[name]], params, []), [])
+    return lifecycle.build()
 
 
 def stepping(names: list[str]) -> list:

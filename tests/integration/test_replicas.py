@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from logan_tf.cli import recipe_files
+from logan_tf.configuration import recipe_files
 
 TRAIN = str(recipe_files.RECIPES.parent / "bin" / "train")
 TINY = {

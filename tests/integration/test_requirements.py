@@ -3,7 +3,7 @@
 import configparser
 import re
 
-from logan_tf.cli import recipe_files
+from logan_tf.configuration import recipe_files
 
 ROOT = recipe_files.RECIPES.parent
 # The one distribution that the TPU build replaces, and what only `make lint` needs.

@@ -115,7 +115,8 @@ def learn(directory: Path, step: int, real_control: bool) -> None:
     names = [f"step-{step:08d}", *(["real"] if real_control else [])]
     for name in names:
         top_1 = 0.98 if name == "real" else 0.5 + 0.4 * draw(directory, 1)
-        receipt = RECEIPT | {"protocol": "accuracy/1", "checkpoint_step": step}
+        of = None if name == "real" else step
+        receipt = RECEIPT | {"protocol": "accuracy_score/1", "checkpoint_step": of}
         metrics = {"top_1": {"value": top_1}, "top_5": {"value": 1.0}}
         contents = {"receipt": receipt, "metrics": metrics}
         path = directory / "evaluations" / f"{name}-accuracy.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from logan_tf.studies.results import Results, Run, pictures_path
-from logan_tf.studies.runner import Runner, Settings
+from logan_tf.studies.results import ArmRun, Results, pictures_path
+from logan_tf.studies.runner import Runner, RunnerSettings
 from logan_tf.studies.study import EMBEDDED, Arm, Study
 
 COMMANDS = Path(__file__).with_name("commands.py")
@@ -42,7 +42,7 @@ def runner(tmp_path) -> Callable[..., Runner]:
     def make(study: Study, stop=lambda: False, **settings) -> Runner:
         program = (sys.executable, str(COMMANDS))
         given = {"scale": EMBEDDED, "at_once": 2, "program": program} | settings
-        return Runner(study, Settings(tmp_path, **given), stop)
+        return Runner(study, RunnerSettings(tmp_path, **given), stop)
 
     return make
 
@@ -58,14 +58,14 @@ def imitated(commands, tmp_path) -> Callable[[Study], Results]:
             for seed in range(arm.seeds or study.seeds):
                 path = tmp_path / f"{arm.name}-seed{seed}"
                 path.mkdir()
-                runs.append(Run(arm, seed, path))
+                runs.append(ArmRun(arm, seed, path))
                 _imitate(commands, study, runs[-1])
         return Results(study, EMBEDDED, runs)
 
     return make
 
 
-def _imitate(commands, study: Study, run: Run) -> None:
+def _imitate(commands, study: Study, run: ArmRun) -> None:
     lines = [commands.metrics(run.path, step, 60, {}) for step in range(1, 61)]
     text = "".join(f"{commands.json.dumps(line)}\n" for line in lines)
     (run.path / "metrics.jsonl").write_text(text)

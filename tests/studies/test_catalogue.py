@@ -2,17 +2,17 @@
 
 import pytest
 
-from logan_tf.cli import configuration, recipe
+from logan_tf.configuration import bindings, recipe
 from logan_tf.studies import hyperparameters
 from logan_tf.studies.catalogue import STUDIES
-from logan_tf.studies.results import Run
-from logan_tf.studies.runner import Runner, Settings
+from logan_tf.studies.results import ArmRun
+from logan_tf.studies.runner import Runner, RunnerSettings
 from logan_tf.studies.study import EMBEDDED, PAPER, SCALES, SMOKE
 
 
 def flags(study, arm, scale, folder) -> tuple[str, ...]:
-    return Runner(study, Settings(folder, scale), lambda: False).flags(
-        Run(arm, 0, folder)
+    return Runner(study, RunnerSettings(folder, scale), lambda: False).flags(
+        ArmRun(arm, 0, folder)
     )
 
 
@@ -29,7 +29,7 @@ def test_every_arm_is_a_configuration(scale, tmp_path):
     for given in seen:
         params = [f.partition("=")[2] for f in given if f.startswith("--gin_param")]
         read = recipe.read([given[0].partition("=")[2]], params, [])
-        configuration.apply(read, [])
+        bindings.apply(read, [])
 
 
 def test_borrowed_runs_are_those_of_their_home(tmp_path):

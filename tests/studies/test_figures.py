@@ -97,9 +97,7 @@ def test_figure_1_matches_the_first_arms_best(drawn):
     made, results = drawn("figure1", "figure1")
     by_arm = [
         {
-            asked.truncation: run.at(60, 0, asked.truncation).metrics["is_digits"][
-                "value"
-            ]
+            asked.truncation: run.at(60, asked).metrics["is_digits"]["value"]
             for asked in results.study.asked
         }
         for run in (results.of("baseline")[0], results.of("logan")[0])

@@ -10,11 +10,12 @@ import time
 import numpy as np
 import pytest
 
+from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import BadDataError, ConfigurationError, PreemptedError
+from logan_tf.runs import run_lock
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import arms, jobs
-from logan_tf.studies.study import EMBEDDED, PAPER, SIZE, Asked
-from logan_tf.training import run_lock
-from logan_tf.training.interruption import Interruption
+from logan_tf.studies.study import EMBEDDED, PAPER, SIZE
 
 
 def starts(folder) -> dict[str, list[str]]:
@@ -32,7 +33,7 @@ def with_params(study, *params: str):
 
 
 def test_every_arm_and_seed_once(two_arms, runner, tmp_path):
-    asked = dataclasses.replace(two_arms, asked=(Asked(latent_steps=1),))
+    asked = dataclasses.replace(two_arms, asked=(SamplingSettings(latent_steps=1),))
     results = runner(asked).run()
     names = [f"{arm}-seed{seed}" for arm in "ab" for seed in (0, 1)]
     expected = {name: ["train", "evaluate"] for name in names}
@@ -81,7 +82,7 @@ def test_what_a_classifier_learns_is_asked_once(two_arms, runner, tmp_path):
     assert page.count("| real images | 0.98 | 1 |") == 1
     # The protocol's own evaluation of the same step is another file.
     assert "modes" in results.of("b")[0].at(4).metrics
-    real = [run.path.name for run in results.runs if run.accuracy("real")]
+    real = [run.path.name for run in results.runs if run.accuracy(of_real=True)]
     assert real == ["a-seed0"]
 
 

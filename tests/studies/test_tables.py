@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import published, tables
-from logan_tf.studies.study import Asked
 
 
 def test_a_cell_is_mean_deviation_and_students_interval():
@@ -88,7 +88,7 @@ def test_the_papers_numbers_are_marked_as_the_papers(two_arms, imitated, tmp_pat
 
 
 def test_what_was_asked_after_the_training_has_rows_of_its_own(two_arms, imitated):
-    asked = Asked(latent_steps=0), Asked(latent_steps=5), Asked(truncation=0.5)
+    asked = tuple(SamplingSettings(0, *each) for each in ((0,), (5,), (0, 0.5)))
     rows = tables.rows(imitated(dataclasses.replace(two_arms, asked=asked)))
     settings = [(r["step"], r["latent steps"], r["truncation"]) for r in rows[:5]]
     assert settings == [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from logan_tf.data import pictures
+from logan_tf.data import pixels
 from logan_tf.data.points import Ring
 from logan_tf.game import objectives
 from logan_tf.game.game import Game
@@ -16,9 +16,9 @@ from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
 from logan_tf.game.latent_rule import LatentRule
 from logan_tf.game.schedules import Alternating
 from logan_tf.networks import mlp, sngan
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.trainer import Trainer
 
 
@@ -30,7 +30,7 @@ class TenPictures:
 
     def examples(self, *, seed, first, count, rows):
         images = np.random.default_rng(0).integers(0, 256, (10, *self.shape))
-        return pictures.shuffled_examples(
+        return pixels.shuffled_examples(
             images.astype(np.uint8),
             np.arange(10, dtype=np.int32),
             seed=seed,

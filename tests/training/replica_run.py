@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pictures
+from logan_tf.data import pixels
 from logan_tf.game import game as game_module
 from logan_tf.game import latent, objectives, weights
 from logan_tf.game.game import Game
@@ -23,10 +23,10 @@ from logan_tf.game.weights import PLAYERS
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.rematerialization import rematerialized
 from logan_tf.networks import sngan
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import strategy as strategies
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.step import TrainStep
 from logan_tf.training.strategy import is_chief
 from logan_tf.training.trainer import Trainer
@@ -47,7 +47,7 @@ class Pictures:
 
     def examples(self, *, seed, first, count, rows):
         images = np.random.default_rng(0).integers(0, 256, (40, *self.shape))
-        return pictures.shuffled_examples(
+        return pixels.shuffled_examples(
             images.astype(np.uint8),
             np.zeros(40, np.int32),
             seed=seed,

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from logan_tf.errors import CollapsedError
-from logan_tf.training.best import Best, Quality
-from logan_tf.training.checkpoint_files import CheckpointFiles
+from logan_tf.runs.checkpoint_files import CheckpointFiles
+from logan_tf.runs.collapse import Best, Quality
 
 SETTINGS = {"total_steps": 9, "log_every": 1, "checkpoint_every": 1}
 

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, CollapsedError, DivergedError
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.flight_recorder import FlightRecorder, read_bundle
 from logan_tf.training.replay import replay
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.trainer import Trainer
 
 STRATEGY = tf.distribute.get_strategy()

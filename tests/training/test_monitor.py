@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.monitor import Monitor, truncate_events
-from logan_tf.training.run_directory import RunDirectory
 
 
 def write_events(folder, steps) -> None:

@@ -12,8 +12,8 @@ from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
 )
+from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import trainer as trainer_module
-from logan_tf.training.run_directory import RunDirectory
 from logan_tf.training.trainer import Trainer
 
 

@@ -1,0 +1,67 @@
+"""The page about a run, as `bin/report` writes it and other commands refresh it."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from logan_tf.configuration import recipe
+from logan_tf.errors import ConfigurationError, DivergedError, PreemptedError
+from logan_tf.runs.run_directory import RunDirectory
+
+
+def write(directory: RunDirectory, modules: Sequence[str] = ()) -> Path:
+    """Writes `report.html` and returns its path.
+
+    Args:
+      directory: of a run.
+      modules: those that its configuration may name.
+
+    Raises:
+      OSError: if it cannot be written.
+    """
+    # matplotlib takes a second to import, and not every run gets as far as here.
+    from logan_tf.report import report
+
+    return report.write(directory, _knobs(directory, modules))
+
+
+def refresh(directory: RunDirectory, modules: Sequence[str] = ()) -> None:
+    """Writes the page; where that fails, it warns in one line."""
+    try:
+        write(directory, modules)
+    except Exception as error:
+        cause = " ".join(str(error).split()) or type(error).__name__
+        print(f"warning: no {directory.report.name} ({cause})", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def refreshed(
+    directory: RunDirectory, modules: Sequence[str] = (), wanted: bool = True
+) -> Iterator[None]:
+    """Writes the page after a block, also if it was interrupted or diverged.
+
+    Args:
+      directory: that the block makes a run in.
+      modules: those that its configuration may name.
+      wanted: False: does nothing; one process of several writes.
+    """
+    try:
+        yield
+    except (PreemptedError, DivergedError):
+        if wanted and directory.exists():
+            refresh(directory, modules)
+        raise
+    if wanted:
+        refresh(directory, modules)
+
+
+def _knobs(directory: RunDirectory, modules: Sequence[str]) -> dict[str, object]:
+    """The recipe's, as far as it can be read."""
+    try:
+        read = recipe.read([str(directory.config)], [], modules)
+    except ConfigurationError:
+        return {}
+    return {
+        name: value for name, value in read.macros().items() if name in recipe.KNOBS
+    }

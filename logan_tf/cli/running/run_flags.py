@@ -1,0 +1,71 @@
+"""The flags of commands that work on a run, and the run that they name."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from logan_tf.cli import app
+from logan_tf.configuration import recipe
+from logan_tf.errors import ConfigurationError
+from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.sampling.settings import SamplingSettings
+
+if TYPE_CHECKING:
+    from logan_tf.cli.running.lifecycle import Run
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("run_dir", None, "The run, as bin/train made it.")
+flags.DEFINE_string("checkpoint", "latest", "'latest', 'best' or a step.")
+flags.DEFINE_integer("seed", 0, "Of the samples.")
+flags.DEFINE_integer(
+    "latent_steps", None, "Latent steps before sampling; None: the recipe's."
+)
+flags.DEFINE_float(
+    "truncation",
+    1.0,
+    "s in (0, 1]: uniform latents are scaled by it, normal ones lie within 2 s.",
+)
+flags.DEFINE_multi_string(
+    "module", [], "A module of yours that the run's recipe names."
+)
+
+
+def settings(recipe_steps: int) -> SamplingSettings:
+    """Those of the flags.
+
+    Args:
+      recipe_steps: latent steps where --latent_steps does not say.
+    """
+    steps = FLAGS.latent_steps
+    steps = recipe_steps if steps is None else steps
+    return SamplingSettings(FLAGS.seed, steps, FLAGS.truncation)
+
+
+def open_run(
+    gin_files: Sequence[str] = (), gin_params: Sequence[str] = ()
+) -> tuple["Run", RunDirectory, int]:
+    """Builds the run that --run_dir names and restores its --checkpoint.
+
+    Args:
+      gin_files, gin_params: read after the run's own configuration.
+
+    Returns:
+      The `lifecycle.Run`, the `RunDirectory` and the checkpoint's step.
+
+    Raises:
+      ConfigurationError: if there is no run or no such checkpoint.
+    """
+    if FLAGS.run_dir is None:
+        raise ConfigurationError("which run? Give --run_dir=DIR of a bin/train run")
+    directory = RunDirectory(FLAGS.run_dir)
+    directory.require()
+    directory.require_checkpoint(FLAGS.checkpoint)
+    scanned = recipe.read([str(directory.config), *gin_files], gin_params, FLAGS.module)
+    app.import_tensorflow()
+    from logan_tf.cli.running import lifecycle
+    from logan_tf.configuration import bindings
+
+    bindings.apply(scanned, FLAGS.module)
+    run, step = lifecycle.restore(directory, FLAGS.checkpoint)
+    return run, directory, step

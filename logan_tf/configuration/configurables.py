@@ -1,0 +1,105 @@
+"""What a gin file can name. Importing this module makes it known to gin.
+
+The modules themselves know nothing of gin: every choice is an argument of a class or
+function, and here they are registered, under the names that recipes use. A user's own
+classes join the list from a module named with --module, by the same call.
+"""
+
+import gin
+import keras
+
+from logan_tf.accuracy import (
+    accuracy_score,
+    classifier_input,
+    classifier_training,
+    residual_network,
+)
+from logan_tf.data import (
+    digits,
+    image_records,
+    points,
+    priors,
+    stacked_digits,
+    tfds_images,
+)
+from logan_tf.evaluation import evaluator, protocols
+from logan_tf.game import (
+    augmentation,
+    controls,
+    game,
+    latent,
+    latent_rule,
+    objectives,
+    schedules,
+)
+from logan_tf.game.dynamics import plain
+from logan_tf.game.penalties import orthogonality
+from logan_tf.metrics import classifiers
+from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
+from logan_tf.training import averaging, experiment, trainer
+
+_KERAS_OPTIMIZERS = ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "SGD")
+
+for name in _KERAS_OPTIMIZERS:
+    gin.external_configurable(
+        getattr(keras.optimizers, name), module="keras.optimizers"
+    )
+
+for schedule in ("ExponentialDecay", "PolynomialDecay", "CosineDecay"):
+    gin.external_configurable(
+        getattr(keras.optimizers.schedules, schedule),
+        module="keras.optimizers.schedules",
+    )
+
+for module in (sngan, mlp, biggan_deep, biggan, sagan, sngan_resnet):
+    for network in ("Generator", "Discriminator"):
+        gin.external_configurable(
+            getattr(module, network), module=module.__name__.rsplit(".", 1)[-1]
+        )
+
+for objective in (
+    objectives.hinge,
+    objectives.wasserstein,
+    objectives.non_saturating,
+    objectives.minimax,
+    objectives.least_squares,
+):
+    gin.external_configurable(objective, module="objectives")
+
+for configurable in (
+    latent.gradient_step,
+    latent.natural_gradient_step,
+    latent.LatentOptimizer,
+    latent_rule.LatentRule,
+    augmentation.DiffAugment,
+    controls.RandomDirection,
+    controls.LatentPenalty,
+    controls.root_of_natural_gradient_step,
+    game.Game,
+    orthogonality.Orthogonality,
+    plain.Plain,
+    schedules.Simultaneous,
+    schedules.Alternating,
+    averaging.ExponentialMovingAverage,
+    priors.uniform_prior,
+    priors.normal_prior,
+    digits.Digits,
+    stacked_digits.StackedDigits,
+    points.Ring,
+    points.Grid,
+    tfds_images.TFDSImages,
+    image_records.ImageRecords,
+    experiment.Experiment,
+    trainer.Trainer,
+    evaluator.Evaluator,
+    classifiers.Inception,
+    classifiers.SavedModelClassifier,
+    protocols.ImageMetrics,
+    protocols.DigitMetrics,
+    protocols.PointsModes,
+    accuracy_score.AccuracyScore,
+    classifier_input.ClassifierInput,
+    classifier_training.ClassifierTraining,
+    residual_network.resnet_56,
+):
+    gin.external_configurable(configurable)

@@ -1,0 +1,171 @@
+"""What reads samples: logits for scores, features for distances.
+
+A SavedModel is a program, and loading one runs it (TensorFlow's SECURITY.md): name only
+those whose source you trust.
+"""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.metrics import hub_modules
+
+INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
+"""TF-GAN's module: images of any size -> logits [n, 1008] and pool_3 [n, 2048]."""
+
+_KEYS = ("logits", "pool_3")
+
+
+class Outputs(NamedTuple):
+    """What a classifier says of images."""
+
+    logits: np.ndarray
+    """float32 [n, classes]."""
+    features: np.ndarray
+    """float32 [n, d]."""
+    confidences: np.ndarray
+    """float32 [n] in [0, 1]: how sure it is of the largest logit."""
+
+
+class Classifier(Protocol):
+    """Anything that reads images.
+
+    Attributes:
+      suffix: ends the names of its metrics; "" for Inception alone, whose FID is the
+        one of the literature.
+    """
+
+    @property
+    def suffix(self) -> str: ...
+
+    def outputs(self, images: np.ndarray) -> Outputs:
+        """Reads images uint8 [n, height, width, channels], n at least 1."""
+
+    def fields(self) -> dict[str, Any]:
+        """What a receipt says of it: `classifier`, and fields that begin so."""
+
+
+class SavedModelClassifier:
+    """A SavedModel with the outputs `logits` and `pool_3`; loaded when first needed.
+
+    Args:
+      path: its directory, or the address of a module of TF Hub.
+      name: its metrics are fid_<name>, is_<name>, …
+      batch_size: how many images it reads at once.
+
+    Raises:
+      ConfigurationError: a name or a batch size that cannot be.
+    """
+
+    def __init__(self, path: str, name: str = "custom", batch_size: int = 64) -> None:
+        if batch_size < 1:
+            raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
+        if not name.isidentifier():
+            raise ConfigurationError(
+                f"the classifier's name is {name!r}: give a word, it ends those of its "
+                "metrics"
+            )
+        self.suffix = f"_{name}"
+        self._path = path
+        self._batch_size = batch_size
+
+    def outputs(self, images: np.ndarray) -> Outputs:
+        """Reads uint8 images; gray ones as three equal channels.
+
+        Raises:
+          ConfigurationError: there is no such model, or it does not fit the images.
+        """
+        parts = [
+            self._read(images[first : first + self._batch_size])
+            for first in range(0, len(images), self._batch_size)
+        ]
+        return Outputs(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def fields(self) -> dict[str, Any]:
+        """The hash of the model's files."""
+        return {"classifier": f"{self.suffix.strip('_') or 'inception'}:{self._hash}"}
+
+    def _read(self, images: np.ndarray) -> Outputs:
+        # The last batch is filled up and cut again: one traced shape.
+        missing = self._batch_size - len(images)
+        padded = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0)), mode="edge")
+        pixels = tf.cast(padded, tf.float32) / 127.5 - 1.0
+        if pixels.shape[-1] == 1:
+            pixels = tf.image.grayscale_to_rgb(pixels)
+        forward = self._forward
+        try:
+            found = forward(pixels)
+            logits, features = (found[key].numpy() for key in _KEYS)
+        except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
+            raise ConfigurationError(
+                f"the SavedModel {self._directory} does not read images "
+                f"{tuple(pixels.shape)} to {' and '.join(_KEYS)} "
+                f"({type(error).__name__}): it must take float32 [n, height, width, 3] "
+                "in [-1, 1]"
+            ) from error
+        count = len(images)
+        logits, features = (x.reshape(len(x), -1)[:count] for x in (logits, features))
+        return Outputs(logits, features, confidences(logits))
+
+    @functools.cached_property
+    def _directory(self) -> Path:
+        return hub_modules.resolve(self._path)
+
+    @functools.cached_property
+    def _forward(self) -> Any:
+        """Runs the program that the SavedModel is."""
+        try:
+            model = tf.saved_model.load(str(self._directory))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise ConfigurationError(
+                f"the SavedModel {self._directory} cannot be loaded "
+                f"({type(error).__name__}): copy or download it again"
+            ) from error
+        if callable(model):
+            return model
+        for name in ("serving_default", "default"):
+            if name in model.signatures:
+                function = model.signatures[name]
+                # A signature keeps no reference to the variables of its model.
+                function.model = model
+                return function
+        raise ConfigurationError(
+            f"the SavedModel {self._directory} can neither be called nor has it the "
+            "signature 'serving_default': save it with one"
+        )
+
+    @functools.cached_property
+    def _hash(self) -> str:
+        digest = hashlib.sha256()
+        for path in sorted(self._directory.rglob("*")):
+            if path.is_file():
+                digest.update(str(path.relative_to(self._directory)).encode())
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()[:16]
+
+
+class Inception(SavedModelClassifier):
+    """TF-GAN's Inception of 2015; its numbers are those of the literature.
+
+    Args:
+      path: the SavedModel's directory, or its address; looked for in
+        $TFHUB_CACHE_DIR, and downloaded where there is a network.
+      batch_size: how many images it reads at once.
+    """
+
+    def __init__(self, path: str = INCEPTION, batch_size: int = 64) -> None:
+        super().__init__(path, "inception", batch_size)
+        self.suffix = ""
+
+
+def confidences(logits: np.ndarray) -> np.ndarray:
+    """The largest softmax probability of logits [..., classes], float32 [...]."""
+    # The largest exponential is exp(0) = 1.
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return 1.0 / shifted.sum(axis=-1)

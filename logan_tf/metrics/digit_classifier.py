@@ -1,0 +1,225 @@
+"""A digit classifier that judges generators, trained once and kept in a cache.
+
+Modes are counted by its arg-max, distances between features by its penultimate layer.
+Numbers of this classifier are never plain FID or IS.
+
+The training is a function of `TrainingRecipe` and the train split alone: no global
+random state is read or moved. On one machine two trainings give the same bits; another
+processor may round otherwise, so a receipt carries the recipe's hash and the weights'.
+"""
+
+import hashlib
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from logan_tf import atomic_file
+from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.metrics import digit_network
+from logan_tf.metrics.digit_network import TrainingRecipe
+
+LEAST_ACCURACY = 0.98
+LEAST_SIZE = 8
+
+
+class DigitArrays(Protocol):
+    """What the classifier needs of `logan_tf.data.digits.Digits`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(size, size, 1)."""
+
+    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Images uint8 [n, size, size, 1] and labels int32 [n] of 'train' or 'test'."""
+        ...
+
+
+class DigitClassifier:
+    """A trained classifier of digits of one size.
+
+    Attributes:
+      size: height and width of the images.
+      accuracy: share of the held-out digits that it reads rightly.
+      recipe_hash: of the constants and the data; the same on every machine.
+      weights_hash: of the trained weights.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        weights: Sequence[np.ndarray],
+        *,
+        accuracy: float,
+        recipe_hash: str,
+        recipe: TrainingRecipe | None = None,
+        batch_size: int = 1000,
+    ):
+        self.size = size
+        self.accuracy = accuracy
+        self.recipe_hash = recipe_hash
+        self.weights_hash = _hash(weights)
+        self._batch_size = batch_size
+        self._model = digit_network.build(size, recipe or TrainingRecipe())
+        self._model.set_weights(list(weights))
+        self._forward = tf.function(self._forward_batch, autograph=False)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Class logits float32 [n, 10] of images [n, size, size, 1].
+
+        Args:
+          images: uint8 in 0..255, or floats in [-1, 1].
+
+        Raises:
+          ConfigurationError: another shape.
+        """
+        return self.outputs(images)[0]
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """The penultimate layer, float32 [n, 64], of images as `logits` takes them."""
+        return self.outputs(images)[1]
+
+    def outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits and features of images as `logits` takes them."""
+        images = np.asarray(images)
+        expected = (self.size, self.size, 1)
+        if images.shape[1:] != expected or len(images) == 0:
+            raise ConfigurationError(
+                f"images have the shape {images.shape}: this classifier reads "
+                f"[n, {self.size}, {self.size}, 1] with n at least 1"
+            )
+        logits, features = [], []
+        for first in range(0, len(images), self._batch_size):
+            chunk = images[first : first + self._batch_size]
+            # One traced shape: the last batch is filled up and cut again.
+            missing = self._batch_size - len(chunk)
+            padded = np.pad(chunk, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            outputs = [output.numpy()[: len(chunk)] for output in self._forward(padded)]
+            logits.append(outputs[0])
+            features.append(outputs[1])
+        return np.concatenate(logits), np.concatenate(features)
+
+    def _forward_batch(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if images.dtype == tf.uint8:
+            images = tf.cast(images, tf.float32) / 127.5 - 1.0
+        logits, features = self._model(tf.cast(images, tf.float32), training=False)
+        return logits, features
+
+
+def classify(
+    classifier: DigitClassifier, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Digits int32 [n] and their softmax probabilities float32 [n]; see `logits`."""
+    logits = classifier.logits(images)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    # The largest exponential is exp(0) = 1.
+    return logits.argmax(axis=1).astype(np.int32), 1.0 / exponentials.sum(axis=1)
+
+
+def load_or_train(
+    digits: DigitArrays,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    recipe: TrainingRecipe | None = None,
+) -> DigitClassifier:
+    """The classifier for `digits`: from the cache if it is there, else trained into it.
+
+    Args:
+      digits: the data set; its size is that of the classifier.
+      cache_dir: None means $LOGAN_TF_CACHE, else $XDG_CACHE_HOME/logan_tf, else
+        ~/.cache/logan_tf. A cache that cannot be written costs a warning only.
+
+    Raises:
+      ConfigurationError: images smaller than 8 x 8, or not square with one channel.
+      BadDataError: it reads less than 98 % of the held-out digits.
+    """
+    recipe = recipe or TrainingRecipe()
+    size = _checked_size(digits)
+    train, held_out = digits.arrays("train"), digits.arrays("test")
+    constants = np.frombuffer(repr(recipe).encode(), np.uint8)
+    recipe_hash = _hash([constants, *train, *held_out])
+    directory = Path(cache_dir) if cache_dir is not None else default_cache_dir()
+    path = directory / f"digit_classifier_{size}_{recipe_hash}.npz"
+    cached = _read(path, size, recipe)
+    weights = cached or digit_network.train(*train, recipe)
+    classifier = DigitClassifier(
+        size, weights, accuracy=math.nan, recipe_hash=recipe_hash, recipe=recipe
+    )
+    read, _ = classify(classifier, held_out[0])
+    classifier.accuracy = float(np.mean(read == held_out[1]))
+    if classifier.accuracy < LEAST_ACCURACY:
+        raise BadDataError(
+            f"the digit classifier reads only {classifier.accuracy:.1%} of the "
+            "held-out digits: remove their data_dir, and they are prepared again"
+        )
+    if cached is None:
+        _write(path, weights, classifier.accuracy)
+    return classifier
+
+
+def _checked_size(digits: DigitArrays) -> int:
+    size = digits.shape[0]
+    if tuple(digits.shape) != (size, size, 1) or size < LEAST_SIZE:
+        raise ConfigurationError(
+            f"digits have the shape {digits.shape}: the classifier reads square images "
+            f"of one channel, {LEAST_SIZE} x {LEAST_SIZE} at least"
+        )
+    return size
+
+
+def default_cache_dir() -> Path:
+    """$LOGAN_TF_CACHE, else $XDG_CACHE_HOME/logan_tf, else ~/.cache/logan_tf."""
+    if own := os.environ.get("LOGAN_TF_CACHE"):
+        return Path(own).expanduser()
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "logan_tf"
+    return Path.home() / ".cache" / "logan_tf"
+
+
+def _read(path: Path, size: int, recipe: TrainingRecipe) -> list[np.ndarray] | None:
+    """The cached weights, or None where there are none that fit."""
+    expected = digit_network.build(size, recipe).get_weights()
+    try:
+        # Without pickle a forged file can hold numbers, but no code.
+        with np.load(path, allow_pickle=False) as file:
+            weights = [file[f"weight_{i}"] for i in range(len(expected))]
+            intact = str(file["weights_hash"]) == _hash(weights)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        intact, weights = False, []
+    shapes_fit = [w.shape for w in weights] == [e.shape for e in expected]
+    if intact and shapes_fit:
+        return weights
+    logging.warning("%s is corrupt: training the digit classifier again", path)
+    return None
+
+
+def _write(path: Path, weights: Sequence[np.ndarray], accuracy: float) -> None:
+    contents: dict[str, Any] = {f"weight_{i}": w for i, w in enumerate(weights)}
+    contents |= {"accuracy": accuracy, "weights_hash": _hash(weights)}
+    try:
+        with atomic_file.replacing(path) as file:
+            np.savez(file, **contents)
+    except OSError as error:
+        logging.warning(
+            "the digit classifier is not cached (%s): set $LOGAN_TF_CACHE to a "
+            "directory that can be written",
+            error,
+        )
+
+
+def _hash(arrays: Sequence[np.ndarray]) -> str:
+    """16 hexadecimal digits that tell contents, shapes and types apart."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

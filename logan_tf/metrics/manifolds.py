@@ -1,0 +1,86 @@
+"""Precision, recall, density and coverage of samples, by nearest neighbors.
+
+A set's manifold is the union of balls around its examples, each as large as the
+distance to the k-th nearest example of the same set.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.metrics.moments import checked_features
+
+_WORKING_MEMORY = 256  # MiB of distances at once
+
+
+class ManifoldMetrics(NamedTuple):
+    """Precision and recall: Kynkäänniemi et al. 2019, eq. 2; density and coverage:
+    Naeem et al. 2020, eq. 4 and 6. All 0 or more, all but density at most 1.
+    """
+
+    precision: float
+    """Share of the samples within the manifold of the real examples."""
+    recall: float
+    """Share of the real examples within the manifold of the samples."""
+    density: float
+    """How many real balls hold a sample, on average, over k."""
+    coverage: float
+    """Share of the real balls that hold a sample."""
+
+
+def manifold_metrics(
+    real: np.ndarray, generated: np.ndarray, *, nearest: int = 5
+) -> ManifoldMetrics:
+    """Compares two sets of features.
+
+    Args:
+      real: floats [n, d].
+      generated: floats [m, d].
+      nearest: k, at least 1, less than n and m.
+
+    Raises:
+      ConfigurationError: other shapes, NaN or Inf; k out of its range.
+    """
+    real, generated = (checked_features(x) for x in (real, generated))
+    if real.shape[1] != generated.shape[1]:
+        raise ConfigurationError(
+            f"features of {real.shape[1]} and of {generated.shape[1]} dimensions "
+            "cannot be compared: use one classifier for both"
+        )
+    if not 1 <= nearest < min(len(real), len(generated)):
+        raise ConfigurationError(
+            f"the {nearest} nearest of {len(real)} and {len(generated)} examples: k "
+            "must be 1 or more, and less than either number"
+        )
+    real_radii, generated_radii = (_radii(x, nearest) for x in (real, generated))
+    balls: np.ndarray = np.zeros(len(generated), np.int64)  # real ones around each
+    recalled, covered = [], []
+
+    def count(distances: np.ndarray, first: int) -> None:
+        radii = real_radii[first : first + len(distances), None]
+        within = distances < radii
+        balls[:] += within.sum(axis=0)
+        covered.append(within.any(axis=1))
+        recalled.append((distances < generated_radii).any(axis=1))
+
+    for _ in pairwise_distances_chunked(
+        real, generated, reduce_func=count, working_memory=_WORKING_MEMORY
+    ):
+        pass
+    return ManifoldMetrics(
+        precision=float((balls > 0).mean()),
+        recall=float(np.concatenate(recalled).mean()),
+        density=float(balls.mean() / nearest),
+        coverage=float(np.concatenate(covered).mean()),
+    )
+
+
+def _radii(features: np.ndarray, nearest: int) -> np.ndarray:
+    """The distance of each example to its k-th nearest other one, [n]."""
+    # Brute force: trees are slower beyond some twenty dimensions. Without an argument
+    # scikit-learn leaves the example itself out.
+    index = NearestNeighbors(n_neighbors=nearest, algorithm="brute").fit(features)
+    return index.kneighbors()[0][:, -1]

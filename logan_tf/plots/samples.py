@@ -1,0 +1,27 @@
+"""What a sampler drew, as a picture."""
+
+import os
+
+from logan_tf.plots import pictures
+from logan_tf.sampling.sampler import Samples, to_uint8
+from logan_tf.sampling.saved_assets import Points
+
+
+def save(
+    path: str | os.PathLike[str],
+    samples: Samples,
+    points: Points | None,
+    columns: int | None = None,
+) -> None:
+    """Draws samples as a PNG: a grid of images, or a scatter plot of points.
+
+    Args:
+      path: of the PNG.
+      samples: images or points.
+      points: what points are drawn with; None: the samples are images.
+      columns: of the grid; None makes it about square.
+    """
+    if points is None:
+        pictures.save_grid(path, to_uint8(samples.images), columns)
+    else:
+        pictures.scatter(path, samples.images, **points)

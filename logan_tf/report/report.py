@@ -1,0 +1,266 @@
+"""A run as one page, `report.html`, that needs no other file and no network.
+
+Whatever is absent is left out. Imports no TensorFlow: a page takes a second or two.
+"""
+
+import datetime
+import importlib.resources
+import json
+import platform
+import re
+import shlex
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import markupsafe
+import numpy as np
+
+from logan_tf import atomic_file, versions
+from logan_tf.plots import training_curves
+from logan_tf.plots.charts import Chart
+from logan_tf.plots.training_curves import History
+from logan_tf.report import reported_evaluations
+from logan_tf.report.inlined_pictures import Inlined, inline
+from logan_tf.runs import run_lock
+from logan_tf.runs.checkpoint_files import CheckpointFiles
+from logan_tf.runs.run_directory import RunDirectory
+
+_TEMPLATE = "report.html.jinja"
+_EARLIER = 6  # samples beside the newest
+_SMALL, _LARGE = 400, 1280  # pixels of a picture's longer side, at most
+_SECONDS = re.compile(r"tfevents\.(\d{1,10})\.")
+
+
+_TITLES = {"tensorflow": "TensorFlow", "keras": "Keras"}
+
+
+class SampleGrid(NamedTuple):
+    """A grid of samples."""
+
+    step: int
+    picture: Inlined | None
+    name: str
+
+
+class Failure(NamedTuple):
+    """A bundle of the flight recorder, and what repeats it."""
+
+    name: str
+    step: int
+    reason: str
+    command: str
+
+
+class _Progress(NamedTuple):
+    """How far a run is."""
+
+    step: int
+    total: int | None
+    checkpoints: list[int]
+
+    @property
+    def is_done(self) -> bool:
+        return self.total is not None and self.step >= self.total
+
+
+def write(directory: RunDirectory, knobs: Mapping[str, Any]) -> Path:
+    """Writes the page of a run, whole or not at all.
+
+    Args:
+      directory: holds a configuration; all else may be missing or damaged.
+      knobs: what is known of the recipe's, such as {"total_steps": 2000}.
+
+    Returns:
+      Where it lies.
+
+    Raises:
+      OSError: if it cannot be written.
+    """
+    # A name of a file can hold what is no character.
+    text = render(directory, knobs).encode(errors="replace").decode()
+    atomic_file.write_text(directory.report, text)
+    return directory.report
+
+
+def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
+    """The page as text; arguments as of `write`."""
+    history = training_curves.read(directory.metrics)
+    progress = _progress(directory, history, knobs)
+    failures = _failures(directory)
+    newest, earlier = _grids(directory)
+    evaluations = reported_evaluations.collect(directory.evaluations)
+    return _template().render(
+        recipe=directory.recipe(),
+        state=_state(directory, progress, failures),
+        facts=_facts(directory, history, progress),
+        knobs=knobs,
+        configurations=_configurations(directory),
+        charts=_safe(training_curves.charts(history)),
+        rollbacks=history.rollbacks(),
+        garbled=history.garbled,
+        newest=newest,
+        earlier=earlier,
+        evaluations=evaluations,
+        evaluation_charts=_safe(evaluations.charts),
+        settings=reported_evaluations.SETTINGS,
+        direction=reported_evaluations.direction,
+        failures=failures,
+        commands=_commands(directory, progress),
+        versions=_versions(),
+        now=_of(time.time()),
+    )
+
+
+def _template() -> jinja2.Template:
+    folder = importlib.resources.files("logan_tf.report")
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.from_string((folder / _TEMPLATE).read_text(encoding="utf-8"))
+
+
+def _safe(charts: list[Chart]) -> list[Chart]:
+    """Lets pass what matplotlib has escaped."""
+    return [chart._replace(svg=markupsafe.Markup(chart.svg)) for chart in charts]
+
+
+def _progress(
+    directory: RunDirectory, history: History, knobs: Mapping[str, Any]
+) -> _Progress:
+    checkpoints = CheckpointFiles(directory.checkpoints).steps()
+    step = int(max([*history.steps[-1:], *checkpoints[-1:]], default=0))
+    total = knobs.get("total_steps")
+    return _Progress(step, total if isinstance(total, int) else None, checkpoints)
+
+
+def _state(
+    directory: RunDirectory, progress: _Progress, failures: list[Failure]
+) -> str:
+    of = "" if progress.total is None else f" of {progress.total:,}"
+    user = run_lock.holder(directory.path)
+    last = failures[-1] if failures else None
+    if user:
+        now = f", in use by {user}"
+    elif progress.is_done:
+        now = ", finished"
+    elif last and last.step >= progress.step:
+        now = ", stopped by a failure"
+    elif progress.total is None or not progress.step:
+        now = ""
+    else:
+        now = ", not finished"
+    return f"Step {progress.step:,}{of}{now}"
+
+
+def _facts(
+    directory: RunDirectory, history: History, progress: _Progress
+) -> dict[str, str]:
+    number = history.attempt
+    attempt = f"{number} (the number of rollbacks)" if number else "0 (no rollback)"
+    saved = ", ".join(f"{step:,}" for step in progress.checkpoints[-5:])
+    best = CheckpointFiles(directory.checkpoints).best()
+    facts = {
+        "Directory": str(directory.path.absolute()),
+        "Started": _started(directory),
+        "Last logged": _changed(directory.metrics) if len(history.steps) else "",
+        "Attempt": attempt if len(history.steps) else "",
+        "Checkpoints of steps": saved or "none yet",
+        "Best": f"step {best.step:,}: {best}" if best else "",
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _configurations(directory: RunDirectory) -> dict[str, str]:
+    """Name → text of the files that are there."""
+    found = {}
+    for path in (directory.config, directory.operative_config):
+        if path.is_file():
+            found[path.name] = path.read_text(encoding="utf-8", errors="replace")
+    return found
+
+
+def _grids(directory: RunDirectory) -> tuple[SampleGrid | None, list[SampleGrid]]:
+    """The newest samples, and some of those before them, the first among them."""
+    drawn = sorted(directory.drawn_samples().items())
+    if not drawn:
+        return None, []
+    *before, (step, path) = drawn
+    chosen = np.linspace(0, len(before) - 1, min(_EARLIER, len(before))).round()
+    earlier = [before[int(index)] for index in chosen]
+    return (
+        SampleGrid(step, inline(path, _LARGE), path.name),
+        [SampleGrid(step, inline(path, _SMALL), path.name) for step, path in earlier],
+    )
+
+
+def _failures(directory: RunDirectory) -> list[Failure]:
+    found = []
+    for folder in sorted(
+        path for path in directory.failures.glob("*") if path.is_dir()
+    ):
+        try:
+            text = (folder / "failure.json").read_text(encoding="utf-8")
+            failure = json.loads(text)
+            step, reason = int(failure["step"]), str(failure["reason"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            step, reason = 0, "failure.json cannot be read"
+        command = f"bin/doctor --replay={shlex.quote(str(folder))}"
+        found.append(Failure(folder.name, step, reason, command))
+    return found
+
+
+def _commands(directory: RunDirectory, progress: _Progress) -> dict[str, str]:
+    """What can be done with the run → the command."""
+    run = f"--run_dir={shlex.quote(str(directory.path))}"
+    if not progress.is_done:
+        go_on = {"Go on": f"bin/train {run}"}
+    else:
+        further = f"total_steps = {2 * (progress.total or 0)}"
+        go_on = {"Train further": f"bin/train {run} --gin_param={shlex.quote(further)}"}
+    if not progress.checkpoints:
+        return go_on
+    grid = shlex.quote(str(directory.path / "grid.png"))
+    return go_on | {
+        "Draw samples": f"bin/sample {run} --output={grid}",
+        "Evaluate, with intervals": f"bin/evaluate {run} --seeds=5",
+        "Export for serving": f"bin/export {run}",
+        "Examine, repair": f"bin/doctor {run}",
+        "Make this page again": f"bin/report {run}",
+    }
+
+
+def _versions() -> str:
+    found = {"Python": platform.python_version()}
+    for package, version in versions.installed(
+        "logan_tf", "tensorflow", "keras"
+    ).items():
+        if version is not None:
+            found[_TITLES.get(package, package)] = version
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def _started(directory: RunDirectory) -> str:
+    """By the name of TensorBoard's first file; a resume leaves it."""
+    names = (path.name for path in directory.events.glob("events.out.tfevents.*"))
+    seconds = [int(found[1]) for found in map(_SECONDS.search, names) if found]
+    return _of(min(seconds)) if seconds else ""
+
+
+def _changed(path: Path) -> str:
+    """When a file was written; empty if there is none."""
+    try:
+        seconds = path.stat().st_mtime
+    except OSError:
+        return ""
+    return _of(seconds)
+
+
+def _of(seconds: float) -> str:
+    date = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{date:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,197 @@
+"""A run directory: one run's whole truth on disk, and where in it everything lies.
+
+Imports no TensorFlow: a directory that cannot serve is refused before anything is
+built.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from logan_tf import atomic_file
+from logan_tf.errors import ConfigurationError
+from logan_tf.runs import run_lock
+from logan_tf.runs.checkpoint_files import CheckpointFiles
+
+_RECIPE = "# Recipe: "
+_YOUNG = 600.0  # seconds
+
+
+class RunDirectory:
+    """Paths inside a run directory, and the files that need no TensorFlow.
+
+    Args:
+      path: the directory; need not exist.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.gin"
+        self.operative_config = self.path / "operative_config.gin"
+        self.initialization = self.path / "initialization.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.metrics = self.path / "metrics.jsonl"
+        self.events = self.path / "events"
+        self.samples = self.path / "samples"
+        self.evaluations = self.path / "evaluations"
+        self.accuracy_score = self.path / "accuracy_score"
+        self.saved_model = self.path / "saved_model"
+        self.report = self.path / "report.html"
+        self.failures = self.path / "failures"
+        self.failure = self.path / "failure.json"
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Makes the directory and holds its lock for a block.
+
+        It goes again if the block put nothing in.
+
+        Raises:
+          ConfigurationError: if it cannot be written to, or somebody else writes.
+        """
+        missing = [p for p in (self.path, *self.path.parents) if not p.exists()]
+        try:
+            self._make()
+            with run_lock.held(self.path):
+                yield
+        finally:
+            for path in missing:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.path, prefix=".writable-"):
+                pass
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write to the run directory {self.path} ({error.strerror}): "
+                "choose another with --run_dir"
+            ) from error
+
+    def require(self) -> None:
+        """Raises ConfigurationError unless a run with a configuration lies here."""
+        if not self.config.is_file():
+            raise ConfigurationError(
+                f"{self.path} is not a run directory (it has no config.gin): give "
+                "that of a bin/train run with --run_dir"
+            )
+
+    def require_checkpoint(self, which: str = "latest") -> None:
+        """Raises ConfigurationError unless there is such a checkpoint to restore."""
+        CheckpointFiles(self.checkpoints).choose(which)
+
+    def checkpoint_manifest(self, step: int) -> dict[str, Any]:
+        """What was written down of a checkpoint; see `CheckpointFiles.manifest`."""
+        return CheckpointFiles(self.checkpoints).manifest(step)
+
+    def exists(self) -> bool:
+        """Whether a run was started here."""
+        return self.config.is_file()
+
+    def recipe(self) -> str:
+        """The name of the run's recipe, which its configuration begins with."""
+        text = self.config.read_text(encoding="utf-8", errors="replace")
+        first, *_ = text.splitlines() or [""]
+        name = first.removeprefix(_RECIPE)
+        return name if name != first else self.path.name
+
+    def named(self, config: str, gin_file: Path) -> str:
+        """A configuration headed with its recipe's name.
+
+        Args:
+          config: as one gin file.
+          gin_file: the first file it was read from; that of the run keeps its name.
+        """
+        own = self.exists() and gin_file.resolve() == self.config.resolve()
+        return f"{_RECIPE}{self.recipe() if own else gin_file.stem}\n{config}"
+
+    def clear(self) -> None:
+        """Removes what a run made, and nothing else."""
+        for path in (
+            self.checkpoints,
+            self.events,
+            self.samples,
+            self.evaluations,
+            self.accuracy_score,
+            self.saved_model,
+            self.failures,
+        ):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in (
+            self.config,
+            self.operative_config,
+            self.initialization,
+            self.metrics,
+            self.report,
+        ):
+            path.unlink(missing_ok=True)
+
+    def sample_path(self, step: int) -> Path:
+        """Where the grid of a step lies, `samples/step-00002000.png`."""
+        return self.samples / f"step-{step:08d}.png"
+
+    def drawn_samples(self) -> dict[int, Path]:
+        """The grids that are there, by step."""
+        paths = self.samples.glob("step-*.png")
+        found = {path.stem.removeprefix("step-"): path for path in paths}
+        return {int(step): path for step, path in found.items() if step.isdigit()}
+
+    def evaluation_path(self, step: int, variant: str = "") -> Path:
+        """Where an evaluation lies, `evaluations/step-00002000.json`."""
+        return self.evaluations / f"step-{step:08d}{variant}.json"
+
+    def failure_path(self, step: int, attempt: int) -> Path:
+        """Where the bundle of a failure lies, `failures/step-00000123-attempt-0`."""
+        return self.failures / f"step-{step:08d}-attempt-{attempt}"
+
+    def progressed(self) -> bool:
+        """Whether steps were logged here: there must be a checkpoint then."""
+        return self.metrics.is_file() and self.metrics.stat().st_size > 0
+
+    def sweep(self) -> list[str]:
+        """Removes what a killed process left half-written; returns the names.
+
+        For the process that holds the run's lock. What is young may be another
+        command's, which does not write where the lock matters.
+        """
+        swept = CheckpointFiles(self.checkpoints).sweep()
+        for folder in (self.path, self.events, self.samples, self.evaluations):
+            for path in folder.glob(".*.*"):
+                if path.is_file() and time.time() - path.stat().st_mtime > _YOUNG:
+                    path.unlink(missing_ok=True)
+                    swept.append(path.name)
+        return swept
+
+    def truncate_metrics(self, step: int) -> None:
+        """Drops the lines of `metrics.jsonl` past a step, and what is no line."""
+        if not self.metrics.is_file():
+            return
+        kept = [
+            f"{line}\n"
+            for line, number in self.metric_lines()
+            if number is not None and number <= step
+        ]
+        atomic_file.write_text(self.metrics, "".join(kept))
+
+    def metric_lines(self) -> list[tuple[str, int | None]]:
+        """The lines of `metrics.jsonl`, each with its step; None: not readable."""
+        if not self.metrics.is_file():
+            return []
+        text = self.metrics.read_text(encoding="utf-8", errors="replace")
+        return [(line, _step_of(line)) for line in text.splitlines()]
+
+
+def _step_of(line: str) -> int | None:
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return step if isinstance(step, int) else None

@@ -1,0 +1,44 @@
+"""What samples depend on beside the weights. Imports no TensorFlow."""
+
+import dataclasses
+
+from logan_tf.errors import ConfigurationError
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplingSettings:
+    """How samples are drawn.
+
+    Attributes:
+      seed: of latents, labels and standing statistics.
+      latent_steps: exactly so many steps of latent optimization before each sample.
+      truncation: s in (0, 1]; truncated latents (`data.priors`) start the steps.
+    """
+
+    seed: int = 0
+    latent_steps: int = 0
+    truncation: float = 1.0
+
+    def require(self, has_latent_steps: bool) -> None:
+        """Refuses settings with which nothing can be drawn.
+
+        Args:
+          has_latent_steps: whether latents can be optimized.
+
+        Raises:
+          ConfigurationError: a value outside of its range, or latent steps that the
+            run cannot take.
+        """
+        if not 0 < self.truncation <= 1:
+            raise ConfigurationError(
+                f"truncation is {self.truncation}: give a number above 0, at most 1"
+            )
+        if self.latent_steps < 0:
+            raise ConfigurationError(
+                f"latent_steps is {self.latent_steps}: give 0 or more"
+            )
+        if self.latent_steps and not has_latent_steps:
+            raise ConfigurationError(
+                f"{self.latent_steps} latent steps are asked for, but the run has no "
+                "latent optimizer: set latent_steps to 0, or evaluate a run with one"
+            )

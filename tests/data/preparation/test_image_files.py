@@ -1,0 +1,255 @@
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from logan_tf.data.preparation import image_files
+from logan_tf.data.preparation.image_files import UnusableError
+from logan_tf.errors import ConfigurationError
+
+
+def _pixels(height=9, width=12):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (height, width, 3), np.uint8)
+
+
+PIXELS = _pixels()
+GRAY = PIXELS[..., :1]
+WIDE = np.minimum(GRAY[..., 0].astype(np.uint16) * 257 + 100, 65535)
+IMAGE = Image.fromarray(PIXELS)
+
+
+def _rgba():
+    alpha = np.full((9, 12, 1), 51, np.uint8)  # A fifth.
+    return Image.fromarray(np.concatenate([PIXELS, alpha], -1))
+
+
+def _over_white(pixels, alpha):
+    return np.rint(pixels * alpha + 255 * (1 - alpha))
+
+
+def _png_with_gap():
+    """A palette of which the first color is transparent."""
+    image = Image.fromarray((GRAY[..., 0] % 2), "P")
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    return image
+
+
+def _read(path):
+    with image_files.pixel_cap(1000):
+        return image_files.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "options", "expected"),
+    [
+        ("rgb.png", IMAGE, {}, PIXELS),
+        ("rgb.bmp", IMAGE, {}, PIXELS),
+        ("rgb.ppm", IMAGE, {}, PIXELS),
+        ("rgb.tiff", IMAGE, {}, PIXELS),
+        ("rgb.webp", IMAGE, {"lossless": True}, PIXELS),
+        ("a png in truth.jpg", IMAGE, {"format": "PNG"}, PIXELS),
+        ("gray.png", Image.fromarray(GRAY[..., 0]), {}, GRAY),
+        ("bits.png", Image.fromarray(GRAY[..., 0] > 99), {}, (GRAY > 99) * 255),
+        ("16 bits.png", Image.fromarray(WIDE), {}, GRAY),
+        ("16 bits.tif", Image.fromarray(WIDE), {}, GRAY),
+        ("16 bits.pgm", Image.fromarray(WIDE.astype(np.int32)), {}, GRAY),
+        ("32 bits.tif", Image.fromarray(WIDE.astype(np.int32)), {}, GRAY),
+        ("cmyk.tif", IMAGE.convert("CMYK"), {}, PIXELS),
+        ("rgba.png", _rgba(), {}, _over_white(PIXELS, 0.2)),
+        ("la.png", _rgba().convert("LA"), {}, None),
+        (
+            "palette.png",
+            _png_with_gap(),
+            {"transparency": 0},
+            np.where(GRAY % 2 == 0, 255, [40, 50, 60]),
+        ),
+        (
+            "palette.gif",
+            _png_with_gap(),
+            {},
+            np.where(GRAY % 2 == 0, [10, 20, 30], [40, 50, 60]),
+        ),
+        (
+            "first of two.gif",
+            Image.new("L", (12, 9), 70),
+            {"save_all": True, "append_images": [Image.new("L", (12, 9), 200)]},
+            np.full((9, 12, 3), 70),
+        ),
+    ],
+)
+def test_every_kind_becomes_rgb(name, image, options, expected, tmp_path):
+    image.save(tmp_path / name, **options)
+    found = _read(tmp_path / name)
+    assert (found.dtype, found.shape) == (np.uint8, (9, 12, 3))
+    if expected is None:
+        gray = np.asarray(_rgba().convert("L")).astype(float)[..., None]
+        expected = _over_white(gray, 0.2)
+    expected = np.broadcast_to(expected, found.shape).astype(float)
+    assert np.abs(found - expected).max() <= (1 if image.mode in ("RGBA", "LA") else 0)
+
+
+def test_a_cmyk_jpeg_as_cameras_and_printers_write_it(tmp_path):
+    """Pillow writes Adobe's inverted CMYK; read as plain it would be a negative."""
+    Image.new("RGB", (16, 16), (200, 100, 50)).convert("CMYK").save(
+        tmp_path / "cmyk.jpg", quality=100
+    )
+    found = _read(tmp_path / "cmyk.jpg")
+    assert np.abs(found - np.array([200.0, 100, 50])).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [(3, PIXELS[::-1, ::-1]), (6, np.rot90(PIXELS, -1)), (8, np.rot90(PIXELS))],
+)
+def test_the_orientation_of_exif_is_followed(orientation, turned, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    IMAGE.save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(_read(tmp_path / "a.png"), turned)
+
+
+def test_garbled_exif_is_ignored(tmp_path):
+    IMAGE.save(tmp_path / "a.png", exif=b"Exif\0\0II*\0\xff\xff\xff\xff garbled")
+    np.testing.assert_array_equal(_read(tmp_path / "a.png"), PIXELS)
+
+
+def _chunk(kind, content):
+    checksum = zlib.crc32(kind + content)
+    return (
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+    )
+
+
+def _bomb(width=60_000, height=60_000):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(bytes(9)))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _saved(tmp_path, image, **options):
+    image.save(tmp_path / "saved", **options)
+    return (tmp_path / "saved").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda tmp: b"", "empty file"),
+        (lambda tmp: b"no picture", "no JPEG, PNG"),
+        (lambda tmp: _saved(tmp, IMAGE, format="PNG")[:300], "damaged: .*truncated"),
+        (lambda tmp: _saved(tmp, IMAGE, format="JPEG")[:-20], "damaged: .*truncated"),
+        (lambda tmp: _saved(tmp, IMAGE, format="EPS"), "no JPEG, PNG"),
+        (
+            lambda tmp: _saved(tmp, Image.new("F", (2, 2)), format="TIFF"),
+            "floats",
+        ),
+        (
+            lambda tmp: _saved(
+                tmp, Image.fromarray(np.full((2, 2), 70_000, np.int32)), format="TIFF"
+            ),
+            "more than 16 bits",
+        ),
+        (lambda tmp: _bomb(), r"more than 1,000 pixels .*--max_pixels"),
+        (lambda tmp: _bomb(1001, 1), r"more than 1,000 pixels"),
+        (
+            lambda tmp: _saved(tmp, Image.new("L", (40, 26)), format="GIF"),
+            r"more than 1,000 pixels",
+        ),
+    ],
+)
+def test_what_is_no_picture_says_why(make, reason, tmp_path):
+    (tmp_path / "a.png").write_bytes(make(tmp_path))
+    with pytest.raises(UnusableError, match=reason) as caught:
+        _read(tmp_path / "a.png")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bomb_is_not_decoded(tmp_path, monkeypatch):
+    def decoded(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(Image.Image, "load", decoded)
+    (tmp_path / "a.png").write_bytes(_bomb())
+    with pytest.raises(UnusableError, match="pixels"):
+        _read(tmp_path / "a.png")
+
+
+def test_a_pipe_and_a_broken_link_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.png").symlink_to("nowhere")
+    for name in ("pipe.png", "link.png"):
+        with pytest.raises(UnusableError, match="no file"):
+            _read(tmp_path / name)
+    assert image_files.find(tmp_path).sizes == [0, 0]
+
+
+def test_the_cap_is_put_back():
+    before = Image.MAX_IMAGE_PIXELS
+    with image_files.pixel_cap(7):
+        assert Image.MAX_IMAGE_PIXELS == 7
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def _touch(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_subfolders_are_classes(tmp_path):
+    _touch(tmp_path, "b/2.PNG", "b/deep/1.jpeg", "a/0.gif", "b/notes.txt", "c/d.txt")
+    _touch(tmp_path, "b/.hidden.png", ".git/x.png", "README", "b/x.json")
+    found = image_files.find(tmp_path)
+    assert found.names == ["a/0.gif", "b/2.PNG", "b/deep/1.jpeg"]
+    assert (found.class_names, found.labels) == (["a", "b"], [0, 1, 1])
+    assert found.ignored == {".txt": 2, ".png": 1, "README": 1, ".json": 1}
+
+
+def test_a_plain_folder_has_no_classes(tmp_path):
+    _touch(tmp_path, "b.png", "a.png", "sub/readme.txt")
+    found = image_files.find(tmp_path)
+    assert (found.names, found.labels) == (["a.png", "b.png"], [0, 0])
+    assert found.class_names == []
+
+
+def test_links_are_followed_and_circles_end(tmp_path):
+    _touch(tmp_path, "elsewhere/a.png")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "cats").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "up").symlink_to(tmp_path / "images")
+    assert image_files.find(tmp_path / "images").names == ["cats/a.png"]
+
+
+def test_names_become_one_line_of_utf8():
+    raw = os.fsdecode(b"b\xff\n\xc3\xa4\x1b[31m.png")
+    assert image_files.readable(raw) == r"b\xff\nä\x1b[31m.png"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], r"has no image files \(0 others\)"),
+        (["a.txt", "b/c.txt"], r"has no image files \(2 others\)"),
+        (["a.png", "b/c.png"], r"pictures \(a.png\) beside folders of pictures \(b\)"),
+    ],
+)
+def test_folders_that_cannot_work_are_refused(names, message, tmp_path):
+    _touch(tmp_path, *names)
+    with pytest.raises(ConfigurationError, match=message):
+        image_files.find(tmp_path)
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    _touch(tmp_path, "file.png")
+    for path in (tmp_path / "none", tmp_path / "file.png"):
+        with pytest.raises(ConfigurationError, match="there is no folder"):
+            image_files.find(path)

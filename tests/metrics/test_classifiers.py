@@ -1,0 +1,174 @@
+"""SavedModels of Inception's signature, from a folder, a cache and a server."""
+
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.metrics import classifiers
+from logan_tf.metrics.classifiers import Inception, SavedModelClassifier
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def _expected(stand_in, images):
+    weights = np.load(stand_in.parent / f"{stand_in.name}.npz")
+    means = (images / 127.5 - 1).reshape(-1, 4, 2, 4, 2, 3).mean(axis=(2, 4))
+    features = means.reshape(len(images), 48) @ weights["first"]
+    return features @ weights["second"], features
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 64])
+def test_outputs(stand_in, batch_size):
+    found = Inception(str(stand_in), batch_size=batch_size).outputs(IMAGES)
+    logits, features = _expected(stand_in, IMAGES)
+    assert (found.logits.dtype, found.features.dtype) == (np.float32, np.float32)
+    np.testing.assert_allclose(found.features, features, atol=1e-4)
+    np.testing.assert_allclose(found.logits, logits, atol=1e-4)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.confidences, shares.max(axis=1), rtol=1e-3)
+
+
+def test_gray_images_become_three_channels(stand_in):
+    gray = IMAGES[..., :1]
+    found = Inception(str(stand_in)).outputs(gray)
+    _, features = _expected(stand_in, np.repeat(gray, 3, axis=-1))
+    np.testing.assert_allclose(found.features, features, atol=1e-4)
+
+
+def test_a_signature_serves_where_the_object_cannot_be_called(tmp_path):
+    class Silent(tf.Module):
+        def __init__(self):
+            self.scale = tf.Variable(2.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
+        def read(self, images):
+            flat = self.scale * tf.reshape(images, [-1, 192])
+            # As slim's nets do: a map of one by one.
+            return {"logits": flat[:, :7], "pool_3": flat[:, None, None, :]}
+
+    model = Silent()
+    tf.saved_model.save(model, str(tmp_path / "m"), signatures=model.read)
+    del model
+    found = SavedModelClassifier(str(tmp_path / "m")).outputs(IMAGES)
+    expected = 2 * (IMAGES.reshape(10, 192) / 127.5 - 1)
+    np.testing.assert_allclose(found.features, expected, atol=1e-5)
+    assert found.logits.shape == (10, 7)
+
+
+def test_the_hash_is_of_the_contents(stand_in, tmp_path):
+    copy = tmp_path / "copy"
+    for path in stand_in.rglob("*"):
+        if path.is_file():
+            target = copy / path.relative_to(stand_in)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    first = Inception(str(stand_in)).fields()
+    assert first["classifier"].startswith("inception:")
+    assert Inception(str(copy)).fields() == first
+    data = next(copy.rglob("variables.data*"))
+    content = bytearray(data.read_bytes())
+    content[-1] ^= 1
+    data.write_bytes(content)
+    assert Inception(str(copy)).fields() != first
+
+
+def test_the_cache_of_tf_hub(stand_in, cache):
+    cache.mkdir()
+    digest = hashlib.sha1(classifiers.INCEPTION.encode()).hexdigest()
+    (cache / digest).symlink_to(stand_in)
+    np.testing.assert_allclose(
+        Inception().outputs(IMAGES).features, _expected(stand_in, IMAGES)[1], atol=1e-4
+    )
+
+
+@pytest.fixture
+def server(stand_in):
+    """A server of one archive; (address, paths that were asked for)."""
+    asked = []
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.add(stand_in, arcname=".")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            good = self.path.startswith("/inception/1?")
+            self.send_response(200)
+            self.end_headers()
+            content = archive.getvalue()
+            self.wfile.write(content if good else content[: len(content) // 2])
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_port}", asked
+        httpd.shutdown()
+        thread.join()
+
+
+def test_a_download_goes_into_the_cache(server, stand_in, cache):
+    address, asked = server
+    for _ in range(2):
+        found = Inception(f"{address}/inception/1").outputs(IMAGES)
+        np.testing.assert_allclose(
+            found.features, _expected(stand_in, IMAGES)[1], atol=1e-4
+        )
+    assert asked == ["/inception/1?tf-hub-format=compressed"]
+    digest = hashlib.sha1(f"{address}/inception/1".encode()).hexdigest()
+    assert [path.name for path in cache.iterdir()] == [digest]
+
+
+def test_half_a_download_is_none(server, cache):
+    with pytest.raises(ConfigurationError, match="cannot be downloaded"):
+        Inception(f"{server[0]}/broken/1").outputs(IMAGES)
+    assert list(cache.iterdir()) == []
+
+
+def test_no_network(cache):
+    # Port 9 of this machine: nobody listens.
+    with pytest.raises(ConfigurationError, match="TFHUB_CACHE_DIR") as error:
+        Inception("http://127.0.0.1:9/tfgan/eval/inception/1").outputs(IMAGES)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_model(tmp_path, stand_in):
+    with pytest.raises(ConfigurationError, match="no SavedModel"):
+        Inception(str(tmp_path)).outputs(IMAGES)
+    (tmp_path / "saved_model.pb").write_bytes(b"garbage")
+    with pytest.raises(ConfigurationError, match="cannot be loaded"):
+        Inception(str(tmp_path)).outputs(IMAGES)
+
+
+def test_models_of_other_outputs_or_inputs(tmp_path):
+    class Other(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3])])
+        def __call__(self, images):
+            return {"logits": tf.reshape(images, [-1, 192])}
+
+    tf.saved_model.save(Other(), str(tmp_path / "m"))
+    for images in (IMAGES, IMAGES[:, :4]):
+        with pytest.raises(ConfigurationError, match=r"must take float32") as error:
+            SavedModelClassifier(str(tmp_path / "m")).outputs(images)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [{"batch_size": 0}, {"name": ""}, {"name": "a b"}])
+def test_arguments_that_cannot_be(bad):
+    with pytest.raises(ConfigurationError):
+        SavedModelClassifier("somewhere", **bad)

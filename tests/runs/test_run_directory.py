@@ -1,0 +1,143 @@
+"""What lies where, and what is refused before TensorFlow is imported."""
+
+import os
+
+import pytest
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.runs.run_directory import RunDirectory
+
+
+@pytest.mark.parametrize(
+    ("before", "step", "after"),
+    [
+        ("", 5, ""),
+        ('{"step": 1}\n{"step": 2}\n', 5, '{"step": 1}\n{"step": 2}\n'),
+        ('{"step": 1}\n{"step": 2}\n{"step": 3}\n', 2, '{"step": 1}\n{"step": 2}\n'),
+        ('{"step": 1}\n{"step": 2}\n', 0, ""),
+        ('{"step": 1}\n{"step": 2, "los', 5, '{"step": 1}\n'),
+        ('{"step": 1}\n{"step": 2}', 5, '{"step": 1}\n{"step": 2}\n'),
+        ('{"step": 1}\n17\n{"step": 2}\n', 5, '{"step": 1}\n{"step": 2}\n'),
+        ('{"step": "a"}\n{"step": 2}\n{"step": 9}\n', 5, '{"step": 2}\n'),
+        ('{"step": 1}\n{"stop": 2}\n', 5, '{"step": 1}\n'),
+        ('{"step": 1}\n\x00\x00\x00', 5, '{"step": 1}\n'),
+    ],
+)
+def test_truncate_metrics(before, step, after, tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_text(before)
+    directory.truncate_metrics(step)
+    assert directory.metrics.read_text() == after
+    assert os.listdir(tmp_path) == ["metrics.jsonl"]
+
+
+def test_truncate_metrics_mends_a_file_cut_within_a_character(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_bytes('{"step": 1}\n{"step": 2, "Δ'.encode()[:-1])
+    directory.truncate_metrics(5)
+    assert directory.metrics.read_text() == '{"step": 1}\n'
+
+
+def test_truncate_metrics_needs_no_file(tmp_path):
+    RunDirectory(tmp_path / "none").truncate_metrics(5)
+    assert os.listdir(tmp_path) == []
+
+
+def test_writing_nothing_leaves_nothing_behind(tmp_path):
+    with RunDirectory(tmp_path / "a" / "b").writing():
+        assert os.listdir(tmp_path / "a" / "b") == ["lock"]
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "kept").mkdir()
+    with RunDirectory(tmp_path / "kept").writing():
+        pass
+    assert os.listdir(tmp_path) == ["kept"]
+    assert os.listdir(tmp_path / "kept") == []
+
+
+def test_one_process_writes_at_a_time(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    with directory.writing():
+        directory.config.write_text("seed = 1\n")
+        with (
+            pytest.raises(ConfigurationError, match=r"in use by process \d+ on"),
+            RunDirectory(tmp_path / "run").writing(),
+        ):
+            pass
+    assert os.listdir(tmp_path / "run") == ["config.gin"]
+
+
+@pytest.mark.parametrize("place", ["file", "file/run", "/proc/run", "new/" + "x" * 300])
+def test_what_cannot_be_written_to(place, tmp_path):
+    (tmp_path / "file").write_text("")
+    directory = RunDirectory(tmp_path / place)
+    with (
+        pytest.raises(ConfigurationError, match="choose another with --run_dir"),
+        directory.writing(),
+    ):
+        pass
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path):
+    directory = RunDirectory(tmp_path)
+    for folder in (directory.checkpoints, directory.evaluations):
+        folder.mkdir()
+    old = directory.evaluations / ".step-00000002.json.abc"
+    young = directory.evaluations / ".step-00000004.json.abc"
+    whole = directory.evaluations / "step-00000002.json"
+    half = directory.checkpoints / ".saving-3"
+    half.mkdir()
+    for path in (old, young, whole):
+        path.write_text("{}")
+        os.utime(path, (0, 0) if path != young else None)
+    assert sorted(directory.sweep()) == [".saving-3", old.name]
+    assert not half.exists()
+    assert sorted(directory.evaluations.iterdir()) == [young, whole]
+
+
+def test_clear_removes_what_a_run_made_and_nothing_else(tmp_path):
+    directory = RunDirectory(tmp_path)
+    made = ("checkpoints", "events", "samples", "evaluations", "failures")
+    for folder in (*made, "mine"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text("")
+    for file in ("config.gin", "operative_config.gin", "metrics.jsonl", "notes.txt"):
+        (tmp_path / file).write_text("")
+    directory.clear()
+    assert sorted(os.listdir(tmp_path)) == ["mine", "notes.txt"]
+    directory.clear()
+
+
+def test_a_run_is_what_has_a_configuration(tmp_path):
+    directory = RunDirectory(tmp_path)
+    assert not directory.exists()
+    with pytest.raises(ConfigurationError, match=r"not a run directory.*--run_dir"):
+        directory.require()
+    with pytest.raises(ConfigurationError, match="no checkpoint: train first"):
+        directory.require_checkpoint()
+    directory.config.write_text("seed = 1\n")
+    directory.require()
+    assert directory.exists()
+    assert os.listdir(tmp_path) == ["config.gin"]
+
+
+def test_the_configuration_keeps_its_recipes_name(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    directory.path.mkdir()
+    named = directory.named("seed = 1\n", tmp_path / "ring_logan.gin")
+    directory.config.write_text(named)
+    assert directory.recipe() == "ring_logan"
+    assert directory.named("seed = 1\n", directory.config) == named
+    assert directory.named("", tmp_path / "config.gin").startswith("# Recipe: config")
+    directory.config.write_text("seed = 1\n")
+    assert directory.recipe() == "run"
+    directory.config.write_text("")
+    assert directory.recipe() == "run"
+
+
+def test_names_sort_by_step(tmp_path):
+    directory = RunDirectory(tmp_path)
+    assert directory.sample_path(2000) == tmp_path / "samples" / "step-00002000.png"
+    assert directory.evaluation_path(2000, "-latent3") == (
+        tmp_path / "evaluations" / "step-00002000-latent3.json"
+    )

@@ -1,0 +1,88 @@
+"""One writer a run directory, also over processes that die."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from logan_tf.errors import ConfigurationError
+from logan_tf.runs import run_lock
+
+HOLD = textwrap.dedent(
+    """
+    import pathlib, sys, time
+    from logan_tf.runs import run_lock
+    with run_lock.held(pathlib.Path(sys.argv[1])):
+        print("held", flush=True)
+        time.sleep(60)
+    """
+)
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another process that holds the lock of tmp_path."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_second_writer_is_refused_and_the_first_named(other, tmp_path):
+    assert f"process {other.pid} on " in run_lock.holder(tmp_path)
+    with pytest.raises(ConfigurationError) as caught, run_lock.held(tmp_path):
+        pass
+    assert f"{tmp_path} is in use by process {other.pid} on " in str(caught.value)
+    assert "--run_dir" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_lock_of_a_killed_process_is_reclaimed(other, tmp_path):
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert (tmp_path / "lock").exists()
+    assert run_lock.holder(tmp_path) is None
+    with run_lock.held(tmp_path):
+        assert f"process {os.getpid()} on " in run_lock.holder(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", ["", "garbled {", "[]", '{"pid": 1}'])
+def test_a_lock_file_nobody_holds_is_no_lock(content, tmp_path):
+    (tmp_path / "lock").write_text(content)
+    with (
+        run_lock.held(tmp_path),
+        pytest.raises(ConfigurationError),
+        run_lock.held(tmp_path),
+    ):
+        pass
+    assert run_lock.holder(tmp_path) is None
+
+
+def test_who_opened_the_file_before_it_was_removed_tries_again(tmp_path, monkeypatch):
+    """The one race: the file that was locked is not the one that others open now."""
+    lock = run_lock._try_lock
+
+    def slow(file):
+        monkeypatch.setattr(run_lock, "_try_lock", lock)
+        (tmp_path / "lock").unlink()  # As the first writer does when it is done.
+        return lock(file)
+
+    monkeypatch.setattr(run_lock, "_try_lock", slow)
+    with run_lock.held(tmp_path):
+        assert (tmp_path / "lock").exists()
+        with pytest.raises(ConfigurationError), run_lock.held(tmp_path):
+            pass
+
+
+def test_it_is_released_after_an_error(tmp_path):
+    with pytest.raises(KeyError), run_lock.held(tmp_path):
+        raise KeyError
+    assert os.listdir(tmp_path) == []
