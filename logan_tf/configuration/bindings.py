@@ -108,8 +108,11 @@ def _check(binding: Binding, macros: dict[str, Any]) -> None:
     hint = _hints(configurable).get(binding.parameter)
     value = recipes.resolved(binding.value, macros)
     if hint is not None and not fits(value, hint):
+        unmade = isinstance(value, GinReference) and not value.evaluate
+        remedy = f": write {value!r}()" if unmade else ""
         raise ConfigurationError(
             f"{binding.where}: {binding.name} must be {_describe(hint)}, not {value!r}"
+            f"{remedy}"
         )
 
 
@@ -205,7 +208,8 @@ def fits(value: Any, hint: Any) -> bool:
     if isinstance(value, Macro) or (isinstance(value, GinReference) and value.evaluate):
         return True
     if isinstance(value, GinReference):
-        return hint not in (bool, int, float, str)
+        general = hint in (object, Callable)
+        return general or not isinstance(hint, type) or _is_function(hint)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
@@ -223,6 +227,16 @@ def fits(value: Any, hint: Any) -> bool:
         return is_sequence and all(fits(item, arguments[0]) for item in value)
     # What is left are objects and callables: a plain number or string is none.
     return not isinstance(value, bool | int | float | str)
+
+
+def _is_function(hint: type) -> bool:
+    """Whether a class stands for whatever is called with some arguments."""
+    named = {*vars(hint), *vars(hint).get("__annotations__", ())}
+    return bool(
+        getattr(hint, "_is_protocol", False)
+        and "__call__" in named
+        and all(name.startswith("_") for name in named)
+    )
 
 
 def _describe(hint: Any) -> str:

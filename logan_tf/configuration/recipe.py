@@ -53,12 +53,18 @@ class Macro(NamedTuple):
 
     name: str
 
+    def __repr__(self) -> str:
+        return f"%{self.name}"
+
 
 class GinReference(NamedTuple):
     """A value `@name` or `@name()`."""
 
     name: str
     evaluate: bool
+
+    def __repr__(self) -> str:
+        return f"@{self.name}{'()' if self.evaluate else ''}"
 
 
 class Binding(NamedTuple):
@@ -248,8 +254,8 @@ def _check_renamed(recipe: Recipe) -> None:
         name = f"{binding.selector.rsplit('.', 1)[-1]}.{binding.parameter}"
         if name in _RENAMED:
             raise ConfigurationError(
-                f"{binding.where}: {name} is {_RENAMED[name]} now: write that, or take "
-                "logan_tf 0.1, which reads it as it is"
+                f"{binding.where}: {name} has become {_RENAMED[name]}: write that, or "
+                "take logan_tf 0.1, which reads it as it is"
             )
 
 

@@ -249,6 +249,6 @@ class Evaluator:
     def _hash(self) -> str:
         """Of the weights that sample, standing statistics included."""
         digest = hashlib.sha256()
-        for variable in self._experiment.averaged_generator.variables:
+        for variable in self._experiment.state()["averaged_generator"]:
             digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
         return digest.hexdigest()[:16]

@@ -8,7 +8,9 @@ import pytest
 
 from logan_tf.configuration import bindings, recipe
 from logan_tf.configuration.recipe import GinReference, Macro
+from logan_tf.data.priors import Prior
 from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.game.penalties.penalty import Penalty
 
 CALLED, NAMED = GinReference("f", True), GinReference("f", False)
 
@@ -56,6 +58,13 @@ CALLED, NAMED = GinReference("f", True), GinReference("f", False)
         (None, Callable[[int], int] | None, True),
         (5, keras.Model, False),
         (CALLED, keras.Model, True),
+        (NAMED, keras.Model, False),
+        (NAMED, keras.Model | None, False),
+        (NAMED, Penalty, False),
+        ([CALLED], Sequence[Penalty], True),
+        ([NAMED], Sequence[Penalty], False),
+        (NAMED, Callable, True),
+        (NAMED, Prior, True),
         ({"a": 1}, object, True),
     ],
 )
@@ -81,6 +90,16 @@ def apply(*params: str, modules=(), files=("ring_logan",)) -> str:
         (
             ["LatentRule.stop_gradient = 'generator'"],
             "stop_gradient must be Collection",
+        ),
+        (
+            ["Game.latent_rule = @LatentRule"],
+            "latent_rule must be logan_tf.game.latent_rule.LatentRule | None, not "
+            "@LatentRule: write @LatentRule()",
+        ),
+        (["Experiment.dynamics = @Plain"], "not @Plain: write @Plain()"),
+        (
+            ["Experiment.generator_optimizer = @keras.optimizers.Adam"],
+            "write @keras.optimizers.Adam()",
         ),
         (["LatentOptimizer.step = 'gradient_step'"], "step must be Callable"),
         (
