@@ -146,8 +146,7 @@ class ImageRecords(StoredImages):
     def _decode(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = tf.io.parse_single_example(record, _FEATURES)
         image = tf.io.decode_png(example["image"], CHANNELS)
-        label = tf.cast(example["label"], tf.int32)
-        return tf.ensure_shape(image, self.shape), label
+        return tf.ensure_shape(image, self.shape), example["label"]
 
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         shards, _, decode = self._records(split)

@@ -21,7 +21,7 @@ class Records(NamedTuple):
     Attributes:
       shards: its files.
       num_examples: in all of them.
-      decode: serialized record -> (uint8 [height, width, channels], int32 label).
+      decode: serialized record -> (uint8 [height, width, channels], int64 label).
     """
 
     shards: list[tfrecords.Shard]
@@ -77,7 +77,7 @@ class StoredImages(abc.ABC):
 
     @abc.abstractmethod
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The split in order, in parts of `READ_AT_ONCE`."""
+        """The split in order, in parts of `READ_AT_ONCE`, with labels of int64."""
 
     @abc.abstractmethod
     def _describe(self, split: str) -> str:
@@ -157,10 +157,22 @@ class StoredImages(abc.ABC):
             if classes and (labels.min() < 0 or labels.max() >= classes):
                 wrong = labels.min() if labels.min() < 0 else labels.max()
                 raise ConfigurationError(
-                    f"{self._describe(split)} has the label {wrong}, which is none of "
-                    f"the {classes} classes: use another split, or correct num_classes"
+                    f"{wrong} {_unclassed(classes, self._describe(split))}"
                 )
-            yield images, labels
+            yield images, labels.astype(np.int32)
+
+    def _require_class(
+        self, images: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Streamed examples; their iterator refuses a label without a class."""
+        lowest, highest = tf.reduce_min(labels), tf.reduce_max(labels)
+        wrong = tf.strings.as_string(tf.where(lowest < 0, lowest, highest))
+        # TensorFlow would escape a path or a quote.
+        text = f" {_unclassed(self.num_classes, 'the training data')}"
+        has_class = (lowest >= 0) & (highest < self.num_classes)
+        refuse = tf.debugging.Assert(has_class, [tf.strings.join([wrong, text])])
+        with tf.control_dependencies([refuse]):
+            return images, tf.identity(labels)
 
     def _stream(
         self, *, seed: tuple[int, int], first: int, count: int, rows: slice
@@ -176,6 +188,8 @@ class StoredImages(abc.ABC):
         records = tfrecords.only_rows(records, rows, count)  # Undecoded.
         examples = records.map(decode, tf.data.AUTOTUNE, deterministic=True)
         examples = examples.batch(len(range(count)[rows]), drop_remainder=True)
+        if self.num_classes:
+            examples = examples.map(self._require_class)
         seed_tensor = tf.constant(seed, tf.int64)
 
         def finish(
@@ -186,7 +200,7 @@ class StoredImages(abc.ABC):
             if self._flip:
                 words = random_access.random_words(seed_tensor, position, count)
                 images = pixels.random_flip(images, words[rows])
-            return images, labels
+            return images, tf.cast(labels, tf.int32)
 
         positions = tf.data.Dataset.range(first, tf.int64.max, count)
         return tf.data.Dataset.zip(positions, examples).map(finish)
@@ -195,3 +209,11 @@ class StoredImages(abc.ABC):
 def _require_split(split: str) -> None:
     if split not in ("train", "test"):
         raise ConfigurationError(f"split must be 'train' or 'test', not {split!r}.")
+
+
+def _unclassed(num_classes: int, where: str) -> str:
+    """What is said after such a label; `batch.require_intact` looks for it."""
+    return (
+        f"{pixels.UNCLASSED} the {num_classes} classes of {where}: use another split, "
+        "or correct num_classes"
+    )

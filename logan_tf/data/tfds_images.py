@@ -176,13 +176,13 @@ class TFDSImages(StoredImages):
         return f"split {self._splits[split]!r} of {self._name}"
 
     def _picture(self, example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """A TFDS example as (uint8 [size, size, channels], int32 label)."""
+        """A TFDS example as (uint8 [size, size, channels], int64 label)."""
         size, _, channels = self.shape
         image = pixels.resize(example["image"], size)
         if image.shape[-1] != channels:
             image = tf.image.grayscale_to_rgb(image)
         image = tf.ensure_shape(image, self.shape)
-        return image, tf.cast(example.get("label", 0), tf.int32)
+        return image, tf.cast(example.get("label", 0), tf.int64)
 
 
 def _feature(builder: "tfds.core.DatasetBuilder", name: str) -> Any:

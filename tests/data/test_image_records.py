@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from logan_tf.data import batch, manifest
 from logan_tf.data.image_records import ImageRecords
+from logan_tf.data.preparation import writing
 from logan_tf.errors import BadDataError, ConfigurationError
 
 NUM = 30
@@ -286,6 +287,38 @@ def test_a_label_that_no_class_has_is_refused(copied):
     dataset._manifest = found
     dataset._given_classes = 1
     with pytest.raises(
-        ConfigurationError, match=r"the label 1, .* none of the 1 class"
+        ConfigurationError, match="1 is a label of none of the 1 classes"
     ):
         dataset.arrays("train")
+
+
+@pytest.mark.parametrize("label", [-1, 2, 2**32 + 1])
+def test_a_streamed_label_without_a_class_is_refused_in_one_line(label, copied):
+    """Whatever the file holds, and it is not taken for a damaged one."""
+    with tf.io.TFRecordWriter(str(_first_file(copied))) as writer:
+        png = tf.io.encode_png(np.zeros((4, 4, 3), np.uint8)).numpy()
+        for wrong in (0, 1, label):
+            writer.write(writing.record(writing.Picture(b"", png, wrong, False)))
+    splits = _splits(copied)
+    _describe_first(copied, splits, counts=[2, 1])
+    _edit(copied, splits=splits)
+    dataset = ImageRecords(str(copied), limit=0)
+    pipeline = batch.batches(dataset, batch_size=3, latent_dim=2, seed=0)
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        next(iter(pipeline))
+    with pytest.raises(ConfigurationError) as refused:
+        batch.require_intact(dataset, caught.value)
+    assert str(refused.value) == (
+        f"{label} is a label of none of the 2 classes of the training data: use "
+        "another split, or correct num_classes"
+    )
+    with pytest.raises(ConfigurationError, match=f"{label} is a label of none of"):
+        ImageRecords(str(copied)).arrays("train")
+
+
+def _describe_first(copied, splits, counts):
+    """Lets the manifest have this file alone to train on."""
+    path = _first_file(copied)
+    file = splits["train"]["files"][0] | {"examples": sum(counts)}
+    file |= {"bytes": path.stat().st_size, "sha256": manifest.checksum(path)}
+    splits["train"] = {"class_counts": counts, "files": [file]}
