@@ -1,6 +1,8 @@
 """Data that the tests of this directory share."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,44 @@ import pytest
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A directory of prepared data; the first test that needs the digits makes them."""
     return str(tmp_path_factory.mktemp("tensorflow_datasets"))
+
+
+@pytest.fixture(scope="session")
+def store_tfds() -> Callable[..., None]:
+    """Stores twelve pictures in TFDS's layout, as of a data set without its code."""
+
+    def store(
+        data_dir: Path,
+        name: str,
+        version: str = "1.0.0",
+        labels: Sequence[int] = range(3),
+        **settings: Any,
+    ) -> None:
+        import numpy as np
+        import tensorflow_datasets as tfds
+
+        examples = [
+            {
+                "image": np.full((4, 4, 3), number, np.uint8),
+                "label": labels[number % len(labels)],
+            }
+            for number in range(12)
+        ]
+        examples = list(enumerate(examples))  # TFDS wants keys.
+        features = {
+            "image": tfds.features.Image(shape=(4, 4, 3)),
+            "label": tfds.features.ClassLabel(num_classes=3),
+        }
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name,
+            version,
+            tfds.features.FeaturesDict(features),
+            {"train": examples, "test": examples},
+            data_dir=data_dir,
+            **settings,
+        )
+
+    return store
 
 
 class Prepared:
