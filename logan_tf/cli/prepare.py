@@ -54,16 +54,17 @@ _OF_FILES = ("test_share", "max_pixels")
 def main() -> None:
     """Makes the data set, or goes on with it."""
     output = _checked_flags()
-    listing = image_files.find(Path(FLAGS.images)) if FLAGS.images else None
+    images = _images()
+    listing = image_files.find(images) if images else None
     if listing:
-        print(f"{FLAGS.images}: {_found(listing)}")
+        print(f"{images}: {_found(listing)}")
     app.import_tensorflow(_start)
     from logan_tf.data.preparation import sources, writing
 
     source: PictureSource
-    if listing:
+    if images and listing:
         source = sources.FolderSource(
-            Path(FLAGS.images), listing, FLAGS.size, FLAGS.test_share, FLAGS.max_pixels
+            images, listing, FLAGS.size, FLAGS.test_share, FLAGS.max_pixels
         )
     else:
         source = sources.TFDSSource(
@@ -102,12 +103,17 @@ def _checked_flags() -> Path:
     for name in ("shards", "max_pixels"):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise ConfigurationError(f"--{name} must be 1 or more")
-    output = Path(FLAGS.output)
-    if FLAGS.images and output.resolve().is_relative_to(Path(FLAGS.images).resolve()):
+    output = Path(FLAGS.output).expanduser()
+    images = _images()
+    if images and output.resolve().is_relative_to(images.resolve()):
         raise ConfigurationError(
             f"--output {output} is inside of --images: choose another folder"
         )
     return output
+
+
+def _images() -> Path | None:
+    return Path(FLAGS.images).expanduser() if FLAGS.images else None
 
 
 def _start() -> None:

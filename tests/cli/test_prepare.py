@@ -86,6 +86,18 @@ def test_a_tfds_data_set_is_written_once(prepare, data_dir, tmp_path):
     )
 
 
+def test_a_tilde_is_the_home_folder(prepare, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "photos").symlink_to(images)
+    assert prepare(images="~/photos", output="~/out").exit_code == 0
+    assert ImageRecords("~/out").arrays("train")[0].shape == (20, 4, 4, 3)
+    refused(prepare(images="~/photos", output="~/photos/out"), "is inside of --images")
+    flags = ("--tfds=digits", "--data_dir=~/data", "--test_split=")
+    assert prepare(*flags, images=None, output="~/digits").exit_code == 0
+    assert (tmp_path / "data" / "digits").is_dir()
+    assert manifest.read(tmp_path / "digits").splits["train"].examples == 1442
+
+
 @pytest.mark.parametrize(
     ("flags", "others", "parts"),
     [
