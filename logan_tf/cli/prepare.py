@@ -46,7 +46,6 @@ flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
 flags.DEFINE_string("split", "train", "TFDS's split to train on.")
 flags.DEFINE_string("test_split", "test", "TFDS's split to hold out; empty: none.")
 
-_MOST_PIXELS = 4096  # of a side; more is a mistake
 _OF_TFDS = ("data_dir", "split", "test_split")
 _OF_FILES = ("test_share", "max_pixels")
 
@@ -91,10 +90,10 @@ def _checked_flags() -> Path:
             raise ConfigurationError(f"--{name} is for {other}: leave it out")
     if not FLAGS.output:
         raise ConfigurationError("where to? Give a new folder with --output=DIR")
-    if FLAGS.size is None or not 1 <= FLAGS.size <= _MOST_PIXELS:
+    if FLAGS.size is None or not 1 <= FLAGS.size <= manifest.MOST_PIXELS:
         raise ConfigurationError(
             f"--size is {FLAGS.size}: give the side of the pictures, 1 to "
-            f"{_MOST_PIXELS} pixels, as --size=128"
+            f"{manifest.MOST_PIXELS} pixels, as --size=128"
         )
     if not 0 <= FLAGS.test_share < 1:
         raise ConfigurationError(

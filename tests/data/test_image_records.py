@@ -194,7 +194,12 @@ def test_a_folder_without_a_manifest_is_no_data_set(copied):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", '{"format": "logan_tf_images/1"}', "\xff"]
+    "text",
+    [
+        *("", "{}", "[]", "null", '{"format": "logan_tf_images/1"}', "\xff"),
+        "[" * 10_000 + "]" * 10_000,
+        '{"format": ' * 10_000,
+    ],
 )
 def test_a_garbled_manifest_is_bad_data(text, copied):
     (copied / "dataset.json").write_bytes(text.encode("latin-1"))
@@ -205,6 +210,14 @@ def test_inconsistent_manifests_are_bad_data(copied):
     for wrong in (
         {"size": "4"},
         {"size": True},
+        {"size": 0},
+        {"size": 10**9},
+        {"identity": 7},
+        {"identity": ["a"]},
+        {"class_names": [0, 1]},
+        {"class_names": "ab"},
+        {"settings": [["size", 4]]},
+        {"splits": []},
         {"skipped": -1},
         {"class_names": None},
         {"splits": {"train": _splits(copied)["train"]}},
@@ -219,11 +232,38 @@ def test_inconsistent_manifests_are_bad_data(copied):
     _refused(copied, "dataset.json cannot be read", BadDataError)
 
 
-def test_a_manifest_names_no_file_outside_of_its_folder(copied):
+@pytest.mark.parametrize("name", ["../records.tfrecord", 7, None])
+def test_a_manifest_names_no_file_outside_of_its_folder(name, copied):
     splits = _splits(copied)
-    splits["train"]["files"][0]["name"] = "../records.tfrecord"
+    splits["train"]["files"][0]["name"] = name
     _edit(copied, splits=splits)
     _refused(copied, "dataset.json cannot be read", BadDataError)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_what_is_no_name_of_a_file_is_a_missing_file(name, copied):
+    splits = _splits(copied)
+    splits["train"]["files"][0]["name"] = name
+    _edit(copied, splits=splits)
+    _refused(copied, "is missing", BadDataError)
+
+
+def test_more_pictures_than_the_files_have_room_for_are_refused(copied):
+    splits = _splits(copied)
+    splits["train"]["files"][0]["examples"] += 10**12
+    splits["train"]["class_counts"][0] += 10**12
+    _edit(copied, splits=splits)
+    _refused(copied, "dataset.json cannot be read", BadDataError)
+
+
+@pytest.mark.parametrize("key", ["examples", "bytes", "sha256"])
+@pytest.mark.parametrize("value", [None, [7], -1, 0.5])
+def test_files_are_described_by_values_of_their_types(key, value, copied):
+    splits = _splits(copied)
+    splits["train"]["files"][0][key] = value
+    _edit(copied, splits=splits)
+    with pytest.raises((BadDataError, ConfigurationError)):
+        manifest.read(copied)
 
 
 def test_another_format_is_refused(copied):
