@@ -16,6 +16,7 @@ _READING = (
     tf.errors.DataLossError,
     tf.errors.InvalidArgumentError,
     tf.errors.NotFoundError,
+    tf.errors.UnknownError,  # Of a reader in Python.
 )
 _REFUSAL = re.compile(rf"-?\d+ {pixels.UNCLASSED} .*num_classes")
 _INT64 = range(-(2**63), 2**63)

@@ -151,9 +151,9 @@ class ImageRecords(StoredImages):
         return tf.ensure_shape(image, self.shape), example["label"]
 
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        shards, _, decode = self._records(split)
-        records = tf.data.TFRecordDataset([shard.path for shard in shards])
-        examples = records.map(decode, tf.data.AUTOTUNE, deterministic=True)
+        paths = [str(self._folder / file.name) for file in self._split(split).files]
+        records = tf.data.TFRecordDataset(paths)
+        examples = records.map(self._decode, tf.data.AUTOTUNE, deterministic=True)
         try:
             yield from examples.batch(READ_AT_ONCE).as_numpy_iterator()
         except tf.errors.OpError as error:

@@ -16,15 +16,15 @@ READ_AT_ONCE = 256
 
 
 class Records(NamedTuple):
-    """A split as TFRecord files.
+    """A split as serialized records.
 
     Attributes:
-      shards: its files.
-      num_examples: in all of them.
+      source: TFRecord files, or what reads the records of these rows.
+      num_examples: in all of it.
       decode: serialized record -> (uint8 [height, width, channels], int64 label).
     """
 
-    shards: list[tfrecords.Shard]
+    source: list[tfrecords.Shard] | random_access.Reader
     num_examples: int
     decode: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -33,7 +33,7 @@ class StoredImages(abc.ABC):
     """A `batch.Dataset` of pictures whose splits are 'train' and 'test' (held out).
 
     A class of it says how many pictures a split has, how it is read in order, and what
-    its TFRecord files are.
+    its records are.
     """
 
     def __init__(self, *, flip: bool, limit: int, shuffle_buffer: int) -> None:
@@ -73,7 +73,7 @@ class StoredImages(abc.ABC):
 
     @abc.abstractmethod
     def _records(self, split: str) -> Records:
-        """The split as TFRecord files."""
+        """The split as serialized records."""
 
     @abc.abstractmethod
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -145,10 +145,14 @@ class StoredImages(abc.ABC):
             yield from self._checked(split)
 
     def find_damage(self) -> str | None:
-        """Reads all files that are streamed for the first damaged one; None: none."""
+        """Reads all that is streamed for what is damaged; None: nothing."""
         if not self._is_streamed:
             return None
-        return tfrecords.find_damage(self._records("train").shards)
+        source, num_examples, _ = self._records("train")
+        if isinstance(source, list):
+            return tfrecords.find_damage(source)
+        is_whole = random_access.is_readable(source, num_examples)
+        return None if is_whole else self._describe("train")
 
     def _checked(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The split in order; refuses a label without a class."""
@@ -177,15 +181,25 @@ class StoredImages(abc.ABC):
     def _stream(
         self, *, seed: tuple[int, int], first: int, count: int, rows: slice
     ) -> tf.data.Dataset:
-        shards, num_examples, decode = self._records("train")
-        records = tfrecords.shuffled_records(
-            shards,
-            num_records=num_examples,
-            seed=seed,
-            first=first,
-            shuffle_buffer=self._shuffle_buffer,
-        )
-        records = tfrecords.only_rows(records, rows, count)  # Undecoded.
+        source, num_examples, decode = self._records("train")
+        if isinstance(source, list):
+            records = tfrecords.shuffled_records(
+                source,
+                num_records=num_examples,
+                seed=seed,
+                first=first,
+                shuffle_buffer=self._shuffle_buffer,
+            )
+            records = tfrecords.only_rows(records, rows, count)  # Undecoded.
+        else:
+            records = random_access.shuffled_records(
+                source,
+                num_records=num_examples,
+                seed=seed,
+                first=first,
+                count=count,
+                rows=rows,
+            )
         examples = records.map(decode, tf.data.AUTOTUNE, deterministic=True)
         examples = examples.batch(len(range(count)[rows]), drop_remainder=True)
         if self.num_classes:
