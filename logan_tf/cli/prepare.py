@@ -21,7 +21,7 @@ from absl import flags
 
 from logan_tf.cli import app
 from logan_tf.data import manifest
-from logan_tf.data.preparation import image_files
+from logan_tf.data.preparation import folders, image_files
 from logan_tf.errors import ConfigurationError, PreemptedError
 from logan_tf.runs import run_lock
 
@@ -54,9 +54,9 @@ def main() -> None:
     """Makes the data set, or goes on with it."""
     output = _checked_flags()
     images = _images()
-    listing = image_files.find(images) if images else None
+    listing = folders.find(images) if images else None
     if listing:
-        print(f"{images}: {_found(listing)}")
+        print("\n".join([f"{images}: {_found(listing)}", *listing.notes]))
     app.import_tensorflow(_start)
     from logan_tf.data.preparation import sources, writing
 
@@ -171,7 +171,7 @@ def _run(prepared: "Preparation") -> manifest.Manifest:
         return prepared.run(progress)
 
 
-def _found(listing: image_files.Listing) -> str:
+def _found(listing: folders.Listing) -> str:
     text = _counted(len(listing.names), "picture")
     if listing.class_names:
         text += f" in {_counted(len(listing.class_names), 'class')}"

@@ -57,10 +57,10 @@ class Prepared:
     @staticmethod
     def preparation(images: Path, output: Path, size=4, shards=3, **settings):
         """Of a folder; the output is there."""
-        from logan_tf.data.preparation import image_files, sources, writing
+        from logan_tf.data.preparation import folders, sources, writing
 
         output.mkdir(exist_ok=True)
-        listing = image_files.find(images)
+        listing = folders.find(images)
         source = sources.FolderSource(images, listing, size, **settings)
         return writing.Preparation(source, output, size, shards)
 

@@ -8,7 +8,6 @@ from PIL import Image
 
 from logan_tf.data.preparation import image_files
 from logan_tf.data.preparation.image_files import UnusableError
-from logan_tf.errors import ConfigurationError
 
 
 def _pixels(height=9, width=12):
@@ -188,7 +187,6 @@ def test_a_pipe_and_a_broken_link_are_not_waited_for(tmp_path):
     for name in ("pipe.png", "link.png"):
         with pytest.raises(UnusableError, match="no file"):
             _read(tmp_path / name)
-    assert image_files.find(tmp_path).sizes == [0, 0]
 
 
 def test_the_cap_is_put_back():
@@ -196,60 +194,3 @@ def test_the_cap_is_put_back():
     with image_files.pixel_cap(7):
         assert Image.MAX_IMAGE_PIXELS == 7
     assert before == Image.MAX_IMAGE_PIXELS
-
-
-def _touch(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
-
-
-def test_subfolders_are_classes(tmp_path):
-    _touch(tmp_path, "b/2.PNG", "b/deep/1.jpeg", "a/0.gif", "b/notes.txt", "c/d.txt")
-    _touch(tmp_path, "b/.hidden.png", ".git/x.png", "README", "b/x.json")
-    found = image_files.find(tmp_path)
-    assert found.names == ["a/0.gif", "b/2.PNG", "b/deep/1.jpeg"]
-    assert (found.class_names, found.labels) == (["a", "b"], [0, 1, 1])
-    assert found.ignored == {".txt": 2, ".png": 1, "README": 1, ".json": 1}
-
-
-def test_a_plain_folder_has_no_classes(tmp_path):
-    _touch(tmp_path, "b.png", "a.png", "sub/readme.txt")
-    found = image_files.find(tmp_path)
-    assert (found.names, found.labels) == (["a.png", "b.png"], [0, 0])
-    assert found.class_names == []
-
-
-def test_links_are_followed_and_circles_end(tmp_path):
-    _touch(tmp_path, "elsewhere/a.png")
-    (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "cats").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "up").symlink_to(tmp_path / "images")
-    assert image_files.find(tmp_path / "images").names == ["cats/a.png"]
-
-
-def test_names_become_one_line_of_utf8():
-    raw = os.fsdecode(b"b\xff\n\xc3\xa4\x1b[31m.png")
-    assert image_files.readable(raw) == r"b\xff\nä\x1b[31m.png"
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        ([], r"has no image files \(0 others\)"),
-        (["a.txt", "b/c.txt"], r"has no image files \(2 others\)"),
-        (["a.png", "b/c.png"], r"pictures \(a.png\) beside folders of pictures \(b\)"),
-    ],
-)
-def test_folders_that_cannot_work_are_refused(names, message, tmp_path):
-    _touch(tmp_path, *names)
-    with pytest.raises(ConfigurationError, match=message):
-        image_files.find(tmp_path)
-
-
-def test_a_missing_folder_is_refused(tmp_path):
-    _touch(tmp_path, "file.png")
-    for path in (tmp_path / "none", tmp_path / "file.png"):
-        with pytest.raises(ConfigurationError, match="there is no folder"):
-            image_files.find(path)
