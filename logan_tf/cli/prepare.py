@@ -21,7 +21,7 @@ from absl import flags
 
 from logan_tf.cli import app
 from logan_tf.data import manifest
-from logan_tf.data.preparation import image_files
+from logan_tf.data.preparation import folders, image_files
 from logan_tf.errors import ConfigurationError, PreemptedError
 from logan_tf.runs import run_lock
 
@@ -46,7 +46,6 @@ flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
 flags.DEFINE_string("split", "train", "TFDS's split to train on.")
 flags.DEFINE_string("test_split", "test", "TFDS's split to hold out; empty: none.")
 
-_MOST_PIXELS = 4096  # of a side; more is a mistake
 _OF_TFDS = ("data_dir", "split", "test_split")
 _OF_FILES = ("test_share", "max_pixels")
 
@@ -54,16 +53,17 @@ _OF_FILES = ("test_share", "max_pixels")
 def main() -> None:
     """Makes the data set, or goes on with it."""
     output = _checked_flags()
-    listing = image_files.find(Path(FLAGS.images)) if FLAGS.images else None
+    images = _images()
+    listing = folders.find(images) if images else None
     if listing:
-        print(f"{FLAGS.images}: {_found(listing)}")
+        print("\n".join([f"{images}: {_found(listing)}", *listing.notes]))
     app.import_tensorflow(_start)
     from logan_tf.data.preparation import sources, writing
 
     source: PictureSource
-    if listing:
+    if images and listing:
         source = sources.FolderSource(
-            Path(FLAGS.images), listing, FLAGS.size, FLAGS.test_share, FLAGS.max_pixels
+            images, listing, FLAGS.size, FLAGS.test_share, FLAGS.max_pixels
         )
     else:
         source = sources.TFDSSource(
@@ -90,10 +90,10 @@ def _checked_flags() -> Path:
             raise ConfigurationError(f"--{name} is for {other}: leave it out")
     if not FLAGS.output:
         raise ConfigurationError("where to? Give a new folder with --output=DIR")
-    if FLAGS.size is None or not 1 <= FLAGS.size <= _MOST_PIXELS:
+    if FLAGS.size is None or not 1 <= FLAGS.size <= manifest.MOST_PIXELS:
         raise ConfigurationError(
             f"--size is {FLAGS.size}: give the side of the pictures, 1 to "
-            f"{_MOST_PIXELS} pixels, as --size=128"
+            f"{manifest.MOST_PIXELS} pixels, as --size=128"
         )
     if not 0 <= FLAGS.test_share < 1:
         raise ConfigurationError(
@@ -102,12 +102,17 @@ def _checked_flags() -> Path:
     for name in ("shards", "max_pixels"):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise ConfigurationError(f"--{name} must be 1 or more")
-    output = Path(FLAGS.output)
-    if FLAGS.images and output.resolve().is_relative_to(Path(FLAGS.images).resolve()):
+    output = Path(FLAGS.output).expanduser()
+    images = _images()
+    if images and output.resolve().is_relative_to(images.resolve()):
         raise ConfigurationError(
             f"--output {output} is inside of --images: choose another folder"
         )
     return output
+
+
+def _images() -> Path | None:
+    return Path(FLAGS.images).expanduser() if FLAGS.images else None
 
 
 def _start() -> None:
@@ -166,7 +171,7 @@ def _run(prepared: "Preparation") -> manifest.Manifest:
         return prepared.run(progress)
 
 
-def _found(listing: image_files.Listing) -> str:
+def _found(listing: folders.Listing) -> str:
     text = _counted(len(listing.names), "picture")
     if listing.class_names:
         text += f" in {_counted(len(listing.class_names), 'class')}"

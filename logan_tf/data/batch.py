@@ -1,11 +1,12 @@
 """The batch: all that is random in a step, as a function of (seed, attempt, step)."""
 
+import re
 from functools import partial
 from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
-from logan_tf.data import random_access
+from logan_tf.data import pixels, random_access
 from logan_tf.data.priors import Prior, uniform_prior
 from logan_tf.errors import BadDataError, ConfigurationError
 
@@ -15,7 +16,9 @@ _READING = (
     tf.errors.DataLossError,
     tf.errors.InvalidArgumentError,
     tf.errors.NotFoundError,
+    tf.errors.UnknownError,  # Of a reader in Python.
 )
+_REFUSAL = re.compile(rf"-?\d+ {pixels.UNCLASSED} .*num_classes")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -202,8 +205,11 @@ def require_intact(dataset: Dataset, error: tf.errors.OpError) -> None:
       error: what the iterator raised.
 
     Raises:
+      ConfigurationError: a record has a label without a class.
       BadDataError: a file is damaged; names it.
     """
+    if refusal := _REFUSAL.search(error.message):
+        raise ConfigurationError(refusal[0]) from error
     find_damage = getattr(dataset, "find_damage", None)
     if find_damage is None or not isinstance(error, _READING):
         return

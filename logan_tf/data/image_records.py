@@ -1,6 +1,7 @@
 """Pictures that `bin/prepare` has written."""
 
 import functools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,8 @@ class ImageRecords(StoredImages):
         """Names the folder; reads nothing of it.
 
         Args:
-          path: of the folder; None where nothing will be read, as in a dry run.
+          path: of the folder, ~ expanded; None where nothing will be read, as in a
+            dry run.
           size: side of the pictures, which must be that of the folder; None asks it.
           flip: mirror each training picture left to right with probability 1/2.
           num_classes: must be that of the folder; None asks it.
@@ -49,7 +51,7 @@ class ImageRecords(StoredImages):
         if size is not None:
             pixels.require_size(size)
         super().__init__(flip=flip, limit=limit, shuffle_buffer=shuffle_buffer)
-        self._path = path
+        self._path = path and os.path.expanduser(path)
         self._size = size
         self._given_classes = num_classes
 
@@ -146,13 +148,12 @@ class ImageRecords(StoredImages):
     def _decode(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = tf.io.parse_single_example(record, _FEATURES)
         image = tf.io.decode_png(example["image"], CHANNELS)
-        label = tf.cast(example["label"], tf.int32)
-        return tf.ensure_shape(image, self.shape), label
+        return tf.ensure_shape(image, self.shape), example["label"]
 
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        shards, _, decode = self._records(split)
-        records = tf.data.TFRecordDataset([shard.path for shard in shards])
-        examples = records.map(decode, tf.data.AUTOTUNE, deterministic=True)
+        paths = [str(self._folder / file.name) for file in self._split(split).files]
+        records = tf.data.TFRecordDataset(paths)
+        examples = records.map(self._decode, tf.data.AUTOTUNE, deterministic=True)
         try:
             yield from examples.batch(READ_AT_ONCE).as_numpy_iterator()
         except tf.errors.OpError as error:

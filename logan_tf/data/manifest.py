@@ -8,9 +8,11 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from logan_tf.errors import BadDataError, ConfigurationError
+
+T = TypeVar("T")
 
 FORMAT = "logan_tf_images/1"
 NAME = "dataset.json"
@@ -19,6 +21,10 @@ CHANNELS = 3
 ENCODING = "png"
 PREPROCESSING = "central square, area"
 SPLITS = ("train", "test")
+MOST_PIXELS = 4096  # of a side; more is a mistake
+# What a JSON file raises that is none, or that holds something else.
+GARBLED = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_LEAST_BYTES = 16  # of a record: its length and two checksums
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +42,15 @@ class File:
     examples: int
     bytes: int
     sha256: str
+
+    def __post_init__(self) -> None:
+        """Refuses what no file can be; a manifest or a note may say anything."""
+        if Path(self.name).name != self.name:  # Nothing outside of the folder.
+            raise ValueError
+        # More records than fit into the file would be waited for.
+        if _count(self.examples) * _LEAST_BYTES > _count(self.bytes):
+            raise ValueError
+        _of_type(str, self.sha256)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +124,9 @@ def read(folder: Path) -> Manifest:
                 "pictures again"
             )
         manifest = _manifest(fields)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, ConfigurationError):
-            raise
+    except ConfigurationError:
+        raise
+    except GARBLED as error:
         raise BadDataError(
             f"{path} cannot be read ({type(error).__name__}): put an intact copy in "
             "its place, or prepare the pictures again"
@@ -147,11 +162,15 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
     for split in splits.values():
         if split.examples != sum(file.examples for file in split.files):
             raise ValueError
+    if not 1 <= _count(fields["size"]) <= MOST_PIXELS:
+        raise ValueError
     return Manifest(
-        identity=str(fields["identity"]),
-        size=_count(fields["size"]),
-        class_names=tuple(map(str, fields["class_names"])),
-        settings=dict(fields["settings"]),
+        identity=_of_type(str, fields["identity"]),
+        size=fields["size"],
+        class_names=tuple(
+            _of_type(str, name) for name in _of_type(list, fields["class_names"])
+        ),
+        settings=_of_type(dict, fields["settings"]),
         splits=splits,
         skipped=_count(fields["skipped"]),
         enlarged=_count(fields["enlarged"]),
@@ -159,16 +178,18 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
 
 
 def _file(fields: dict[str, Any]) -> File:
-    name = fields["name"]
-    if Path(name).name != name:  # Nothing outside of the folder.
-        raise ValueError
-    counts = _count(fields["examples"]), _count(fields["bytes"])
-    return File(name, *counts, str(fields["sha256"]))
+    return File(fields["name"], fields["examples"], fields["bytes"], fields["sha256"])
 
 
 def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
+    if _of_type(int, value) < 0:
         raise ValueError
+    return value
+
+
+def _of_type(wanted: type[T], value: Any) -> T:
+    if type(value) is not wanted:  # Nor is True a number.
+        raise TypeError
     return value
 
 
@@ -188,7 +209,7 @@ def _require_files(folder: Path, manifest: Manifest) -> None:
             path = folder / file.name
             try:
                 size = path.stat().st_size
-            except OSError:
+            except (OSError, ValueError):  # No name of a file.
                 size = None
             if size != file.bytes:
                 what = "is missing" if size is None else "is damaged"

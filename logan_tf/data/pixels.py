@@ -6,6 +6,8 @@ import tensorflow as tf
 from logan_tf.data import random_access
 from logan_tf.errors import ConfigurationError
 
+UNCLASSED = "is a label of none of"  # After a label without a class.
+
 
 def require_size(size: int) -> None:
     """Raises ConfigurationError unless `size` can be the side of a picture."""

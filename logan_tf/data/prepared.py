@@ -19,7 +19,7 @@ def find_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
 
     Args:
       name: as TFDS knows it, 'cifar10' or 'dataset/config:version'; or 'digits'.
-      data_dir: where TFDS keeps prepared data; None is TFDS's own default.
+      data_dir: where TFDS keeps prepared data, ~ expanded; None is TFDS's own default.
 
     Raises:
       ConfigurationError: TFDS knows no such data set, configuration or version.
@@ -28,6 +28,7 @@ def find_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
 
     from logan_tf.data import digits_builder  # noqa: F401  Registers 'digits'.
 
+    data_dir = data_dir and os.path.expanduser(data_dir)
     try:
         if tfds.core.naming.DatasetReference.from_tfds_name(name).namespace:
             # A namespace is somebody's repository, whose code TFDS fetches and runs.
@@ -39,19 +40,35 @@ def find_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
     except ConfigurationError:
         raise
     except tfds.core.DatasetNotFoundError as error:
-        known = tfds.list_builders(with_community_datasets=False)
-        close = difflib.get_close_matches(name.lower(), known, n=3)
-        hint = (
-            f"did you mean {' or '.join(close)}?"
-            if close
-            else "see tfds.list_builders()."
-        )
-        raise ConfigurationError(f"TFDS knows no data set {name!r}: {hint}") from error
+        raise ConfigurationError(_unknown(name, data_dir)) from error
     except Exception as error:  # TFDS imports third-party code and raises anything.
         raise ConfigurationError(
             f"TFDS cannot set up {name!r} ({_first_line(error)}): correct the name, "
             "configuration or version."
         ) from error
+
+
+def _unknown(name: str, data_dir: str | None) -> str:
+    """Says what there is instead: of other versions on disk, or of like names."""
+    import tensorflow_datasets as tfds
+
+    root = tfds.core.Path(data_dir or tfds.core.constants.DATA_DIR)
+    wanted = tfds.core.naming.DatasetReference.from_tfds_name(name).dataset_name
+    there = [
+        ":".join(path.parent.relative_to(root).as_posix().rsplit("/", 1))
+        for depth in ("*", "*/*")
+        for path in root.glob(f"{wanted}/{depth}/dataset_info.json")
+    ]
+    if there:
+        return (
+            f"{root} has {' and '.join(sorted(there))}, not {name!r}: name one of them"
+        )
+    known = tfds.list_builders(with_community_datasets=False)
+    close = difflib.get_close_matches(name.lower(), known, n=3)
+    hint = (
+        f"did you mean {' or '.join(close)}?" if close else "see tfds.list_builders()."
+    )
+    return f"TFDS knows no data set {name!r}: {hint}"
 
 
 def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilder":
@@ -78,7 +95,7 @@ def prepare_builder(name: str, data_dir: str | None) -> "tfds.core.DatasetBuilde
             return fresh
         if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and _is_missing(error):
             raise ConfigurationError(_put_archives(name, builder)) from error
-        place = builder.data_dir_root if data_dir is None else data_dir
+        place = builder.data_dir_root
         raise BadDataError(
             f"{name} is not in {place} and cannot be prepared ({_first_line(error)}): "
             "set data_dir to a writable directory or to a prepared copy, which "
@@ -145,4 +162,5 @@ def _private_random_names() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip() or type(error).__name__
+    text = text.rpartition('": ')[2] or text  # After TFDS's list of arguments.
     return textwrap.shorten(text.splitlines()[0], 120, placeholder=" ...").rstrip(".:")

@@ -16,15 +16,15 @@ READ_AT_ONCE = 256
 
 
 class Records(NamedTuple):
-    """A split as TFRecord files.
+    """A split as serialized records.
 
     Attributes:
-      shards: its files.
-      num_examples: in all of them.
-      decode: serialized record -> (uint8 [height, width, channels], int32 label).
+      source: TFRecord files, or what reads the records of these rows.
+      num_examples: in all of it.
+      decode: serialized record -> (uint8 [height, width, channels], int64 label).
     """
 
-    shards: list[tfrecords.Shard]
+    source: list[tfrecords.Shard] | random_access.Reader
     num_examples: int
     decode: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -33,7 +33,7 @@ class StoredImages(abc.ABC):
     """A `batch.Dataset` of pictures whose splits are 'train' and 'test' (held out).
 
     A class of it says how many pictures a split has, how it is read in order, and what
-    its TFRecord files are.
+    its records are.
     """
 
     def __init__(self, *, flip: bool, limit: int, shuffle_buffer: int) -> None:
@@ -73,11 +73,11 @@ class StoredImages(abc.ABC):
 
     @abc.abstractmethod
     def _records(self, split: str) -> Records:
-        """The split as TFRecord files."""
+        """The split as serialized records."""
 
     @abc.abstractmethod
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The split in order, in parts of `READ_AT_ONCE`."""
+        """The split in order, in parts of `READ_AT_ONCE`, with labels of int64."""
 
     @abc.abstractmethod
     def _describe(self, split: str) -> str:
@@ -145,10 +145,14 @@ class StoredImages(abc.ABC):
             yield from self._checked(split)
 
     def find_damage(self) -> str | None:
-        """Reads all files that are streamed for the first damaged one; None: none."""
+        """Reads all that is streamed for what is damaged; None: nothing."""
         if not self._is_streamed:
             return None
-        return tfrecords.find_damage(self._records("train").shards)
+        source, num_examples, _ = self._records("train")
+        if isinstance(source, list):
+            return tfrecords.find_damage(source)
+        is_whole = random_access.is_readable(source, num_examples)
+        return None if is_whole else self._describe("train")
 
     def _checked(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The split in order; refuses a label without a class."""
@@ -157,25 +161,49 @@ class StoredImages(abc.ABC):
             if classes and (labels.min() < 0 or labels.max() >= classes):
                 wrong = labels.min() if labels.min() < 0 else labels.max()
                 raise ConfigurationError(
-                    f"{self._describe(split)} has the label {wrong}, which is none of "
-                    f"the {classes} classes: use another split, or correct num_classes"
+                    f"{wrong} {_unclassed(classes, self._describe(split))}"
                 )
-            yield images, labels
+            yield images, labels.astype(np.int32)
+
+    def _require_class(
+        self, images: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Streamed examples; their iterator refuses a label without a class."""
+        lowest, highest = tf.reduce_min(labels), tf.reduce_max(labels)
+        wrong = tf.strings.as_string(tf.where(lowest < 0, lowest, highest))
+        # TensorFlow would escape a path or a quote.
+        text = f" {_unclassed(self.num_classes, 'the training data')}"
+        has_class = (lowest >= 0) & (highest < self.num_classes)
+        refuse = tf.debugging.Assert(has_class, [tf.strings.join([wrong, text])])
+        with tf.control_dependencies([refuse]):
+            return images, tf.identity(labels)
 
     def _stream(
         self, *, seed: tuple[int, int], first: int, count: int, rows: slice
     ) -> tf.data.Dataset:
-        shards, num_examples, decode = self._records("train")
-        records = tfrecords.shuffled_records(
-            shards,
-            num_records=num_examples,
-            seed=seed,
-            first=first,
-            shuffle_buffer=self._shuffle_buffer,
-        )
-        records = tfrecords.only_rows(records, rows, count)  # Undecoded.
+        source, num_examples, decode = self._records("train")
+        if isinstance(source, list):
+            records = tfrecords.shuffled_records(
+                source,
+                num_records=num_examples,
+                seed=seed,
+                first=first,
+                shuffle_buffer=self._shuffle_buffer,
+            )
+            records = tfrecords.only_rows(records, rows, count)  # Undecoded.
+        else:
+            records = random_access.shuffled_records(
+                source,
+                num_records=num_examples,
+                seed=seed,
+                first=first,
+                count=count,
+                rows=rows,
+            )
         examples = records.map(decode, tf.data.AUTOTUNE, deterministic=True)
         examples = examples.batch(len(range(count)[rows]), drop_remainder=True)
+        if self.num_classes:
+            examples = examples.map(self._require_class)
         seed_tensor = tf.constant(seed, tf.int64)
 
         def finish(
@@ -186,7 +214,7 @@ class StoredImages(abc.ABC):
             if self._flip:
                 words = random_access.random_words(seed_tensor, position, count)
                 images = pixels.random_flip(images, words[rows])
-            return images, labels
+            return images, tf.cast(labels, tf.int32)
 
         positions = tf.data.Dataset.range(first, tf.int64.max, count)
         return tf.data.Dataset.zip(positions, examples).map(finish)
@@ -195,3 +223,11 @@ class StoredImages(abc.ABC):
 def _require_split(split: str) -> None:
     if split not in ("train", "test"):
         raise ConfigurationError(f"split must be 'train' or 'test', not {split!r}.")
+
+
+def _unclassed(num_classes: int, where: str) -> str:
+    """What is said after such a label; `batch.require_intact` looks for it."""
+    return (
+        f"{pixels.UNCLASSED} the {num_classes} classes of {where}: use another split, "
+        "or correct num_classes"
+    )

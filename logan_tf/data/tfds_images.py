@@ -1,18 +1,22 @@
 """Any image data set of TFDS by name."""
 
+import functools
+import importlib.util
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pixels, prepared, tfrecords
+from logan_tf.data import pixels, prepared, random_access, tfrecords
 from logan_tf.data.manifest import PREPROCESSING
 from logan_tf.data.stored_images import GIBIBYTE, READ_AT_ONCE, Records, StoredImages
 from logan_tf.errors import BadDataError, ConfigurationError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
+
+_ARRAY_RECORD = "array_record"  # The format, and the package that reads it.
 
 
 class TFDSImages(StoredImages):
@@ -102,6 +106,8 @@ class TFDSImages(StoredImages):
         self._require_classes(_feature(found, "label"))
         builder = prepared.prepare_builder(self._name, self._data_dir)
         splits = builder.info.splits
+        if splits:  # Mocked builders know none, and have no files.
+            _require_readable(builder)
         try:
             has_examples = not splits or splits[split].num_examples > 0
         except (KeyError, ValueError):
@@ -150,21 +156,18 @@ class TFDSImages(StoredImages):
         def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self._picture(features.deserialize_example(record))
 
-        return Records(_shards(builder, found), found.num_examples, decode)
+        if _is_random_access(builder):
+            return Records(_reader(builder, name), found.num_examples, decode)
+        shards = [
+            tfrecords.Shard(part.filename, part.skip, part.take)
+            for part in found.file_instructions
+        ]
+        return Records(shards, found.num_examples, decode)
 
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        import tensorflow_datasets as tfds
-
-        name = self._splits[split]
-        builder = self._builder(name)
-        examples = builder.as_dataset(
-            split=name,
-            decoders=_decoding(builder),
-            # File after file, so that slices of a split follow each other in it.
-            read_config=tfds.ReadConfig(interleave_cycle_length=1),
-        )
-        examples = examples.map(self._picture, tf.data.AUTOTUNE, deterministic=True)
+        builder = self._builder(self._splits[split])
         try:
+            examples = self._in_order(builder, split)
             yield from examples.batch(READ_AT_ONCE).as_numpy_iterator()
         except tf.errors.OpError as error:
             raise BadDataError(
@@ -172,17 +175,37 @@ class TFDSImages(StoredImages):
                 f"({type(error).__name__}): delete that directory to prepare it again."
             ) from error
 
+    def _in_order(
+        self, builder: "tfds.core.DatasetBuilder", split: str
+    ) -> tf.data.Dataset:
+        import tensorflow_datasets as tfds
+
+        if _is_random_access(builder):
+            found = self._records(split)
+            reader = _reader(builder, self._splits[split])
+            rows = tf.data.Dataset.range(found.num_examples).batch(READ_AT_ONCE)
+            read = functools.partial(random_access.read_records, reader)
+            records = rows.map(read).unbatch()
+            return records.map(found.decode, tf.data.AUTOTUNE, deterministic=True)
+        examples = builder.as_dataset(
+            split=self._splits[split],
+            decoders=_decoding(builder),
+            # File after file, so that slices of a split follow each other in it.
+            read_config=tfds.ReadConfig(interleave_cycle_length=1),
+        )
+        return examples.map(self._picture, tf.data.AUTOTUNE, deterministic=True)
+
     def _describe(self, split: str) -> str:
         return f"split {self._splits[split]!r} of {self._name}"
 
     def _picture(self, example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """A TFDS example as (uint8 [size, size, channels], int32 label)."""
+        """A TFDS example as (uint8 [size, size, channels], int64 label)."""
         size, _, channels = self.shape
         image = pixels.resize(example["image"], size)
         if image.shape[-1] != channels:
             image = tf.image.grayscale_to_rgb(image)
         image = tf.ensure_shape(image, self.shape)
-        return image, tf.cast(example.get("label", 0), tf.int32)
+        return image, tf.cast(example.get("label", 0), tf.int64)
 
 
 def _feature(builder: "tfds.core.DatasetBuilder", name: str) -> Any:
@@ -200,17 +223,32 @@ def _decoding(builder: "tfds.core.DatasetBuilder") -> "tfds.decode.PartialDecodi
     return tfds.decode.PartialDecoding(wanted)
 
 
-def _shards(
-    builder: "tfds.core.DatasetBuilder", split: "tfds.core.SplitInfo"
-) -> list[tfrecords.Shard]:
-    file_format = builder.info.file_format.value
-    if file_format != "tfrecord":
-        raise ConfigurationError(
-            f"{builder.name} is stored as {file_format}, and only TFRecords can be "
-            "streamed: prepare it with `tfds build --file_format=tfrecord`, or raise "
-            "limit to hold it in memory."
-        )
-    return [
-        tfrecords.Shard(part.filename, part.skip, part.take)
-        for part in split.file_instructions
-    ]
+def _is_random_access(builder: "tfds.core.DatasetBuilder") -> bool:
+    return bool(builder.info.splits) and builder.info.file_format.value == _ARRAY_RECORD
+
+
+def _require_readable(builder: "tfds.core.DatasetBuilder") -> None:
+    """TFRecords are, and ArrayRecords where their package is installed."""
+    stored = builder.info.file_format.value
+    has_package = importlib.util.find_spec(_ARRAY_RECORD) is not None
+    if stored == "tfrecord" or (stored == _ARRAY_RECORD and has_package):
+        return
+    or_else = "install array_record, or " if stored == _ARRAY_RECORD else ""
+    raise ConfigurationError(
+        f"{builder.data_dir} is stored as {stored}, which cannot be read: {or_else}"
+        f"prepare it elsewhere with `tfds build {builder.name} --data_dir=DIR "
+        "--file_format=tfrecord`"
+    )
+
+
+def _reader(builder: "tfds.core.DatasetBuilder", split: str) -> random_access.Reader:
+    """Reads the records of an ArrayRecord split by their rows."""
+    import tensorflow_datasets as tfds
+
+    raw = tfds.decode.DeserializeMethod.RAW_BYTES
+    source = builder.as_data_source(split, deserialize_method=raw)
+
+    def read(rows: np.ndarray) -> list[bytes]:
+        return source.__getitems__(rows.tolist())
+
+    return read

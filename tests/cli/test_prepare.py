@@ -1,10 +1,12 @@
 """bin/prepare: what it says, and how it exits."""
 
+import json
 import os
 import signal
 import time
 
 import pytest
+from PIL import Image
 
 from logan_tf.cli.running import lifecycle
 from logan_tf.configuration import bindings, recipe
@@ -73,6 +75,22 @@ def test_enlarged_pictures_and_empty_classes_are_said(prepare, make_pictures, tm
     assert "1 class without a picture, first dog" in result.out
 
 
+def test_stylegan_s_labels_and_what_looks_like_it_without(prepare, tmp_path):
+    images = tmp_path / "images"
+    for number in range(4):
+        path = images / f"0000{number // 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(path)
+    result = prepare(images=images)
+    assert "00000 to 00001 are taken for classes" in result.out.splitlines()[1]
+    labels = [[f"0000{number // 2}/{number}.png", number % 3] for number in range(4)]
+    (images / "dataset.json").write_text(json.dumps({"labels": labels}))
+    refused(prepare(images=images), "other pictures than are in the folder now")
+    assert prepare(images=images, output=tmp_path / "labeled").exit_code == 0
+    found, labels = ImageRecords(str(tmp_path / "labeled")).arrays("train")
+    assert (found[:, 0, 0, 0] % 3 == labels).all()
+
+
 def test_a_tfds_data_set_is_written_once(prepare, data_dir, tmp_path):
     result = prepare(
         "--tfds=digits", f"--data_dir={data_dir}", "--shards=3", images=None, size=8
@@ -84,6 +102,18 @@ def test_a_tfds_data_set_is_written_once(prepare, data_dir, tmp_path):
     refused(
         prepare("--tfds=digist", images=None, output=tmp_path / "b"), "did you mean"
     )
+
+
+def test_a_tilde_is_the_home_folder(prepare, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "photos").symlink_to(images)
+    assert prepare(images="~/photos", output="~/out").exit_code == 0
+    assert ImageRecords("~/out").arrays("train")[0].shape == (20, 4, 4, 3)
+    refused(prepare(images="~/photos", output="~/photos/out"), "is inside of --images")
+    flags = ("--tfds=digits", "--data_dir=~/data", "--test_split=")
+    assert prepare(*flags, images=None, output="~/digits").exit_code == 0
+    assert (tmp_path / "data" / "digits").is_dir()
+    assert manifest.read(tmp_path / "digits").splits["train"].examples == 1442
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Data that the tests of this directory share."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,16 +13,54 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("tensorflow_datasets"))
 
 
+@pytest.fixture(scope="session")
+def store_tfds() -> Callable[..., None]:
+    """Stores twelve pictures in TFDS's layout, as of a data set without its code."""
+
+    def store(
+        data_dir: Path,
+        name: str,
+        version: str = "1.0.0",
+        labels: Sequence[int] = range(3),
+        **settings: Any,
+    ) -> None:
+        import numpy as np
+        import tensorflow_datasets as tfds
+
+        examples = [
+            {
+                "image": np.full((4, 4, 3), number, np.uint8),
+                "label": labels[number % len(labels)],
+            }
+            for number in range(12)
+        ]
+        examples = list(enumerate(examples))  # TFDS wants keys.
+        features = {
+            "image": tfds.features.Image(shape=(4, 4, 3)),
+            "label": tfds.features.ClassLabel(num_classes=3),
+        }
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name,
+            version,
+            tfds.features.FeaturesDict(features),
+            {"train": examples, "test": examples},
+            data_dir=data_dir,
+            **settings,
+        )
+
+    return store
+
+
 class Prepared:
     """Folders of pictures on their way to a data set."""
 
     @staticmethod
     def preparation(images: Path, output: Path, size=4, shards=3, **settings):
         """Of a folder; the output is there."""
-        from logan_tf.data.preparation import image_files, sources, writing
+        from logan_tf.data.preparation import folders, sources, writing
 
         output.mkdir(exist_ok=True)
-        listing = image_files.find(images)
+        listing = folders.find(images)
         source = sources.FolderSource(images, listing, size, **settings)
         return writing.Preparation(source, output, size, shards)
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from logan_tf.data import batch, manifest
 from logan_tf.data.image_records import ImageRecords
+from logan_tf.data.preparation import writing
 from logan_tf.errors import BadDataError, ConfigurationError
 
 NUM = 30
@@ -193,7 +194,12 @@ def test_a_folder_without_a_manifest_is_no_data_set(copied):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", '{"format": "logan_tf_images/1"}', "\xff"]
+    "text",
+    [
+        *("", "{}", "[]", "null", '{"format": "logan_tf_images/1"}', "\xff"),
+        "[" * 10_000 + "]" * 10_000,
+        '{"format": ' * 10_000,
+    ],
 )
 def test_a_garbled_manifest_is_bad_data(text, copied):
     (copied / "dataset.json").write_bytes(text.encode("latin-1"))
@@ -204,6 +210,14 @@ def test_inconsistent_manifests_are_bad_data(copied):
     for wrong in (
         {"size": "4"},
         {"size": True},
+        {"size": 0},
+        {"size": 10**9},
+        {"identity": 7},
+        {"identity": ["a"]},
+        {"class_names": [0, 1]},
+        {"class_names": "ab"},
+        {"settings": [["size", 4]]},
+        {"splits": []},
         {"skipped": -1},
         {"class_names": None},
         {"splits": {"train": _splits(copied)["train"]}},
@@ -218,11 +232,38 @@ def test_inconsistent_manifests_are_bad_data(copied):
     _refused(copied, "dataset.json cannot be read", BadDataError)
 
 
-def test_a_manifest_names_no_file_outside_of_its_folder(copied):
+@pytest.mark.parametrize("name", ["../records.tfrecord", 7, None])
+def test_a_manifest_names_no_file_outside_of_its_folder(name, copied):
     splits = _splits(copied)
-    splits["train"]["files"][0]["name"] = "../records.tfrecord"
+    splits["train"]["files"][0]["name"] = name
     _edit(copied, splits=splits)
     _refused(copied, "dataset.json cannot be read", BadDataError)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_what_is_no_name_of_a_file_is_a_missing_file(name, copied):
+    splits = _splits(copied)
+    splits["train"]["files"][0]["name"] = name
+    _edit(copied, splits=splits)
+    _refused(copied, "is missing", BadDataError)
+
+
+def test_more_pictures_than_the_files_have_room_for_are_refused(copied):
+    splits = _splits(copied)
+    splits["train"]["files"][0]["examples"] += 10**12
+    splits["train"]["class_counts"][0] += 10**12
+    _edit(copied, splits=splits)
+    _refused(copied, "dataset.json cannot be read", BadDataError)
+
+
+@pytest.mark.parametrize("key", ["examples", "bytes", "sha256"])
+@pytest.mark.parametrize("value", [None, [7], -1, 0.5])
+def test_files_are_described_by_values_of_their_types(key, value, copied):
+    splits = _splits(copied)
+    splits["train"]["files"][0][key] = value
+    _edit(copied, splits=splits)
+    with pytest.raises((BadDataError, ConfigurationError)):
+        manifest.read(copied)
 
 
 def test_another_format_is_refused(copied):
@@ -286,6 +327,38 @@ def test_a_label_that_no_class_has_is_refused(copied):
     dataset._manifest = found
     dataset._given_classes = 1
     with pytest.raises(
-        ConfigurationError, match=r"the label 1, .* none of the 1 class"
+        ConfigurationError, match="1 is a label of none of the 1 classes"
     ):
         dataset.arrays("train")
+
+
+@pytest.mark.parametrize("label", [-1, 2, 2**32 + 1])
+def test_a_streamed_label_without_a_class_is_refused_in_one_line(label, copied):
+    """Whatever the file holds, and it is not taken for a damaged one."""
+    with tf.io.TFRecordWriter(str(_first_file(copied))) as writer:
+        png = tf.io.encode_png(np.zeros((4, 4, 3), np.uint8)).numpy()
+        for wrong in (0, 1, label):
+            writer.write(writing.record(writing.Picture(b"", png, wrong, False)))
+    splits = _splits(copied)
+    _describe_first(copied, splits, counts=[2, 1])
+    _edit(copied, splits=splits)
+    dataset = ImageRecords(str(copied), limit=0)
+    pipeline = batch.batches(dataset, batch_size=3, latent_dim=2, seed=0)
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        next(iter(pipeline))
+    with pytest.raises(ConfigurationError) as refused:
+        batch.require_intact(dataset, caught.value)
+    assert str(refused.value) == (
+        f"{label} is a label of none of the 2 classes of the training data: use "
+        "another split, or correct num_classes"
+    )
+    with pytest.raises(ConfigurationError, match=f"{label} is a label of none of"):
+        ImageRecords(str(copied)).arrays("train")
+
+
+def _describe_first(copied, splits, counts):
+    """Lets the manifest have this file alone to train on."""
+    path = _first_file(copied)
+    file = splits["train"]["files"][0] | {"examples": sum(counts)}
+    file |= {"bytes": path.stat().st_size, "sha256": manifest.checksum(path)}
+    splits["train"] = {"class_counts": counts, "files": [file]}

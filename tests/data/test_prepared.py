@@ -53,8 +53,8 @@ def test_preparing_leaves_the_random_state_and_does_not_use_it(tmp_path, monkeyp
         ("MNIST_", "did you mean mnist"),
         ("zzzzzzzzzz", "see tfds.list_builders()"),
         ("", "''"),
-        ("mnist/foo", "cannot set up 'mnist/foo'"),
-        ("mnist:99.0.0", "cannot set up 'mnist:99.0.0'"),
+        ("mnist/foo", "cannot set up 'mnist/foo' (BuilderConfig foo not found"),
+        ("mnist:99.0.0", "mnist cannot be loaded at version 99.0.0, only: 3.0.1)"),
     ],
 )
 def test_unknown_names_are_refused_in_one_line(name, message, tmp_path):
@@ -109,3 +109,27 @@ def test_a_namespace_is_refused_before_its_code_is_fetched(name, monkeypatch):
 
 def test_a_version_is_no_namespace():
     assert str(prepared.find_builder("mnist:3.0.1", None).version) == "3.0.1"
+
+
+@pytest.mark.parametrize("name", ["stored:3.0.0", "stored/other"])
+def test_a_missing_version_of_stored_data_names_those_there_are(
+    name, store_tfds, tmp_path
+):
+    for version in ("1.0.0", "2.0.0"):
+        store_tfds(tmp_path, "stored", version)
+    assert str(prepared.find_builder("stored:1.0.0", str(tmp_path)).version) == "1.0.0"
+    with pytest.raises(ConfigurationError) as caught:
+        prepared.find_builder(name, str(tmp_path))
+    assert str(caught.value) == (
+        f"{tmp_path} has stored:1.0.0 and stored:2.0.0, not {name!r}: name one of them"
+    )
+
+
+def test_a_tilde_is_the_home_folder(store_tfds, tmp_path, monkeypatch):
+    store_tfds(tmp_path / "data", "stored")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert prepared.find_builder("stored", "~/data").data_path.parent.parent == (
+        tmp_path / "data"
+    )
+    prepared.prepare_builder("digits", "~/data")
+    assert (tmp_path / "data" / "digits").is_dir()

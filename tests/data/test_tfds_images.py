@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -5,7 +7,7 @@ import tensorflow_datasets as tfds
 
 from logan_tf.data import batch
 from logan_tf.data.tfds_images import TFDSImages
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -135,12 +137,73 @@ def test_streamed_examples_come_once_an_epoch(data_dir):
     assert orders[0] != orders[1]
 
 
-def test_only_tfrecords_are_streamed(data_dir, monkeypatch):
-    dataset = TFDSImages("digits", 8, 1, data_dir=data_dir, limit=0)
-    array_record = tfds.core.FileFormat.ARRAY_RECORD
-    monkeypatch.setattr(tfds.core.DatasetInfo, "file_format", array_record)
-    with pytest.raises(ConfigurationError, match="raise limit"):
-        dataset.examples(seed=(0, 0), first=0, count=1)
+@pytest.fixture(scope="module")
+def array_records(store_tfds, tmp_path_factory):
+    pytest.importorskip("array_record")
+    data_dir = tmp_path_factory.mktemp("array_records")
+    store_tfds(data_dir, "stored", file_format="array_record")
+    return data_dir
+
+
+@pytest.mark.parametrize("limit", [0, 2**30])
+def test_array_records_are_read(limit, array_records):
+    dataset = TFDSImages("stored", 4, data_dir=str(array_records), limit=limit)
+    images, labels = dataset.arrays("train")
+    numbers = images[:, 0, 0, 0]
+    assert sorted(numbers) == list(range(12))
+    assert (labels == numbers % 3).all()
+    sliced = TFDSImages("stored", 4, split="train[2:7]", data_dir=str(array_records))
+    np.testing.assert_array_equal(sliced.arrays("train")[0], images[2:7])
+
+    def take(num, first=0, rows=slice(None)):
+        found = dataset.examples(seed=(1, 0), first=first, count=4, rows=rows).take(num)
+        images, labels = map(np.concatenate, zip(*found, strict=True))
+        numbers = np.rint((images[:, 0, 0, 0] + 1) * 127.5).astype(int)
+        assert (labels == numbers % 3).all()
+        return numbers.tolist()
+
+    whole = take(6)
+    assert sorted(whole[:12]) == sorted(whole[12:]) == list(range(12))
+    assert whole[:12] != whole[12:]
+    assert take(3, first=12) == whole[12:]
+    assert take(6, rows=slice(1, 3)) == [
+        number for row, number in enumerate(whole) if row % 4 in (1, 2)
+    ]
+
+
+def test_damaged_array_records_are_one_line(array_records, tmp_path):
+    data_dir = shutil.copytree(array_records, tmp_path / "copied")
+    for path in data_dir.rglob("*.array_record*"):
+        content = path.read_bytes()
+        path.write_bytes(content[:80] + b"x" * 500 + content[580:])
+    dataset = TFDSImages("stored", 4, data_dir=str(data_dir))
+    with pytest.raises(BadDataError, match=r"stored in .* cannot be read .*: delete"):
+        dataset.arrays("train")
+    streamed = TFDSImages("stored", 4, data_dir=str(data_dir), limit=0)
+    pipeline = batch.batches(streamed, batch_size=12, latent_dim=2, seed=0)
+    with pytest.raises(tf.errors.OpError) as caught:
+        next(iter(pipeline))
+    with pytest.raises(BadDataError, match=r"split 'train' of stored has damaged"):
+        batch.require_intact(streamed, caught.value)
+
+
+@pytest.mark.parametrize("limit", [0, 2**30])
+@pytest.mark.parametrize("stored", ["riegeli", "parquet", "array_record"])
+def test_what_cannot_be_read_names_the_format_that_can(
+    stored, limit, data_dir, monkeypatch
+):
+    file_format = tfds.core.FileFormat(stored)
+    monkeypatch.setattr(tfds.core.DatasetInfo, "file_format", file_format)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    dataset = TFDSImages("digits", 8, 1, data_dir=data_dir, limit=limit)
+    remedy = f"stored as {stored}, .*tfds build digits .*--file_format=tfrecord"
+    for use in (
+        lambda: dataset.examples(seed=(0, 0), first=0, count=1),
+        lambda: dataset.arrays("test"),
+        lambda: list(dataset.ordered("train")),
+    ):
+        with pytest.raises(ConfigurationError, match=remedy):
+            use()
 
 
 @pytest.mark.parametrize(

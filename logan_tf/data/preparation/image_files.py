@@ -1,102 +1,28 @@
-"""Image files of any kind, found in a folder and read as 8-bit RGB.
+"""Image files of any kind, read as 8-bit RGB."""
 
-Imports no TensorFlow: a folder that cannot work is refused at once.
-"""
-
-import collections
 import contextlib
-import os
-import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-from logan_tf.errors import ConfigurationError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 MAX_PIXELS = 2**26  # 8192x8192
 # None that runs a program (EPS), and none of more than pixels (PSD).
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-# Files that somebody takes for pictures; some of their formats can only be reported.
-_SUFFIXES = frozenset(
-    f".{kind}"
-    for kind in (
-        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "gif", "bmp", "dib"),
-        *("tif", "tiff", "webp", "ppm", "pgm", "pbm", "pnm"),
-        *("avif", "heic", "heif", "jp2", "jxl", "psd", "svg", "ico"),
-    )
-)
+
+
+_MOST_METADATA = 2**26  # bytes of text, XMP or a color profile in a PNG
+_DIM = 2**12  # Pixels of 16 bits that are all below it are nearly black, as 8 bits.
+_PHOTOMETRIC, _SAMPLE_FORMAT, _BITS = 262, 339, 258  # Tags of TIFF.
+_WHITE_IS_ZERO, _SIGNED = 0, 2
+# A transparent gray is given in the file's bits, and Pillow's pixels have eight.
+_GRAY_STEPS = {"L;2": 85, "L;4": 17}
 
 
 class UnusableError(Exception):
     """A file that cannot become a picture; the text says why."""
-
-
-class Listing(NamedTuple):
-    """The image files of a folder.
-
-    Attributes:
-      names: paths below the folder, sorted.
-      sizes: of the files in bytes.
-      labels: the class of each; 0 without classes.
-      class_names: of the subfolders, sorted; empty without classes.
-      ignored: other files, counted by suffix.
-    """
-
-    names: list[str]
-    sizes: list[int]
-    labels: list[int]
-    class_names: list[str]
-    ignored: collections.Counter[str]
-
-
-def find(folder: Path) -> Listing:
-    """Lists the image files of a folder, or of its subfolders, which are the classes.
-
-    A class folder may have folders of its own. Files are chosen by their suffix; names
-    that begin with a dot are ignored. Links are followed.
-
-    Raises:
-      ConfigurationError: no such folder; it has no pictures, or some beside others in
-        subfolders.
-    """
-    if not folder.is_dir():
-        raise ConfigurationError(
-            f"there is no folder {folder}: give the pictures' folder with --images=DIR"
-        )
-    ignored: collections.Counter[str] = collections.Counter()
-    try:
-        names = sorted(_walk(folder, ignored))
-        sizes = [_size(folder / name) for name in names]
-    except OSError as error:
-        raise ConfigurationError(
-            f"{folder} cannot be listed ({error}): make all of it readable"
-        ) from error
-    parts = [name.split(os.sep, 1) for name in names]
-    loose = [name for name, part in zip(names, parts, strict=True) if len(part) == 1]
-    classes = sorted({part[0] for part in parts if len(part) > 1})
-    if not names:
-        raise ConfigurationError(
-            f"{folder} has no image files ({sum(ignored.values())} others): give a "
-            "folder of pictures, or of one folder for each class"
-        )
-    if loose and classes:
-        raise ConfigurationError(
-            f"{folder} has pictures ({readable(loose[0])}) beside folders of pictures "
-            f"({readable(classes[0])}): move them into a folder of their own"
-        )
-    numbers = {name: number for number, name in enumerate(classes)}
-    labels = [numbers.get(part[0], 0) for part in parts]
-    return Listing(names, sizes, labels, list(map(readable, classes)), ignored)
-
-
-def readable(name: str) -> str:
-    """A file's name as one line of UTF-8."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @contextlib.contextmanager
@@ -109,6 +35,9 @@ def pixel_cap(max_pixels: int) -> Iterator[None]:
     Image.init()  # Not by the first of many threads.
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = max_pixels
+    # Metadata concerns no pixel; Pillow's own limit of 1 MiB takes it for damage.
+    metadata = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = _MOST_METADATA
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -116,6 +45,7 @@ def pixel_cap(max_pixels: int) -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
+            PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = metadata
 
 
 def read(path: Path) -> np.ndarray:
@@ -134,7 +64,14 @@ def read(path: Path) -> np.ndarray:
         if not path.is_file():
             raise UnusableError("no file, or a link to none")
         with Image.open(path, formats=_FORMATS) as image:
-            return np.asarray(_to_rgb(_upright(image)))
+            _require_range(image)
+            if image.format == "PNG" and "transparency" in image.info:
+                _scale_transparency(image, path)
+            is_negative, has_upper_bytes = _is_negative(image), _has_upper_bytes(image)
+            pixels = np.asarray(_to_rgb(_upright(image)))
+            if has_upper_bytes and pixels.max() < _DIM >> 8:
+                raise UnusableError(_dim(f"less than {_DIM}"))
+            return 255 - pixels if is_negative else pixels
     except UnusableError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -154,40 +91,6 @@ def read(path: Path) -> np.ndarray:
         raise UnusableError(f"damaged: {text[:120]}") from error
 
 
-def _walk(folder: Path, ignored: collections.Counter[str]) -> Iterator[str]:
-    """Paths of image files below a folder; counts the others."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    seen = set()
-    for parent, folders, files in os.walk(folder, onerror=fail, followlinks=True):
-        status = os.stat(parent)
-        if (status.st_dev, status.st_ino) in seen:  # A circle of links.
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        # In order: which of two paths to a folder comes first must not be chance.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        below = os.path.relpath(parent, folder)
-        prefix = "" if below == os.curdir else below + os.sep
-        for name in files:
-            suffix = os.path.splitext(name)[1].lower()
-            if name.startswith(".") or suffix not in _SUFFIXES:
-                ignored[readable(suffix or name)] += 1
-            else:
-                yield prefix + name
-
-
-def _size(path: Path) -> int:
-    """In bytes; 0 of what is no file."""
-    try:
-        status = path.stat()
-    except OSError:  # A link to nothing; reading it will say so.
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) else 0
-
-
 def _upright(image: Image.Image) -> Image.Image:
     image.load()
     try:
@@ -197,15 +100,70 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise UnusableError("pixels are floats, which have no fixed range")
-    if image.mode.startswith("I"):  # 16 bits of gray, or 32.
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise UnusableError("pixels have more than 16 bits")
-        image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    if image.mode.startswith("I"):
+        image = Image.fromarray(_eight_bits(image))
     elif image.has_transparency_data:
         colors = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, colors)
     return image.convert("RGB")
+
+
+def _require_range(image: Image.Image) -> None:
+    """Refuses pixels of which nobody knows what black and white are."""
+    if image.mode == "F":
+        raise UnusableError("pixels are floats, which have no fixed range")
+    if _tag(image, _BITS) == 16 and _tag(image, _SAMPLE_FORMAT) == _SIGNED:
+        raise UnusableError("pixels are signed, which have no fixed range")
+
+
+def _is_negative(image: Image.Image) -> bool:
+    """A TIFF of which 0 is white; Pillow turns those of 8 bits and less itself."""
+    is_wide = image.mode.startswith("I")
+    return is_wide and _tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+def _has_upper_bytes(image: Image.Image) -> bool:
+    """Opaque colors of 16 bits, of which Pillow keeps the upper 8."""
+    rawmodes = "".join(str(tile.args) for tile in image.tile)
+    return image.mode == "RGB" and "RGB;16" in rawmodes
+
+
+def _dim(values: str) -> str:
+    return f"pixels of 16 bits are {values}, nearly of one color: scale them to 65535"
+
+
+def _tag(image: Image.Image, number: int) -> int | None:
+    """Of a TIFF, for the first channel; None of anything else."""
+    value = getattr(image, "tag_v2", {}).get(number)
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _scale_transparency(image: Image.Image, path: Path) -> None:
+    """Gives the transparent color of a PNG in the values that its pixels will have.
+
+    Pillow keeps the upper bytes of 16-bit RGB, in which other colors look like it: the
+    color becomes an alpha channel, by the lower bytes, which are read on their own.
+    """
+    key, rawmode = image.info["transparency"], image.tile[0].args
+    if rawmode in _GRAY_STEPS:
+        step = _GRAY_STEPS[rawmode]
+        image.info["transparency"] = key * step & 255
+    elif rawmode == "RGB;16B":
+        del image.info["transparency"]
+        with Image.open(path, formats=_FORMATS) as lower:
+            lower.tile = [lower.tile[0]._replace(args="RGB;16L")]
+            values = np.asarray(image) * np.uint16(256) + np.asarray(lower)
+        is_opaque = (values != key).any(axis=-1)
+        image.putalpha(Image.fromarray(is_opaque.astype(np.uint8) * 255))
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray:
+    """Gray of 16 bits, or of 32 that use no more, as uint8; white where transparent."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise UnusableError("pixels are negative or have more than 16 bits")
+    if 0 < values.max() < _DIM:
+        raise UnusableError(_dim(f"{values.max()} at most"))
+    is_transparent = values == image.info.get("transparency", -1)
+    return np.where(is_transparent, 255, (values + 128) // 257).astype(np.uint8)

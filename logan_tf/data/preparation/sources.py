@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pixels, prepared
+from logan_tf.data import manifest, pixels, prepared
 from logan_tf.data.manifest import CHANNELS, PREPROCESSING
-from logan_tf.data.preparation import image_files
+from logan_tf.data.preparation import folders, image_files
 from logan_tf.data.preparation.writing import Picture, Skipped
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import ConfigurationError
@@ -28,12 +28,12 @@ class FolderSource:
     def __init__(
         self,
         folder: Path,
-        listing: image_files.Listing,
+        listing: folders.Listing,
         size: int,
         test_share: float = 0.0,
         max_pixels: int = image_files.MAX_PIXELS,
     ) -> None:
-        """Reads no picture.
+        """Reads the files for their checksums, and decodes none.
 
         Args:
           folder: where the files are.
@@ -47,7 +47,7 @@ class FolderSource:
         """
         self.class_names = listing.class_names
         self.settings: dict[str, Any] = {
-            "listing": _fingerprint(listing),
+            "listing": _fingerprint(folder, listing),
             "test_share": test_share,
             "max_pixels": max_pixels,
         }
@@ -81,7 +81,7 @@ class FolderSource:
         try:
             image = image_files.read(self._folder / name)
         except image_files.UnusableError as error:
-            return Skipped(image_files.readable(name), str(error))
+            return Skipped(folders.readable(name), str(error))
         label = self._listing.labels[number]
         return _encode(image, label, self._size, os.fsencode(name))
 
@@ -164,12 +164,25 @@ def _encode(image: np.ndarray, label: int, size: int, name: bytes = b"") -> Pict
     return Picture(name, png, int(label), min(image.shape[:2]) < size)
 
 
-def _fingerprint(listing: image_files.Listing) -> str:
-    """Of the files' names and sizes."""
+def _fingerprint(folder: Path, listing: folders.Listing) -> str:
+    """Of the files' names, classes and contents, all of which are read."""
     digest = hashlib.sha256()
-    for name, size in zip(listing.names, listing.sizes, strict=True):
-        digest.update(b"%s\0%d\0" % (os.fsencode(name), size))
+    with ThreadPool(_num_threads()) as pool:
+        contents = pool.imap(_content, (folder / name for name in listing.names))
+        for name, label, content in zip(
+            listing.names, listing.labels, contents, strict=True
+        ):
+            digest.update(b"%s\0%d\0" % (os.fsencode(name), label))
+            digest.update(content.encode())
     return digest.hexdigest()
+
+
+def _content(path: Path) -> str:
+    """A file's checksum; nothing of a pipe, or of what the reader will not open."""
+    try:
+        return manifest.checksum(path) if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _hash(name: str) -> bytes:

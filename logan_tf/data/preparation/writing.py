@@ -93,7 +93,12 @@ class _Note:
     @classmethod
     def read(cls, path: Path) -> "_Note":
         fields = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**fields | {"file": manifests.File(**fields["file"])})
+        note = cls(**fields | {"file": manifests.File(**fields["file"])})
+        is_whole = sum(note.class_counts.values()) == note.file.examples
+        if not is_whole or note.enlarged > note.file.examples:
+            raise ValueError
+        skipped = [[*Skipped(*map(str, entry))] for entry in note.skipped]
+        return dataclasses.replace(note, skipped=skipped)
 
 
 def planned_files(planned: dict[str, int], shards: int | None) -> list[Planned]:
@@ -149,9 +154,9 @@ class Preparation:
             try:
                 settings = json.loads(plan.read_text(encoding="utf-8"))
                 self._require_same(settings)
-            except (OSError, ValueError, AttributeError) as error:
-                if isinstance(error, ConfigurationError):
-                    raise
+            except ConfigurationError:
+                raise
+            except manifests.GARBLED as error:
                 raise BadDataError(
                     f"{plan} cannot be read: delete {self._output} and begin again"
                 ) from error
@@ -205,8 +210,8 @@ class Preparation:
             if manifests.checksum(self._output / planned.name) == note.file.sha256:
                 progress(planned.stop - planned.start, False)
                 return note
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
+        except manifests.GARBLED:
+            pass  # Made again.
         note = self._write(planned, progress)
         atomic_file.write_text(path, json.dumps(dataclasses.asdict(note)))
         return note

@@ -4,11 +4,10 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from logan_tf.data.preparation import image_files
 from logan_tf.data.preparation.image_files import UnusableError
-from logan_tf.errors import ConfigurationError
 
 
 def _pixels(height=9, width=12):
@@ -188,7 +187,6 @@ def test_a_pipe_and_a_broken_link_are_not_waited_for(tmp_path):
     for name in ("pipe.png", "link.png"):
         with pytest.raises(UnusableError, match="no file"):
             _read(tmp_path / name)
-    assert image_files.find(tmp_path).sizes == [0, 0]
 
 
 def test_the_cap_is_put_back():
@@ -198,58 +196,105 @@ def test_the_cap_is_put_back():
     assert before == Image.MAX_IMAGE_PIXELS
 
 
-def _touch(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
+def _packed_png(values, bits, key=()):
+    """Gray [h, w] or color [h, w, 3] of so many bits, maybe one transparent."""
+    height, width, *channels = values.shape
+    color_type = 2 if channels else 0
+    header = struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, 0)
+    rows = []
+    for row in values.reshape(height, -1):
+        digits = "".join(f"{value:0{bits}b}" for value in row)
+        digits += "0" * (-len(digits) % 8)
+        rows.append(b"\0" + int(digits, 2).to_bytes(len(digits) // 8))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + (_chunk(b"tRNS", struct.pack(f">{len(key)}H", *key)) if len(key) else b"")
+        + _chunk(b"IDAT", zlib.compress(b"".join(rows)))
+        + _chunk(b"IEND", b"")
+    )
 
 
-def test_subfolders_are_classes(tmp_path):
-    _touch(tmp_path, "b/2.PNG", "b/deep/1.jpeg", "a/0.gif", "b/notes.txt", "c/d.txt")
-    _touch(tmp_path, "b/.hidden.png", ".git/x.png", "README", "b/x.json")
-    found = image_files.find(tmp_path)
-    assert found.names == ["a/0.gif", "b/2.PNG", "b/deep/1.jpeg"]
-    assert (found.class_names, found.labels) == (["a", "b"], [0, 1, 1])
-    assert found.ignored == {".txt": 2, ".png": 1, "README": 1, ".json": 1}
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("share", [0, 0.4])
+def test_a_transparent_gray_of_any_bits_is_laid_over_white(bits, share, tmp_path):
+    values = np.random.default_rng(0).integers(0, 2**bits, (9, 12))
+    key = values[0, 0] = int(share * 2**bits)
+    (tmp_path / "a.png").write_bytes(_packed_png(values, bits, [key]))
+    eight = np.rint(values * (255 / (2**bits - 1)))
+    expected = np.where(values == key, 255, eight)[..., None]
+    np.testing.assert_array_equal(_read(tmp_path / "a.png") - expected, 0)
 
 
-def test_a_plain_folder_has_no_classes(tmp_path):
-    _touch(tmp_path, "b.png", "a.png", "sub/readme.txt")
-    found = image_files.find(tmp_path)
-    assert (found.names, found.labels) == (["a.png", "b.png"], [0, 0])
-    assert found.class_names == []
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_transparent_color_is_one_color_of_all_its_bits(bits, tmp_path):
+    """And no other of the same upper bytes."""
+    values = np.random.default_rng(0).integers(0, 2**bits, (9, 12, 3))
+    values[0, 1] = values[0, 0] ^ 1
+    key = values[0, 0]
+    content = _packed_png(values, bits, key)
+    (tmp_path / "a.png").write_bytes(content)
+    expected = values >> (bits - 8)
+    expected[0, 0] = 255
+    np.testing.assert_array_equal(_read(tmp_path / "a.png"), expected)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = _chunk(b"eXIf", exif.tobytes()[6:])
+    (tmp_path / "a.png").write_bytes(content[:33] + turned + content[33:])
+    np.testing.assert_array_equal(_read(tmp_path / "a.png"), np.rot90(expected, -1))
 
 
-def test_links_are_followed_and_circles_end(tmp_path):
-    _touch(tmp_path, "elsewhere/a.png")
-    (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "cats").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "up").symlink_to(tmp_path / "images")
-    assert image_files.find(tmp_path / "images").names == ["cats/a.png"]
+def _with_tag(content, tag, value):
+    """A little-endian TIFF in which a tag of one 16-bit number has another."""
+    start = content.index(struct.pack("<HHI", tag, 3, 1))
+    return content[: start + 8] + struct.pack("<H", value) + content[start + 10 :]
 
 
-def test_names_become_one_line_of_utf8():
-    raw = os.fsdecode(b"b\xff\n\xc3\xa4\x1b[31m.png")
-    assert image_files.readable(raw) == r"b\xff\nä\x1b[31m.png"
+@pytest.mark.parametrize("orientation", [1, 3])
+@pytest.mark.parametrize("gray", [GRAY[..., 0], WIDE], ids=["8", "16"])
+def test_a_tiff_of_which_0_is_white(gray, orientation, tmp_path):
+    tags = {0x0112: orientation}
+    content = _saved(tmp_path, Image.fromarray(gray), format="TIFF", tiffinfo=tags)
+    (tmp_path / "a.tif").write_bytes(_with_tag(content, 262, 0))
+    expected = np.broadcast_to(255 - GRAY, (9, 12, 3))
+    if orientation == 3:
+        expected = expected[::-1, ::-1]
+    np.testing.assert_array_equal(_read(tmp_path / "a.tif"), expected)
 
 
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        ([], r"has no image files \(0 others\)"),
-        (["a.txt", "b/c.txt"], r"has no image files \(2 others\)"),
-        (["a.png", "b/c.png"], r"pictures \(a.png\) beside folders of pictures \(b\)"),
-    ],
-)
-def test_folders_that_cannot_work_are_refused(names, message, tmp_path):
-    _touch(tmp_path, *names)
-    with pytest.raises(ConfigurationError, match=message):
-        image_files.find(tmp_path)
+def test_signed_16_bits_are_set_aside(tmp_path):
+    for values in (WIDE // 2, WIDE):
+        image = Image.fromarray(values)
+        image.save(tmp_path / "a.tif", tiffinfo={339: 2})
+        with pytest.raises(UnusableError, match="are signed"):
+            _read(tmp_path / "a.tif")
 
 
-def test_a_missing_folder_is_refused(tmp_path):
-    _touch(tmp_path, "file.png")
-    for path in (tmp_path / "none", tmp_path / "file.png"):
-        with pytest.raises(ConfigurationError, match="there is no folder"):
-            image_files.find(path)
+@pytest.mark.parametrize("bits", [1, 7, 8, 12])
+@pytest.mark.parametrize("kind", ["png", "tif", "int32.tif", "rgb.png"])
+def test_few_bits_in_many_are_not_taken_for_black(kind, bits, tmp_path):
+    values = WIDE >> (16 - bits)
+    path = tmp_path / f"a.{kind}"
+    if kind == "rgb.png":
+        colors = np.repeat(values[..., None], 3, -1).astype(int)
+        path.write_bytes(_packed_png(colors, 16))
+    else:
+        values = values.astype(np.int32) if kind == "int32.tif" else values
+        Image.fromarray(values).save(path)
+    with pytest.raises(UnusableError, match=r"16 bits are .*: scale them to 65535"):
+        _read(path)
+
+
+def test_a_black_picture_of_16_bits_is_black(tmp_path):
+    Image.fromarray(np.zeros((9, 12), np.uint16)).save(tmp_path / "a.png")
+    assert _read(tmp_path / "a.png").max() == 0
+
+
+def test_large_metadata_is_no_damage(tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("workflow", "x" * 2_000_000, zip=True)
+    info.add_itxt("XML:com.adobe.xmp", "<x/>" * 600_000, zip=True)
+    IMAGE.save(tmp_path / "a.png", pnginfo=info, icc_profile=bytes(2_000_000))
+    before = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+    np.testing.assert_array_equal(_read(tmp_path / "a.png"), PIXELS)
+    assert before == (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from logan_tf.data import digits_builder, manifest, pixels
 from logan_tf.data.image_records import ImageRecords
-from logan_tf.data.preparation import image_files, sources
+from logan_tf.data.preparation import folders, sources
 from logan_tf.data.preparation.writing import Preparation, planned_files
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import BadDataError, ConfigurationError
@@ -87,7 +87,7 @@ def test_the_place_and_time_change_nothing(image_folder, whole, prepared, tmp_pa
 
 def test_other_files_do_not_change_who_is_held_out(image_folder):
     def held_out(names):
-        listing = image_files.Listing(names, [0] * len(names), [0] * len(names), [], {})
+        listing = folders.Listing(names, [0] * len(names), [], {})
         source = sources.FolderSource(image_folder, listing, 4, test_share=0.3)
         return {names[number] for number in source._chosen["test"]}
 
@@ -100,7 +100,7 @@ def test_the_files_mix_the_classes(image_folder):
     """The stream reads a few files at a time."""
     names = [f"{label}/{number}" for label in "ab" for number in range(500)]
     labels = [0] * 500 + [1] * 500
-    listing = image_files.Listing(names, [0] * 1000, labels, ["a", "b"], {})
+    listing = folders.Listing(names, labels, ["a", "b"], {})
     chosen = sources.FolderSource(image_folder, listing, 4)._chosen["train"]
     assert sorted(chosen) == list(range(1000))
     shares = np.reshape([labels[number] for number in chosen], (10, 100)).mean(axis=1)
@@ -137,6 +137,7 @@ def test_a_finished_folder_is_left_alone(image_folder, whole, prepared, tmp_path
         ({"shards": None}, "made with shards 3, not None"),
         ({"max_pixels": 9}, "made with max_pixels"),
         ("more pictures", "other pictures than are in the folder now"),
+        ("another of the same size", "other pictures than are in the folder now"),
     ],
 )
 def test_another_data_set_is_not_mixed_in(
@@ -150,6 +151,11 @@ def test_another_data_set_is_not_mixed_in(
         (output / "dataset.json").unlink()
     if other == "more pictures":
         image_folder, other = make_pictures(tmp_path / "more", 13), {}
+    if other == "another of the same size":
+        image_folder, other = Path(shutil.copytree(image_folder, tmp_path / "b")), {}
+        path = image_folder / "cat" / "000.png"
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     settings = {"test_share": 0.3} | other
     with pytest.raises(ConfigurationError, match=f"{output} holds .*{message}"):
         prepared.preparation(image_folder, output, **settings).finished()
@@ -204,7 +210,7 @@ def test_tfds_is_read_in_its_own_order(tmp_path):
 
 
 def test_holding_all_out_is_refused(image_folder):
-    listing = image_files.Listing(["a"], [1], [0], [], {})
+    listing = folders.Listing(["a"], [0], [], {})
     with pytest.raises(ConfigurationError, match="holds out all 1 pictures"):
         sources.FolderSource(image_folder, listing, 4, test_share=0.999999999)
 

@@ -1,5 +1,6 @@
 """A preparation that ends too early, at any moment, and goes on."""
 
+import json
 import os
 import subprocess
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from logan_tf.data import manifest
 from logan_tf.data.preparation import writing
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -119,13 +120,28 @@ def _cut(path):
     path.write_bytes(path.read_bytes()[:-5])
 
 
+def _note(output):
+    return next((output / "unfinished").glob("*.tfrecord.json"))
+
+
+def _edit_note(output, **fields):
+    _note(output).write_text(json.dumps(json.loads(_note(output).read_text()) | fields))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda out: _cut(next(out.glob("*.tfrecord"))),
         lambda out: next(out.glob("*.tfrecord")).unlink(),
-        lambda out: _cut(next((out / "unfinished").glob("*.tfrecord.json"))),
-        lambda out: next((out / "unfinished").glob("*.tfrecord.json")).write_text("{}"),
+        lambda out: _cut(_note(out)),
+        *(
+            lambda out, text=text: _note(out).write_text(text)
+            for text in ("{}", "[" * 10_000, "7")
+        ),
+        lambda out: _edit_note(out, class_counts=[1]),
+        lambda out: _edit_note(out, class_counts={"0": "1"}),
+        lambda out: _edit_note(out, enlarged="1"),
+        lambda out: _edit_note(out, skipped=[1]),
     ],
 )
 def test_what_is_not_as_noted_is_made_again(
@@ -141,3 +157,13 @@ def test_what_is_not_as_noted_is_made_again(
     damage(tmp_path / "out")
     assert _count_writes(monkeypatch, prepared, image_folder, tmp_path / "out") == 1
     assert prepared.contents(tmp_path / "out") == prepared.contents(whole)
+
+
+@pytest.mark.parametrize("text", ["", "[" * 10_000, "[1]", "7"])
+def test_a_garbled_plan_is_one_line(text, image_folder, prepared, tmp_path):
+    plan = tmp_path / "out" / "unfinished" / "plan.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text(text)
+    with pytest.raises(BadDataError, match=f"{plan} cannot be read: delete") as caught:
+        prepared.run(image_folder, tmp_path / "out")
+    assert "\n" not in str(caught.value)
