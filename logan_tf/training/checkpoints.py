@@ -1,6 +1,7 @@
 """Checkpoints of a run: networks, average, optimizers and the step, by step number."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,28 +70,37 @@ class Checkpoints:
           BadDataError: if it cannot be written; older checkpoints are intact.
         """
         self.hooks_pending = hooks_pending
-        try:
+        with self._writing():
             with self.files.saving(self._number(), self._manifest()) as path:
                 self._checkpoint.write(path, options=self._options)
             self.files.keep(self._max_to_keep)
-        except (tf.errors.OpError, OSError) as error:
-            raise BadDataError(
-                f"cannot write a checkpoint to {self.files.directory} "
-                f"({first_line(error)}): "
-                "make room there; the older checkpoints are intact"
-            ) from error
 
     def hooks_done(self, checked: bool = False) -> None:
         """Notes that what was due at this step has been done.
 
         Args:
           checked: whether it was something that would have found a collapse.
+
+        Raises:
+          BadDataError: if it cannot be noted.
         """
         if checked:
             self.sound = max(self.steps(), default=None)
         if self.hooks_pending:
             self.hooks_pending = False
-            self.files.write_manifest(self._number(), self._manifest())
+            with self._writing():
+                self.files.write_manifest(self._number(), self._manifest())
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (tf.errors.OpError, OSError) as error:
+            raise BadDataError(
+                f"cannot write a checkpoint to {self.files.directory} "
+                f"({first_line(error)}): make room there; the older checkpoints are "
+                "intact"
+            ) from error
 
     def _number(self) -> int:
         return int(self._step.numpy())

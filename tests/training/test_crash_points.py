@@ -91,7 +91,8 @@ def test_a_kill_between_two_checkpoints_loses_nothing(
         for folder in ("samples", "evaluations"):
             assert contents(copy / folder).items() >= contents(whole / folder).items()
         files, others = (CheckpointFiles(r / "checkpoints") for r in (copy, whole))
-        assert files.steps() == others.steps() == [2, 4, 6]
+        # One that was about to go stays until the next save.
+        assert files.steps()[-3:] == others.steps() == [2, 4, 6]
         assert files.manifest(6) == others.manifest(6)
         assert files.best().step == 2
         assert files.half_written() == []
