@@ -8,15 +8,12 @@ and so repeats the failure.
 
 import collections
 import json
-import platform
 import shutil
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, versions
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
 
@@ -77,11 +74,7 @@ class FlightRecorder:
             "attempt": attempt,
             "reason": reason,
             "checkpoint": base,
-            "versions": {
-                "python": platform.python_version(),
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
-            },
+            "versions": versions.installed("tensorflow", "keras"),
         }
         text = json.dumps(failure, indent=1) + "\n"
         atomic_file.write_text(bundle.failure, text)
