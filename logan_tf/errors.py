@@ -41,3 +41,9 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """': did you mean …?', or nothing where nothing is close."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f": did you mean {close[0]!r}?" if close else ""
+
+
+def first_line(error: BaseException, length: int | None = 200) -> str:
+    """The first line of an error's text, cut to a length, or the error's name."""
+    text = str(error).strip()
+    return text.splitlines()[0][:length] if text else type(error).__name__

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -103,6 +104,41 @@ class Result(NamedTuple):
     exit_code: int
     out: str
     err: str
+
+
+@pytest.fixture(scope="session")
+def saved() -> Callable[[Path, int], dict[str, np.ndarray]]:
+    """(run, step) → all that a checkpoint holds, by name."""
+    import tensorflow as tf
+
+    def read(run: Path, step: int) -> dict[str, np.ndarray]:
+        path = run / "checkpoints" / f"ckpt-{step}" / "state"
+        checkpoint = tf.train.load_checkpoint(str(path))
+        return {
+            name: checkpoint.get_tensor(name)
+            for name in checkpoint.get_variable_to_shape_map()
+            if "OBJECT_GRAPH" not in name and "save_counter" not in name
+        }
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def same_run(saved) -> Callable[[Path, Path, int], None]:
+    """Asserts that two runs have the same metrics and the same weights after a step."""
+
+    def metrics(run: Path) -> list[dict]:
+        lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) | {"images_per_second": 0} for line in lines]
+
+    def compare(one: Path, other: Path, step: int) -> None:
+        assert metrics(one) == metrics(other)
+        weights, others = saved(one, step), saved(other, step)
+        assert weights.keys() == others.keys()
+        for name, value in weights.items():
+            np.testing.assert_array_equal(value, others[name], err_msg=name)
+
+    return compare
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What happens between two epochs of a classifier's training, and at a resume."""
 
+import contextlib
 import hashlib
 import math
 from pathlib import Path
@@ -30,7 +31,7 @@ class Epochs(keras.callbacks.Callback):
     def restore(self) -> int:
         """Restores the newest epoch that is whole; returns how many were done."""
         for epoch in reversed(self._files.steps()):
-            if self._files.damage(epoch) is None:
+            with contextlib.suppress(tf.errors.OpError, IndexError, OSError):
                 path = str(self._files.path(epoch))
                 self._checkpoint.read(path).assert_consumed()
                 return epoch

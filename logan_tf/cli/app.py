@@ -20,6 +20,7 @@ from logan_tf.errors import (
     ConfigurationError,
     DivergedError,
     PreemptedError,
+    first_line,
 )
 
 # TensorFlow's start-up notes would bury the one line that matters.
@@ -46,7 +47,7 @@ def run(main: Callable[[], None], about: str, first: str | None = None) -> NoRet
         main()
     except (ConfigurationError, BadDataError, DivergedError) as error:
         # gin appends lines that say in which call of which object.
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
+        print(f"error: {first_line(error, None)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except PreemptedError as error:
         print(error, file=sys.stderr)
@@ -96,16 +97,6 @@ def import_tensorflow(start: Callable[[], Any] = list_devices) -> Any:
             os.close(standard_error)
 
 
-def require_determinism() -> None:
-    """Makes every operation give the same bits again, or raise that it cannot.
-
-    To be called before the first operation. A CPU needs none of it.
-    """
-    import tensorflow as tf
-
-    tf.config.experimental.enable_op_determinism()
-
-
 def _is_news(record: logging.LogRecord) -> bool:
     """TensorFlow Datasets warns of its own deprecated property at each use of it."""
     return "FeatureConnector.dtype" not in record.getMessage()
@@ -117,15 +108,12 @@ def _parse(argv: list[str], first: str | None) -> None:
         if first and rest and flags.FLAGS[first].using_default_value:
             flags.FLAGS[first].parse(rest.pop(0))
     except flags.Error as error:
-        raise ConfigurationError(f"{_one_line(error)} (see --help)") from error
+        line = " ".join(str(error).split())
+        raise ConfigurationError(f"{line} (see --help)") from error
     if rest:
         raise ConfigurationError(
             f"{rest[0]!r} is no flag: every argument is --name=value (see --help)"
         )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _help(about: str) -> str:

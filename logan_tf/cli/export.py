@@ -74,11 +74,9 @@ def _output() -> Path:
 
 def _origin(directory: RunDirectory, step: int) -> dict[str, Any]:
     """The part of the receipt that says where the weights come from."""
-    manifest = directory.checkpoint_manifest(step)
     return {
         "recipe": directory.recipe(),
         "checkpoint_step": step,
-        "state_hash": manifest.get("hashes", {}).get(str(step)),
         "config_hash": hashlib.sha256(directory.config.read_bytes()).hexdigest()[:16],
         "versions": versions.installed(*_PACKAGES)
         | {"python": platform.python_version()},

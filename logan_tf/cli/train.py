@@ -68,12 +68,9 @@ def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
     config = directory.named(config, scanned.files[0])
     workers = len(devices.cluster().workers)
     rates = {"rates": [FLAGS.rate]} if FLAGS.rate else {}
-    description.describe(
-        config,
-        scanned.value("Trainer.total_steps"),
-        FLAGS.virtual_devices or workers,
-        **rates,
-    )
+    total_steps = scanned.value("Trainer.total_steps")
+    replicas = FLAGS.virtual_devices or workers
+    description.describe(config, total_steps, replicas, **rates)
 
 
 def _train(
@@ -103,10 +100,13 @@ def _train(
 
 def _start_devices():
     """The strategy of the flags."""
+    import tensorflow as tf
+
     from logan_tf.training import strategy
 
     if FLAGS.deterministic:
-        app.require_determinism()
+        # Every operation gives the same bits again, or raises that it cannot.
+        tf.config.experimental.enable_op_determinism()
     workers, task = devices.cluster()
     if len(workers) > 1:
         print(f"worker {task + 1} of {len(workers)} meets the others", flush=True)
@@ -117,8 +117,7 @@ def _default_run_dir() -> str:
     if not FLAGS.gin_file:
         raise ConfigurationError(
             "what shall be trained? Give --gin_file=gin/stacked_digits_logan.gin, "
-            "say, or "
-            "the --run_dir of a run to resume"
+            "say, or the --run_dir of a run to resume"
         )
     return f"runs/{recipe_files.find(FLAGS.gin_file[0]).stem}"
 

@@ -14,7 +14,7 @@ import gin
 
 from logan_tf.configuration import recipe as recipes
 from logan_tf.configuration.recipe import Binding, GinReference, Macro, Recipe
-from logan_tf.errors import ConfigurationError, suggestion
+from logan_tf.errors import ConfigurationError, first_line, suggestion
 
 
 def apply(recipe: Recipe, modules: Sequence[str]) -> str:
@@ -32,22 +32,8 @@ def apply(recipe: Recipe, modules: Sequence[str]) -> str:
     """
     gin.clear_config()  # It also lets names be registered again.
     importlib.import_module("logan_tf.configuration.configurables")
-    if modules and os.getcwd() not in sys.path:
-        # Last: no file of the working directory stands in for a library's.
-        sys.path.append(os.getcwd())
     for module in modules:
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise ConfigurationError(
-                f"cannot import --module={module} ({first_line(error)}): put its "
-                "folder on PYTHONPATH"
-            ) from error
-        except Exception as error:  # Whatever a module of the user's may raise.
-            raise ConfigurationError(
-                f"--module={module} fails as it is imported "
-                f"({type(error).__name__}: {first_line(error)}): correct it"
-            ) from error
+        _import(module)
     macros = recipe.macros()
     for binding in recipe.bindings:
         _check(binding, macros)
@@ -66,6 +52,21 @@ def apply(recipe: Recipe, modules: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in missing) + config
 
 
+def _import(module: str) -> None:
+    """Imports a module of the user's."""
+    if os.getcwd() not in sys.path:
+        # Last: no file of the working directory stands in for a library's.
+        sys.path.append(os.getcwd())
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # Whatever a module of the user's may raise.
+        remedy = "see that its folder is on PYTHONPATH, and that it is correct"
+        raise ConfigurationError(
+            f"cannot import --module={module} ({type(error).__name__}: "
+            f"{first_line(error)}): {remedy}"
+        ) from error
+
+
 @contextmanager
 def building() -> Iterator[None]:
     """What gin calls in this context fails with one line: the configuration is the
@@ -76,18 +77,14 @@ def building() -> Iterator[None]:
     """
     try:
         yield
-    except ConfigurationError as error:
-        raise ConfigurationError(first_line(error)) from error
     except (TypeError, ValueError) as error:
-        if "In call to configurable" not in str(error):
+        _, ours, call = str(error).partition("In call to configurable")
+        if isinstance(error, ConfigurationError):
+            raise ConfigurationError(first_line(error, None)) from error
+        if not ours:
             raise
-        name = str(error).split("In call to configurable", 1)[1].split("(")[0].strip()
-        raise ConfigurationError(f"{name.strip()}: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's text."""
-    return next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        name = call.split("(")[0].strip()
+        raise ConfigurationError(f"{name}: {first_line(error)}") from error
 
 
 def _check(binding: Binding, macros: dict[str, Any]) -> None:

@@ -7,18 +7,16 @@ once. gin itself opens no file: it is given the text that was read here, include
 place, so what it executes is what was checked.
 """
 
-import io
+import graphlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, NamedTuple
 
 from gin import config_parser
 
 from logan_tf.configuration import recipe_files
+from logan_tf.configuration.recipe_files import GinReference, Macro
 from logan_tf.errors import ConfigurationError, suggestion
-
-_MOST_FILES = 1000  # A recipe reads some ten; includes that double at each turn end.
 
 KNOBS: dict[str, tuple[type, ...]] = {
     "total_steps": (int,),
@@ -48,25 +46,6 @@ _RENAMED = {
 """What recipes and run directories of version 0.1 say, and what it is now."""
 
 
-class Macro(NamedTuple):
-    """A value `%name`."""
-
-    name: str
-
-    def __repr__(self) -> str:
-        return f"%{self.name}"
-
-
-class GinReference(NamedTuple):
-    """A value `@name` or `@name()`."""
-
-    name: str
-    evaluate: bool
-
-    def __repr__(self) -> str:
-        return f"@{self.name}{'()' if self.evaluate else ''}"
-
-
 class Binding(NamedTuple):
     """One statement `scope/selector.parameter = value`; a macro has no parameter."""
 
@@ -87,15 +66,10 @@ class Recipe(NamedTuple):
     """What the files and parameters of a command line say."""
 
     files: list[Path]
+    text: str
+    """All of it as one gin file that includes nothing."""
     bindings: list[Binding]
     imports: list[str]
-    lines: list[str]
-    read: list[Path]  # Every file, as often as it was read.
-
-    @property
-    def text(self) -> str:
-        """All of it as one gin file that includes nothing."""
-        return "".join(self.lines)
 
     def value(self, name: str) -> Any:
         """What a parameter such as "Trainer.total_steps" is bound to at last.
@@ -113,16 +87,6 @@ class Recipe(NamedTuple):
         return {b.name: b.value for b in self.bindings if not b.parameter}
 
 
-class _Delegate(config_parser.ParserDelegate):
-    def configurable_reference(
-        self, scoped_configurable_name: str, evaluate: bool
-    ) -> GinReference:
-        return GinReference(scoped_configurable_name, evaluate)
-
-    def macro(self, macro_name: str) -> Macro:
-        return Macro(macro_name)
-
-
 def read(
     gin_files: Sequence[str], gin_params: Sequence[str], modules: Sequence[str]
 ) -> Recipe:
@@ -138,81 +102,20 @@ def read(
         macro, a knob of a wrong type, an import of another module.
     """
     files = [recipe_files.find(name) for name in gin_files]
-    recipe = Recipe(files, [], [], [], [])
-    for path in files:
-        _read_file(path, recipe, ())
-    _read_statements("\n".join(gin_params), "--gin_param", recipe, ())
+    text = recipe_files.Text(files, gin_params)
+    recipe = Recipe(files, "".join(text.lines), [], [])
+    for statement, _ in recipe_files.statements(recipe.text, "--gin_file"):
+        if isinstance(statement, config_parser.BindingStatement):
+            scope, selector, parameter, value, at = statement
+            where = text.places[at.line_num - 1]
+            binding = Binding(scope, selector, parameter, value, where)
+            recipe.bindings.append(binding)
+        elif isinstance(statement, config_parser.ImportStatement):
+            recipe.imports.append(statement.module)
     _check_imports(recipe, modules)
-    _check_text(recipe)
     _check_renamed(recipe)
     _check_macros(recipe)
     return recipe
-
-
-def _read_file(path: Path, recipe: Recipe, seen: tuple[Path, ...]) -> None:
-    if path.resolve() in seen:
-        raise ConfigurationError(f"{path} includes itself: remove one of the includes")
-    recipe.read.append(path)
-    if len(recipe.read) > _MOST_FILES:
-        raise ConfigurationError(
-            f"{recipe.files[0]} includes more than {_MOST_FILES} files: include fewer"
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"cannot read {path} ({error}): give a gin file, which is UTF-8 text"
-        ) from error
-    _read_statements(text, str(path), recipe, (*seen, path.resolve()))
-
-
-def _read_statements(
-    text: str, origin: str, recipe: Recipe, seen: tuple[Path, ...]
-) -> None:
-    # As the parser counts them: by line feeds alone.
-    lines = io.StringIO(text if text.endswith("\n") else text + "\n").readlines()
-    taken = 0
-    try:
-        parser = config_parser.ConfigParser(text, _Delegate())
-        for statement in parser:
-            where = f"{origin}, line {statement.location.line_num}"
-            if isinstance(statement, config_parser.BindingStatement):
-                recipe.bindings.append(
-                    Binding(
-                        statement.scope,
-                        statement.selector,
-                        statement.arg_name,
-                        statement.value,
-                        where,
-                    )
-                )
-            elif isinstance(statement, config_parser.IncludeStatement):
-                included = recipe_files.find_included(
-                    statement.filename, recipe.files, where
-                )
-                recipe.lines.extend(lines[taken : statement.location.line_num - 1])
-                _read_file(included, recipe, seen)
-                taken = parser.current_token.start[0] - 1
-            elif isinstance(statement, config_parser.ImportStatement):
-                recipe.imports.append(statement.module)
-    except ConfigurationError:
-        raise
-    except (SyntaxError, TokenError, TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(_unreadable(error, origin)) from error
-    recipe.lines.extend(lines[taken:])
-
-
-def _unreadable(error: Exception, origin: str) -> str:
-    """Where gin's parser stopped, and why, in one line."""
-    text, line = str(error), None
-    if isinstance(error, SyntaxError):
-        text, line = error.msg, error.lineno
-    elif isinstance(error, TokenError):
-        text, (line, _) = error.args
-    where = f"{origin}, line {line}" if line else origin
-    # Of a value that is no literal, gin names the token in the last line.
-    cause = text.strip().splitlines()[-1].strip().rstrip(".")
-    return f"{where}: {cause}: a statement is name = value, with text in quotes"
 
 
 def _check_imports(recipe: Recipe, modules: Sequence[str]) -> None:
@@ -227,26 +130,6 @@ def _check_imports(recipe: Recipe, modules: Sequence[str]) -> None:
                 f"the configuration imports the module {module!r}: if you trust it, "
                 f"name it with --module={module}"
             )
-
-
-def _check_text(recipe: Recipe) -> None:
-    """Refuses a text that says something else than its files do one by one.
-
-    Indented lines after an include would join a block at the end of the included file.
-    """
-    again = Recipe(recipe.files, [], [], [], [])
-    try:
-        _read_statements(recipe.text, "", again, ())
-    except ConfigurationError:
-        again.lines.clear()
-    said, meant = (
-        (r.text, r.imports, [binding[:4] for binding in r.bindings])
-        for r in (again, recipe)
-    )
-    if said != meant:
-        raise ConfigurationError(
-            f"{recipe.files[0]}: lines near an include are indented: move them left"
-        )
 
 
 def _check_renamed(recipe: Recipe) -> None:
@@ -313,14 +196,13 @@ def _check_circles(macros: dict[str, Any]) -> None:
         name: {item.name for item in references(value) if isinstance(item, Macro)}
         for name, value in macros.items()
     }
-    for name in uses:
-        reached = uses[name]
-        while more := {n for r in reached for n in uses.get(r, ())} - reached:
-            reached = reached | more
-        if name in reached:
-            raise ConfigurationError(
-                f"%{name} is defined by itself: set it with --gin_param='{name} = …'"
-            )
+    try:
+        graphlib.TopologicalSorter(uses).prepare()
+    except graphlib.CycleError as error:
+        name = min(error.args[1])
+        raise ConfigurationError(
+            f"%{name} is defined by itself: set it with --gin_param='{name} = …'"
+        ) from error
 
 
 def _check_knob(binding: Binding) -> None:

@@ -1,11 +1,17 @@
-"""Where recipes lie, and how their files are found."""
+"""Where recipes lie, how their files are found, and all of them as one text."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from tokenize import TokenError
+from typing import Any, NamedTuple
+
+from gin import config_parser
 
 from logan_tf.errors import ConfigurationError, suggestion
 
 RECIPES = Path(__file__).resolve().parents[2] / "gin"
+_MOST_FILES = 100  # A recipe reads some ten; includes that double at each turn end.
 
 
 def find(name: str) -> Path:
@@ -14,34 +20,140 @@ def find(name: str) -> Path:
     Raises:
       ConfigurationError: if there is none; it names the closest.
     """
-    candidates = [Path(name), RECIPES / name, RECIPES / f"{name}.gin"]
+    asked = Path(name).as_posix().removeprefix(f"{RECIPES.name}/")
+    return _first_file(
+        [Path(name), RECIPES / name, RECIPES / f"{name}.gin"],
+        f"there is no gin file {name!r}{suggestion(asked, _shipped())}",
+    )
+
+
+def _first_file(candidates: Iterable[Path], refusal: str) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    asked = Path(name).as_posix().removeprefix(f"{RECIPES.name}/")
-    raise ConfigurationError(
-        f"there is no gin file {name!r}{suggestion(asked, _shipped())}"
-    )
-
-
-def find_included(name: str, files: Sequence[Path], where: str) -> Path:
-    """The path of a file that recipes include: here, beside them, in the `gin` folder.
-
-    Args:
-      name: as the statement says.
-      files: the recipes that were asked for.
-      where: the statement, for the error.
-
-    Raises:
-      ConfigurationError: if there is none; it names the closest.
-    """
-    for folder in (Path("."), *(path.parent for path in files), RECIPES):
-        if (folder / name).is_file():
-            return folder / name
-    raise ConfigurationError(
-        f"{where}: there is no file {name!r} to include{suggestion(name, _shipped())}"
-    )
+    raise ConfigurationError(refusal)
 
 
 def _shipped() -> list[str]:
     return [path.relative_to(RECIPES).as_posix() for path in RECIPES.rglob("*.gin")]
+
+
+class Macro(NamedTuple):
+    """A value `%name`."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"%{self.name}"
+
+
+class GinReference(NamedTuple):
+    """A value `@name` or `@name()`."""
+
+    name: str
+    evaluate: bool
+
+    def __repr__(self) -> str:
+        return f"@{self.name}{'()' if self.evaluate else ''}"
+
+
+class _Delegate(config_parser.ParserDelegate):
+    def configurable_reference(
+        self, scoped_configurable_name: str, evaluate: bool
+    ) -> GinReference:
+        return GinReference(scoped_configurable_name, evaluate)
+
+    def macro(self, macro_name: str) -> Macro:
+        return Macro(macro_name)
+
+
+class Text:
+    """The lines of files, with those of included ones in place.
+
+    Args:
+      files: the recipes, in their order.
+      params: statements that follow them.
+
+    Attributes:
+      lines: of all files.
+      places: where each of them comes from.
+    """
+
+    def __init__(self, files: list[Path], params: Sequence[str]) -> None:
+        self.lines: list[str] = []
+        self.places: list[str] = []
+        self._files = files
+        self._num_read = 0
+        for path in files:
+            self._add_file(path)
+        self._add("\n".join(p.lstrip(" ") for p in params), "--gin_param")
+
+    def _add_file(self, path: Path) -> None:
+        self._num_read += 1
+        if self._num_read > _MOST_FILES:
+            raise ConfigurationError(
+                f"{self._files[0]} includes itself, or more than {_MOST_FILES} files: "
+                "include fewer"
+            )
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"cannot read {path} ({error}): give a gin file, which is UTF-8 text"
+            ) from error
+        self._add(text, str(path))
+
+    def _add(self, text: str, origin: str) -> None:
+        # As the parser counts them: by line feeds alone.
+        lines = io.StringIO(text if text.endswith("\n") else text + "\n").readlines()
+        places = [f"{origin}, line {number + 1}" for number in range(len(lines))]
+        taken = 0
+        for statement, end in statements(text, origin):
+            if isinstance(statement, config_parser.IncludeStatement):
+                start = statement.location.line_num - 1
+                self._append(lines[taken:start], places[taken:start])
+                self._add_file(self._included(statement.filename, places[start]))
+                taken = end
+        self._append(lines[taken:], places[taken:])
+
+    def _included(self, name: str, where: str) -> Path:
+        """The path of a file to include: here, beside the recipes, in `gin`."""
+        folders = (Path("."), *(path.parent for path in self._files), RECIPES)
+        return _first_file(
+            [folder / name for folder in folders],
+            f"{where}: there is no file {name!r} to include"
+            f"{suggestion(name, _shipped())}",
+        )
+
+    def _append(self, lines: list[str], places: list[str]) -> None:
+        """Refuses what would join a block at the end of the lines before."""
+        said = (line for line in lines if line.strip() and line.lstrip()[0] != "#")
+        if next(said, "x")[0].isspace():
+            raise ConfigurationError(
+                f"{places[0]}: lines near an include are indented: move them left"
+            )
+        self.lines += lines
+        self.places += places
+
+
+def statements(text: str, origin: str) -> Iterator[tuple[Any, int]]:
+    """gin's statements, each with the number of lines up to its end."""
+    try:
+        parser = config_parser.ConfigParser(text, _Delegate())
+        for statement in parser:
+            yield statement, parser.current_token.start[0] - 1
+    except (SyntaxError, TokenError, TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(_unreadable(error, origin)) from error
+
+
+def _unreadable(error: Exception, origin: str) -> str:
+    """Where gin's parser stopped, and why, in one line."""
+    text, line = str(error), None
+    if isinstance(error, SyntaxError):
+        text, line = error.msg, error.lineno
+    elif isinstance(error, TokenError):
+        text, (line, _) = error.args
+    where = f"{origin}, line {line}" if line else origin
+    # Of a value that is no literal, gin names the token in the last line.
+    cause = text.strip().splitlines()[-1].strip().rstrip(".")
+    return f"{where}: {cause}: a statement is name = value, with text in quotes"

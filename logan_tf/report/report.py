@@ -210,7 +210,7 @@ def _failures(directory: RunDirectory) -> list[Failure]:
             step, reason = int(failure["step"]), str(failure["reason"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             step, reason = 0, "failure.json cannot be read"
-        command = f"bin/doctor --replay={shlex.quote(str(folder))}"
+        command = f"bin/train --run_dir={shlex.quote(str(folder))}"
         found.append(Failure(folder.name, step, reason, command))
     return found
 

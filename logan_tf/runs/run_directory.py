@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
@@ -88,10 +87,6 @@ class RunDirectory:
         """Raises ConfigurationError unless there is such a checkpoint to restore."""
         CheckpointFiles(self.checkpoints).choose(which)
 
-    def checkpoint_manifest(self, step: int) -> dict[str, Any]:
-        """What was written down of a checkpoint; see `CheckpointFiles.manifest`."""
-        return CheckpointFiles(self.checkpoints).manifest(step)
-
     def exists(self) -> bool:
         """Whether a run was started here."""
         return self.config.is_file()
@@ -115,24 +110,12 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Removes what a run made, and nothing else."""
-        for path in (
-            self.checkpoints,
-            self.events,
-            self.samples,
-            self.evaluations,
-            self.accuracy_score,
-            self.saved_model,
-            self.failures,
-        ):
-            shutil.rmtree(path, ignore_errors=True)
-        for path in (
-            self.config,
-            self.operative_config,
-            self.initialization,
-            self.metrics,
-            self.report,
-        ):
-            path.unlink(missing_ok=True)
+        folders = (self.checkpoints, self.events, self.samples, self.evaluations)
+        for folder in (*folders, self.accuracy_score, self.saved_model, self.failures):
+            shutil.rmtree(folder, ignore_errors=True)
+        files = (self.config, self.operative_config, self.initialization, self.metrics)
+        for file in (*files, self.report):
+            file.unlink(missing_ok=True)
 
     def sample_path(self, step: int) -> Path:
         """Where the grid of a step lies, `samples/step-00002000.png`."""

@@ -1,18 +1,19 @@
 """Checkpoints of a run: networks, average, optimizers and the step, by step number."""
 
-import hashlib
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.collapse import Best
 from logan_tf.training.experiment import Experiment
 
-_HASH_DIGITS = 16
+UNREADABLE = (tf.errors.OpError, IndexError, OSError)
+"""What TensorFlow raises for damaged files."""
 
 
 class Checkpoints:
@@ -28,8 +29,6 @@ class Checkpoints:
 
     Attributes:
       files: the checkpoints as files.
-      hashes: of all that was saved at each step so far: a run that was interrupted has
-        the same ones as one that was not.
       hooks_pending: whether what was due at the restored step is still to be done.
       best: the best evaluation up to the restored or last saved step.
       sound: the newest checkpoint of which hooks have found no collapse.
@@ -45,7 +44,6 @@ class Checkpoints:
         io_device: str | None = None,
     ) -> None:
         self.files = CheckpointFiles(directory)
-        self.hashes: dict[int, str] = {}
         self.hooks_pending = False
         self.best: Best | None = None
         self.sound: int | None = None
@@ -54,10 +52,8 @@ class Checkpoints:
         self._step = step
         self._attempt = tf.Variable(0, dtype=tf.int64) if attempt is None else attempt
         # By position: Keras's own tracking misses layers that a network keeps in lists.
-        state = experiment.state()
-        self._variables = tf.nest.flatten(list(state.values()))
         self._checkpoint = tf.train.Checkpoint(
-            step=step, attempt=self._attempt, **state
+            step=step, attempt=self._attempt, **experiment.state()
         )
 
     def steps(self) -> list[int]:
@@ -73,45 +69,49 @@ class Checkpoints:
         Raises:
           BadDataError: if it cannot be written; older checkpoints are intact.
         """
-        step = int(self._step.numpy())
-        before = {s: h for s, h in self.hashes.items() if s < step}
-        self.hashes = before | {step: self._hash()}
         self.hooks_pending = hooks_pending
-        manifest = {
-            "attempt": int(self._attempt.numpy()),
-            "hooks_pending": hooks_pending,
-            **self._named(),
-            "hashes": {str(step): hash_ for step, hash_ in self.hashes.items()},
-        }
-        try:
-            with self.files.saving(step, manifest) as path:
+        with self._writing():
+            with self.files.saving(self._number(), self._manifest()) as path:
                 self._checkpoint.write(path, options=self._options)
             self.files.keep(self._max_to_keep)
-        except (tf.errors.OpError, OSError) as error:
-            raise BadDataError(
-                f"cannot write a checkpoint to {self.files.directory} "
-                f"({_first_line(error)}): "
-                "make room there; the older checkpoints are intact"
-            ) from error
 
     def hooks_done(self, checked: bool = False) -> None:
         """Notes that what was due at this step has been done.
 
         Args:
           checked: whether it was something that would have found a collapse.
+
+        Raises:
+          BadDataError: if it cannot be noted.
         """
         if checked:
-            self.sound = max(self.hashes, default=None)
+            self.sound = max(self.steps(), default=None)
         if self.hooks_pending:
-            manifest = self.files.manifest(int(self._step.numpy()))
-            done = {"hooks_pending": False, **self._named()}
-            self.files.write_manifest(manifest | done)
             self.hooks_pending = False
+            with self._writing():
+                self.files.write_manifest(self._number(), self._manifest())
 
-    def _named(self) -> dict[str, Any]:
-        """What a manifest says of other checkpoints."""
-        best = None if self.best is None else self.best._asdict()
-        return {"best": best, "sound": self.sound}
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (tf.errors.OpError, OSError) as error:
+            raise BadDataError(
+                f"cannot write a checkpoint to {self.files.directory} "
+                f"({first_line(error)}): make room there; the older checkpoints are "
+                "intact"
+            ) from error
+
+    def _number(self) -> int:
+        return int(self._step.numpy())
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "attempt": int(self._attempt.numpy()),
+            "hooks_pending": self.hooks_pending,
+            "best": None if self.best is None else self.best._asdict(),
+            "sound": self.sound,
+        }
 
     def restore(
         self,
@@ -135,79 +135,50 @@ class Checkpoints:
         """
         damaged: dict[int, str] = {}
         for step in self.files.choose(which):
-            damage = self.files.damage(step) or self._read(step)
-            if damage is None:
-                self._warn(damaged, step, warn, repair)
-                return step
-            damaged[step] = damage
-        raise BadDataError(self._all_damaged(damaged, which))
-
-    def _all_damaged(self, damaged: dict[int, str], which: str) -> str:
-        newest = max(damaged)
-        others = (
-            f", and the {len(damaged) - 1} before it too" if len(damaged) > 1 else ""
-        )
+            try:
+                self._read(step)
+            except BadDataError as error:
+                damaged[step] = f"the checkpoint of step {step} is damaged: {error}"
+                continue
+            for number, line in damaged.items():
+                if repair:
+                    line += f"; its files are in {self.files.set_aside(number)} now"
+                warn(f"{line}; going on from that of step {step}")
+            return step
+        newest, *others = damaged.values()
+        before = f", and the {len(others)} before it too" if others else ""
         remedy = (
             "start anew with --restart, which removes them, or with another --run_dir"
             if which == "latest"
             else "choose --checkpoint=latest, the newest that is whole"
         )
-        return (
-            f"{self.files.path(newest)} is damaged: {damaged[newest]}{others}: {remedy}"
-        )
+        raise BadDataError(f"{self.files.directory}: {newest}{before}: {remedy}")
 
-    def _warn(
-        self, damaged: dict[int, str], good: int, warn: Callable, repair: bool
-    ) -> None:
-        for step, damage in damaged.items():
-            line = f"the checkpoint of step {step} is damaged: {damage}"
-            if repair:
-                line += f"; its files are in {self.files.set_aside(step)} now"
-            warn(f"{line}; going on from that of step {good}")
-
-    def _read(self, step: int) -> str | None:
-        """Reads a checkpoint into the variables; returns what is damaged, if it is."""
+    def _read(self, step: int) -> None:
+        """Reads a checkpoint into the variables; BadDataError where it is damaged."""
+        manifest = self.files.manifest(step)
         path = str(self.files.path(step))
         try:
             self._checkpoint.read(path, options=self._options).assert_consumed()
         except (ValueError, AssertionError) as error:
             raise ConfigurationError(
-                f"{path} holds other networks or optimizers than this configuration "
-                f"({_first_line(error)}): keep the configuration, or start anew with "
-                "--restart or another --run_dir"
+                f"{self.files.folder(step)} holds other networks or optimizers than "
+                f"this configuration ({first_line(error)}): keep the configuration, or "
+                "start anew with --restart or another --run_dir"
             ) from error
-        except (tf.errors.OpError, IndexError, OSError) as error:
-            return _first_line(error)
-        manifest = self.files.manifest(step)
-        self.hooks_pending = bool(manifest.get("hooks_pending", False))
-        self.best, self.sound = Best.of(manifest), manifest.get("sound")
-        hashes = manifest.get("hashes", {})
-        self.hashes = {int(number): hash_ for number, hash_ in hashes.items()}
-        return None
-
-    def _hash(self) -> str:
-        """Of every bit that the checkpoint holds."""
-        digest = hashlib.sha256()
-        for variable in (self._step, self._attempt, *self._variables):
-            digest.update(tf.convert_to_tensor(variable).numpy().tobytes())
-        return digest.hexdigest()[:_HASH_DIGITS]
+        except UNREADABLE as error:
+            raise BadDataError(first_line(error)) from error
+        self.hooks_pending = manifest["hooks_pending"]
+        self.best, self.sound = Best.of(manifest), manifest["sound"]
 
 
-def unreadable(path: Path) -> str | None:
-    """Reads every tensor of a checkpoint; returns what TensorFlow says, or None.
-
-    Args:
-      path: without suffix.
-    """
+def damage(files: CheckpointFiles, step: int) -> str | None:
+    """Reads all of a checkpoint; says what is wrong with it, or None."""
     try:
-        reader = tf.train.load_checkpoint(str(path))
+        files.manifest(step)
+        reader = tf.train.load_checkpoint(str(files.path(step)))
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
-    except (tf.errors.OpError, IndexError, ValueError, RuntimeError, OSError) as error:
-        return _first_line(error)
+    except (*UNREADABLE, ValueError, RuntimeError) as error:
+        return first_line(error)
     return None
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__

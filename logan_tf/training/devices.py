@@ -3,12 +3,11 @@
 Imports no TensorFlow. `logan_tf.training.strategy` makes the strategy.
 """
 
-import difflib
 import json
 import os
 from typing import Any, NamedTuple
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, suggestion
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 
@@ -76,10 +75,9 @@ def choose(name: str, tpu: str | None, virtual_devices: int) -> str:
       ConfigurationError: if it does not fit together.
     """
     if name not in STRATEGIES:
-        close = difflib.get_close_matches(name, STRATEGIES, n=1)
-        hint = f": did you mean {close[0]}?" if close else ""
         raise ConfigurationError(
-            f"--strategy is one of {', '.join(STRATEGIES)}, not {name!r}{hint}"
+            f"--strategy is one of {', '.join(STRATEGIES)}, not {name!r}"
+            f"{suggestion(name, STRATEGIES)}"
         )
     if virtual_devices < 0:
         raise ConfigurationError(
@@ -88,15 +86,15 @@ def choose(name: str, tpu: str | None, virtual_devices: int) -> str:
     num_workers = len(cluster().workers)
     if name == "auto":
         name = _settle(tpu, virtual_devices, num_workers)
-    if tpu is not None and name != "tpu":
-        raise ConfigurationError(
-            f"--tpu={tpu} needs --strategy=tpu, not {name}: leave out one of them"
-        )
-    if virtual_devices and name != "mirrored":
-        raise ConfigurationError(
-            f"--virtual_devices={virtual_devices} needs --strategy=mirrored, not "
-            f"{name}: leave out one of them"
-        )
+    for flag, value, needed in (
+        ("tpu", tpu, "tpu"),
+        ("virtual_devices", virtual_devices or None, "mirrored"),
+    ):
+        if value is not None and name != needed:
+            raise ConfigurationError(
+                f"--{flag}={value} needs --strategy={needed}, not {name}: leave out "
+                "one of them"
+            )
     if name == "multi_worker" and cluster() is ALONE:
         raise ConfigurationError(
             "--strategy=multi_worker needs the workers in TF_CONFIG, such as "

@@ -2,29 +2,20 @@
 
 A bundle, `failures/step-00000123-attempt-0/`, is a small run directory: the run's
 configuration, the checkpoint that the failing attempt went on from, `steps.jsonl` (the
-metrics of the last steps, with what their randomness was drawn from) and
-`failure.json`.
+metrics of the last steps) and `failure.json`. Training goes on in it as in any other,
+and so repeats the failure.
 """
 
 import collections
 import json
-import math
-import platform
+import shutil
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from logan_tf import atomic_file
-from logan_tf.errors import BadDataError
+from logan_tf import atomic_file, versions
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
-
-NOT_METRICS = ("step", "seed", "attempt")
-"""What a line of `steps.jsonl` holds besides metrics."""
-
-_STEPS = "steps.jsonl"
 
 
 class FlightRecorder:
@@ -50,14 +41,12 @@ class FlightRecorder:
           rows: each metric's value at every step, [steps], by name.
         """
         for index in range(len(next(iter(rows.values())))):
-            self._steps.append(
-                {"step": first + index, "seed": self._seed, "attempt": attempt}
-                | {name: writable(float(row[index])) for name, row in rows.items()}
-            )
+            metrics = {name: float(row[index]) for name, row in rows.items()}
+            self._steps.append({"step": first + index, "attempt": attempt, **metrics})
 
     def write(
-        self, directory: RunDirectory, *, step: int, attempt: int, reason: str
-    ) -> RunDirectory:
+        self, directory: RunDirectory, step: int, attempt: int, reason: str
+    ) -> None:
         """Writes a bundle; one that is there stays, for it knows the steps before.
 
         Args:
@@ -65,38 +54,30 @@ class FlightRecorder:
           step: that failed.
           attempt: it belongs to.
           reason: in words.
-
-        Returns:
-          Where it lies.
         """
         bundle = RunDirectory(directory.failure_path(step, attempt))
         if bundle.failure.is_file():
-            return bundle
+            return
         files = CheckpointFiles(directory.checkpoints)
         base = max((saved for saved in files.steps() if saved < step), default=None)
         if base is not None:
-            files.copy(base, bundle.checkpoints)
+            copy = CheckpointFiles(bundle.checkpoints).folder(base)
+            shutil.copytree(files.folder(base), copy, dirs_exist_ok=True)
         if directory.exists():
             config = directory.config.read_text(encoding="utf-8")
             atomic_file.write_text(bundle.config, config)
-        until = [row for row in self._steps if row["step"] <= step]
-        lines = [json.dumps(row) + "\n" for row in until]
-        atomic_file.write_text(bundle.path / _STEPS, "".join(lines))
+        lines = [_line(row) + "\n" for row in self._steps if row["step"] <= step]
+        atomic_file.write_text(bundle.path / "steps.jsonl", "".join(lines))
         failure = {
             "step": step,
             "seed": self._seed,
             "attempt": attempt,
             "reason": reason,
             "checkpoint": base,
-            "versions": {
-                "python": platform.python_version(),
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
-            },
+            "versions": versions.installed("tensorflow", "keras"),
         }
         text = json.dumps(failure, indent=1) + "\n"
         atomic_file.write_text(bundle.failure, text)
-        return bundle
 
 
 def not_finite(rows: dict[str, np.ndarray]) -> tuple[int, str] | None:
@@ -114,26 +95,6 @@ def not_finite(rows: dict[str, np.ndarray]) -> tuple[int, str] | None:
     return index, f"{', '.join(names)} {verb} not finite"
 
 
-def read_bundle(bundle: RunDirectory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The failure and the last steps of a bundle.
-
-    Raises:
-      BadDataError: if it is none, or damaged.
-    """
-    try:
-        failure = json.loads(bundle.failure.read_text(encoding="utf-8"))
-        lines = (bundle.path / _STEPS).read_text(encoding="utf-8").splitlines()
-        wanted = {"step", "attempt", "reason", "checkpoint"}
-        if not wanted <= set(failure):
-            raise ValueError(f"failure.json lacks one of {sorted(wanted)}")
-        return failure, [json.loads(line) for line in lines]
-    except (OSError, ValueError, TypeError) as error:
-        raise BadDataError(
-            f"{bundle.path} is no bundle of the flight recorder ({error}): give one "
-            "of the folders in a run's failures/"
-        ) from error
-
-
-def writable(value: float) -> float | str:
+def _line(row: dict[str, Any]) -> str:
     """JSON knows no NaN and no infinity: they are written as the words."""
-    return value if math.isfinite(value) else str(value)
+    return json.dumps({n: v if np.isfinite(v) else str(v) for n, v in row.items()})

@@ -35,10 +35,8 @@ class Hooks:
         sample: DrawSamples | None,
         evaluate: Evaluate | None,
     ) -> None:
-        for name, every in (
-            ("sample_every", sample_every),
-            ("evaluate_every", evaluate_every),
-        ):
+        periods = {"sample_every": sample_every, "evaluate_every": evaluate_every}
+        for name, every in periods.items():
             if every < 0:
                 raise ConfigurationError(f"{name} must be 0 or more, not {every}")
         if evaluate_every and evaluate is None:
@@ -59,12 +57,13 @@ class Hooks:
 
     def steps_until_due(self, step: int, other_period: int) -> int:
         """Steps until the next call, the next multiple of a period or the last step."""
-        until = [every - step % every for every in (other_period, *self._periods())]
+        periods = (other_period, self._sample_every, self._evaluate_every)
+        until = [every - step % every for every in periods if every]
         return min(*until, self._total_steps - step)
 
     def are_due(self, step: int) -> bool:
         """Whether anything is due at a step."""
-        return any(self._is_due(step, every) for every in self._periods())
+        return self._is_due(step, self._sample_every) or self.evaluation_is_due(step)
 
     def evaluation_is_due(self, step: int) -> bool:
         """Whether an evaluation is."""
@@ -78,12 +77,9 @@ class Hooks:
         """
         if self._sample and self._is_due(step, self._sample_every):
             self._sample(step, monitor)
-        if self._evaluate and self._is_due(step, self._evaluate_every):
+        if self._evaluate and self.evaluation_is_due(step):
             return self._evaluate(step, monitor)
         return None
-
-    def _periods(self) -> list[int]:
-        return [every for every in (self._sample_every, self._evaluate_every) if every]
 
     def _is_due(self, step: int, every: int) -> bool:
         return every > 0 and (step % every == 0 or step == self._total_steps)

@@ -8,34 +8,18 @@ generator until then.
 
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
-from logan_tf import atomic_file
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.training.checkpoints import UNREADABLE
 from logan_tf.training.experiment import Experiment
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-_TAKEN = (
-    "generator",
-    "averaged_generator",
-    "discriminator",
-)  # Of an experiment's state.
-
-
-class Source(NamedTuple):
-    """Where weights came from: a run and a step of it."""
-
-    run: str
-    step: int
-
-    def write(self, path: Path) -> None:
-        """Notes it in a file of the new run."""
-        atomic_file.write_text(path, json.dumps(self._asdict(), indent=1) + "\n")
+_TAKEN = ("generator", "averaged_generator", "discriminator")  # Of the state.
 
 
 def initialize(
@@ -44,7 +28,7 @@ def initialize(
     *,
     warn: Callable[[str], None] = print,
     io_device: str | None = None,
-) -> Source:
+) -> dict[str, Any]:
     """Gives an experiment the weights of a run's newest checkpoint that is whole.
 
     Args:
@@ -54,20 +38,20 @@ def initialize(
       io_device: what reads files, as for `Checkpoints`.
 
     Returns:
-      Where the weights came from.
+      Where the weights came from: "run" and "step".
 
     Raises:
       ConfigurationError: if the run holds no checkpoint or has other networks.
       BadDataError: if none of its checkpoints is whole.
     """
-    source.require_checkpoint()
     files = CheckpointFiles(source.checkpoints)
-    for step in reversed(files.steps()):
-        damage = files.damage(step)
-        if damage is None:
+    for step in files.choose("latest"):
+        try:
             _read(experiment, str(files.path(step)), io_device)
-            return Source(str(source.path.resolve()), step)
-        warn(f"the checkpoint of step {step} of {source.path} is damaged: {damage}")
+            return {"run": str(source.path.resolve()), "step": step}
+        except UNREADABLE as error:
+            damage = first_line(error)
+            warn(f"the checkpoint of step {step} of {source.path} is damaged: {damage}")
     raise BadDataError(
         f"{source.path} holds no checkpoint that is whole: see bin/doctor {source.path}"
     )
@@ -92,43 +76,25 @@ def require_same_source(directory: RunDirectory, source: RunDirectory) -> None:
 
 
 def _read(experiment: Experiment, path: str, io_device: str | None) -> None:
-    state = experiment.state()
-    networks = {name: state[name] for name in _TAKEN}
+    networks = {name: experiment.state()[name] for name in _TAKEN}
     own = {
         f"{name}/{index}": variable.shape.as_list()
         for name, variables in networks.items()
         for index, variable in enumerate(variables)
     }
-    options = tf.train.CheckpointOptions(experimental_io_device=io_device)
-    try:
-        shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
-        found = {
-            name.removesuffix(_VALUE): shape
-            for name, shape in shapes.items()
-            if name.split("/")[0] in networks and name.endswith(_VALUE)
-        }
-        if found != own:
+    shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+    found = {
+        name.removesuffix(_VALUE): shape
+        for name, shape in shapes.items()
+        if name.split("/")[0] in networks and name.endswith(_VALUE)
+    }
+    for name in (*own, *sorted(found)):
+        if found.get(name) != own.get(name):
             raise ConfigurationError(
-                f"{path} holds other networks than this configuration "
-                f"({_difference(found, own)}): give them the same sizes, or choose "
-                "another --init_from"
+                f"{path} holds other networks than this configuration (variable {name} "
+                f"is {found.get(name, 'missing')} there and {own.get(name, 'missing')} "
+                "here): give them the same sizes, or choose another --init_from"
             )
-        status = tf.train.Checkpoint(**networks).read(path, options=options)
-        status.assert_existing_objects_matched().expect_partial()
-    except (tf.errors.OpError, IndexError, OSError) as error:
-        line = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise BadDataError(
-            f"{path} cannot be read ({line[0][:200]}): see bin/doctor"
-        ) from error
-
-
-def _difference(found: dict[str, list[int]], own: dict[str, list[int]]) -> str:
-    """The first of the networks' variables that differs."""
-    name = min(
-        (name for name in found | own if found.get(name) != own.get(name)),
-        key=lambda name: (name.split("/")[0], int(name.split("/")[1])),
-    )
-    theirs, ours = (
-        str(shapes[name]) if name in shapes else "missing" for shapes in (found, own)
-    )
-    return f"variable {name} is {theirs} there and {ours} here"
+    options = tf.train.CheckpointOptions(experimental_io_device=io_device)
+    status = tf.train.Checkpoint(**networks).read(path, options=options)
+    status.assert_existing_objects_matched().expect_partial()

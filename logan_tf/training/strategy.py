@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch, Part
-from logan_tf.errors import ConfigurationError, PreemptedError
+from logan_tf.errors import ConfigurationError, PreemptedError, first_line
 from logan_tf.training import devices
 
 
@@ -207,7 +207,7 @@ def _multi_worker() -> tf.distribute.Strategy:
     except (tf.errors.OpError, RuntimeError, ValueError) as error:
         raise ConfigurationError(
             f"the {len(me.workers)} workers cannot meet at {me.workers[me.task]} "
-            f"({_first_line(error)}): see that the address is this machine's, its port "
+            f"({first_line(error)}): see that the address is this machine's, its port "
             "free, and all workers are running"
         ) from error
 
@@ -222,7 +222,7 @@ def _tpu(name: str) -> tf.distribute.Strategy:
     except Exception as error:  # The cloud's clients raise anything.
         raise ConfigurationError(
             f"there is no TPU {name!r} to be reached from here "
-            f"({_first_line(error)}): on a TPU's machine take --tpu=local and a "
+            f"({first_line(error)}): on a TPU's machine take --tpu=local and a "
             "TensorFlow built for TPUs, elsewhere its name or grpc:// address"
         ) from error
 
@@ -233,8 +233,3 @@ def _require_answer(address: str) -> None:
     if address.startswith("grpc://"):
         with socket.create_connection((host, int(port)), timeout=10):
             pass
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__

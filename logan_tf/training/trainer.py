@@ -32,9 +32,6 @@ from logan_tf.training.strategy import (
     require_same_step,
 )
 
-Stop = Callable[[], bool]
-"""Whether somebody asked the process to stop."""
-
 MOST_ROLLBACKS = 3
 _SECONDS_PER_CALL = 1.0
 
@@ -75,11 +72,8 @@ class Trainer:
         collapse_floor: float = 100.0,
         jit_compile: bool | str = "auto",
     ) -> None:
-        for name, value in (
-            ("total_steps", total_steps),
-            ("log_every", log_every),
-            ("checkpoint_every", checkpoint_every),
-        ):
+        periods = {"log_every": log_every, "checkpoint_every": checkpoint_every}
+        for name, value in {"total_steps": total_steps, **periods}.items():
             if value < 1:
                 raise ConfigurationError(f"{name} must be 1 or more, not {value}")
         self.hooks = Hooks(total_steps, sample_every, evaluate_every, sample, evaluate)
@@ -144,7 +138,10 @@ class Trainer:
             self._batches = distributed(self._strategy, batches)
 
     def train(
-        self, text: str = "", progress: bool = True, stop: Stop = lambda: False
+        self,
+        text: str = "",
+        progress: bool = True,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Trains until `total_steps` are done.
 
@@ -172,7 +169,11 @@ class Trainer:
                 if note:
                     monitor.say(note)
                 try:
-                    self._begin(monitor)
+                    if self._is_chief and not self.checkpoints.steps():
+                        # What a rollback of the first steps goes back to.
+                        self.checkpoints.save(hooks_pending=True)
+                    if self.checkpoints.hooks_pending:
+                        self._call_hooks(monitor)
                     self._loop(monitor, stop)
                     # Nobody leaves while the chief writes what all have trained.
                     agree(self._strategy, 0, stop=True)
@@ -197,15 +198,7 @@ class Trainer:
             pictures_follow=self.checkpoints.hooks_pending,
         )
 
-    def _begin(self, monitor: Monitor) -> None:
-        """Does what is still due at this step; saves the first checkpoint."""
-        if self._is_chief and not self.checkpoints.steps():
-            # What a rollback of the first steps goes back to.
-            self.checkpoints.save(hooks_pending=True)
-        if self.checkpoints.hooks_pending:
-            self._call_hooks(monitor)
-
-    def _loop(self, monitor: Monitor, stop: Stop) -> None:
+    def _loop(self, monitor: Monitor, stop: Callable[[], bool]) -> None:
         # The first call traces; its time says nothing about a step's.
         num_steps, traced = 1, False
         while self.step < self._total_steps:
@@ -213,7 +206,11 @@ class Trainer:
             until_due = self.hooks.steps_until_due(self.step, self._checkpoint_every)
             num_steps = min(num_steps, until_due)
             started = time.perf_counter()
-            rows = self._take_steps(self._batches, num_steps)
+            try:
+                rows = self._train_step.run(self._batches, num_steps)
+            except tf.errors.OpError as error:
+                require_intact(self._experiment.dataset, error)
+                raise
             seconds = time.perf_counter() - started
             self._log(rows, num_steps, seconds, monitor)
             if traced:
@@ -221,15 +218,6 @@ class Trainer:
             traced = True
             num_steps, stopping = agree(self._strategy, num_steps, stop())
             self._after_call(monitor, stopping)
-
-    def _take_steps(
-        self, batches: Iterator[Batch], num_steps: int
-    ) -> dict[str, np.ndarray]:
-        try:
-            return self._train_step.run(batches, num_steps)
-        except tf.errors.OpError as error:
-            require_intact(self._experiment.dataset, error)
-            raise
 
     def _log(
         self,
@@ -240,7 +228,9 @@ class Trainer:
     ) -> None:
         first = self.step - num_steps + 1
         self._recorder.record(first, self.attempt, rows)
-        self._check_finite(rows, first)
+        if (found := not_finite(rows)) is not None:
+            step, reason = first + found[0], found[1]
+            raise DivergedError(f"step {step}: {reason} ({self._record(step, reason)})")
         best = self.checkpoints.best
         also = {
             "attempt": self.attempt,
@@ -253,21 +243,12 @@ class Trainer:
                 monitor.scalars(step, values | also)
         monitor.advance(num_steps, {name: float(row[-1]) for name, row in rows.items()})
 
-    def _check_finite(self, rows: dict[str, np.ndarray], first: int) -> None:
-        found = not_finite(rows)
-        if found is not None:
-            index, reason = found
-            step = first + index
-            raise DivergedError(f"step {step}: {reason} ({self._record(step, reason)})")
-
     def _record(self, step: int, reason: str) -> str:
         """Writes the flight recorder's bundle; returns what can be done with it."""
         path = self._directory.failure_path(step, self.attempt)
         if self._is_chief:
-            self._recorder.write(
-                self._directory, step=step, attempt=self.attempt, reason=reason
-            )
-        return f"bin/doctor --replay={path} repeats the step"
+            self._recorder.write(self._directory, step, self.attempt, reason)
+        return f"bin/train --run_dir={path} repeats it"
 
     def _roll_back(self, error: DivergedError, monitor: Monitor) -> str:
         """Goes back to the newest checkpoint; returns what there is to say of it."""
@@ -308,11 +289,9 @@ class Trainer:
     def _call_hooks(self, monitor: Monitor) -> None:
         if not self._is_chief:
             return
-        quality = self.hooks.call(self.step, monitor)
-        if quality is not None:
-            self.checkpoints.best = self._watch.judge(
-                self.step, quality, self.checkpoints.best
-            )
+        if (quality := self.hooks.call(self.step, monitor)) is not None:
+            best = self.checkpoints.best
+            self.checkpoints.best = self._watch.judge(self.step, quality, best)
         monitor.flush()
         self.checkpoints.hooks_done(checked=self.hooks.are_due(self.step))
 

@@ -71,7 +71,7 @@ def test_it_learns_the_classes(whole):
     logits = list(training().logits(model, parts))
     assert [part.shape for part in logits] == [(40, 3), (30, 3)]
     assert np.mean(np.concatenate(logits).argmax(1) == data.labels) > 0.95
-    assert (folder / "ckpt-4.index").is_file()
+    assert (folder / "ckpt-4" / "state.index").is_file()
 
 
 @pytest.mark.parametrize("killed_at", ["batch", "saving"])
@@ -95,14 +95,14 @@ def test_a_training_that_was_killed_ends_with_the_same_bits(
         patch.setattr(*where, kill)
         with pytest.raises(KeyboardInterrupt):
             train_again(tmp_path)
-    names = sorted(path.name for path in tmp_path.glob("*.index"))
-    assert names == ["ckpt-1.index", "ckpt-2.index"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["ckpt-1", "ckpt-2"]
     assert train_again(tmp_path) == weights_hash(whole[0])
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(whole, tmp_path):
     folder = shutil.copytree(whole[1], tmp_path / "damaged")
-    (data,) = folder.glob("ckpt-4.data*")
+    (data,) = folder.glob("ckpt-4/state.data*")
     damaged = bytearray(data.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     data.write_bytes(damaged)

@@ -171,7 +171,7 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_file(
     checkpoints = work / path.stem / "classifier"
     for number, sign in ((2, signal.SIGKILL), (20, signal.SIGTERM)):
         process = start(work)
-        while not (checkpoints / f"ckpt-{number}.json").exists():
+        while not (checkpoints / f"ckpt-{number}").exists():
             assert process.poll() is None, process.communicate()[0]
         process.send_signal(sign)
         process.communicate()

@@ -7,6 +7,7 @@ import matplotlib.image
 import pytest
 
 from logan_tf.evaluation import sweeps
+from logan_tf.runs.checkpoint_files import CheckpointFiles
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +123,8 @@ def test_the_best_checkpoint_of_a_run(command, evaluated_run, tmp_path):
     assert path.endswith(f"step-0000000{best}-samples20.json")
     copy = tmp_path / "copy"
     shutil.copytree(evaluated_run, copy)
-    for manifest in (copy / "checkpoints").glob("ckpt-*.json"):
-        contents = json.loads(manifest.read_text())
-        manifest.write_text(json.dumps(contents | {"best": None}))
+    files = CheckpointFiles(copy / "checkpoints")
+    for step in files.steps():
+        files.write_manifest(step, files.manifest(step) | {"best": None})
     done = command("sample", f"--run_dir={copy}", "--checkpoint=best", output)
     refused(done, "train with evaluate_every")

@@ -85,8 +85,6 @@ def test_points_are_drawn_over_their_modes(command, sampled, ring_run):
 
 def test_the_receipt_is_that_of_an_evaluation(command, exported, digits_run):
     receipt = json.loads((exported / "assets/receipt.json").read_text())
-    manifest = json.loads((digits_run / "checkpoints/ckpt-4.json").read_text())
-    assert receipt["state_hash"] == manifest["hashes"]["4"]
     done = command("evaluate", f"--run_dir={digits_run}", "--num_samples=20")
     with open(done.out.splitlines()[-1], encoding="utf-8") as file:
         evaluated = json.load(file)["receipt"]

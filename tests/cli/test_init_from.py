@@ -11,15 +11,6 @@ RING = "--gin_file=ring_logan"
 NETWORKS = ("generator/", "averaged_generator/", "discriminator/")
 
 
-def saved(run, step: int) -> dict[str, np.ndarray]:
-    checkpoint = tf.train.load_checkpoint(str(run / "checkpoints" / f"ckpt-{step}"))
-    return {
-        name: checkpoint.get_tensor(name)
-        for name in checkpoint.get_variable_to_shape_map()
-        if "OBJECT_GRAPH" not in name and "save_counter" not in name
-    }
-
-
 @pytest.fixture(scope="module")
 def started(train, params, ring_run, tmp_path_factory):
     """(the run, what was printed) of one step from the weights of `ring_run`."""
@@ -30,7 +21,9 @@ def started(train, params, ring_run, tmp_path_factory):
     return run, out
 
 
-def test_step_0_has_the_other_runs_networks_and_nothing_else_of_it(started, ring_run):
+def test_step_0_has_the_other_runs_networks_and_nothing_else_of_it(
+    started, saved, ring_run
+):
     run, out = started
     assert f"the weights are those of {ring_run.resolve()} after 4 steps" in out
     noted = json.loads((run / "initialization.json").read_text())
@@ -48,7 +41,7 @@ def test_step_0_has_the_other_runs_networks_and_nothing_else_of_it(started, ring
     assert step == 0
 
 
-def test_the_same_command_goes_on(started, train, params, ring_run, tmp_path):
+def test_the_same_command_goes_on(started, saved, train, params, ring_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(started[0], run)
     flags = (RING, f"--run_dir={run}", *params(total_steps=2))
@@ -112,16 +105,16 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
 ):
     other, run = tmp_path / "other", tmp_path / "run"
     shutil.copytree(ring_run, other)
-    (data,) = (other / "checkpoints").glob("ckpt-4.data-*")
+    (data,) = (other / "checkpoints").glob("ckpt-4/state.data-*")
     data.write_bytes(data.read_bytes()[:-1])
     flags = (RING, f"--run_dir={run}", f"--init_from={other}", *params(total_steps=1))
     out = train(*flags)
     assert f"the checkpoint of step 4 of {other} is damaged" in out
     assert "after 2 steps" in out
     for step in (0, 2):
-        (data,) = (other / "checkpoints").glob(f"ckpt-{step}.data-*")
+        (data,) = (other / "checkpoints").glob(f"ckpt-{step}/state.data-*")
         data.write_bytes(b"")
     done = command("train", *flags, "--restart", "--noprogress")
     assert done.exit_code == 3
     assert "holds no checkpoint that is whole" in done.err
-    assert (run / "checkpoints" / "ckpt-1.index").exists()
+    assert (run / "checkpoints" / "ckpt-1").exists()

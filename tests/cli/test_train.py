@@ -24,25 +24,6 @@ def lines(run) -> list[dict]:
     ]
 
 
-def weights(run, step: int) -> dict[str, np.ndarray]:
-    """All that a checkpoint holds, but how often its process has saved."""
-    checkpoint = tf.train.load_checkpoint(str(run / "checkpoints" / f"ckpt-{step}"))
-    return {
-        name: checkpoint.get_tensor(name)
-        for name in checkpoint.get_variable_to_shape_map()
-        if "OBJECT_GRAPH" not in name and "save_counter" not in name
-    }
-
-
-def same(left, right, step: int) -> None:
-    assert lines(left) == lines(right)
-    left, right = weights(left, step), weights(right, step)
-    assert set(left) == set(right)
-    assert len(left) > 20
-    for name, value in left.items():
-        np.testing.assert_array_equal(value, right[name], err_msg=name)
-
-
 def test_a_run_directory_is_the_whole_truth(digits_run):
     found = {str(path.relative_to(digits_run)) for path in digits_run.rglob("*")}
     assert {"config.gin", "operative_config.gin", "metrics.jsonl"} <= found
@@ -76,7 +57,7 @@ def test_samples_are_also_on_tensorboard(digits_run):
 
 
 def test_a_run_resumed_in_another_process_is_the_uninterrupted_one(
-    train, params, ring_run, tmp_path
+    train, params, ring_run, same_run, tmp_path
 ):
     """Two steps, and two more by bin/train itself, which needs the run alone."""
     run = tmp_path / "run"
@@ -96,30 +77,28 @@ def test_a_run_resumed_in_another_process_is_the_uninterrupted_one(
     assert done.stderr == ""
     assert "resumed at step 2" in done.stdout
     assert "-total_steps = 2\n+total_steps = 4\n" in done.stdout
-    same(run, ring_run, 4)
+    same_run(run, ring_run, 4)
     assert (run / "config.gin").read_text() == (ring_run / "config.gin").read_text()
 
 
-def test_the_configuration_alone_reproduces_a_run(train, ring_run, tmp_path):
+def test_the_configuration_alone_reproduces_a_run(train, ring_run, same_run, tmp_path):
     before = (ring_run / "metrics.jsonl").read_text()
     out = train(f"--gin_file={ring_run}/config.gin", f"--run_dir={tmp_path}/again")
     assert "resumed" not in out
-    same(tmp_path / "again", ring_run, 4)
+    same_run(tmp_path / "again", ring_run, 4)
     # A finished run does nothing, and says nothing of a change.
     assert train(f"--run_dir={ring_run}") == "resumed at step 4\n"
     assert (ring_run / "metrics.jsonl").read_text() == before
 
 
-def test_restart_removes_what_the_run_made(train, params, ring_run, tmp_path):
+def test_restart_removes_what_the_run_made(train, params, ring_run, same_run, tmp_path):
     run = tmp_path / "run"
     train(RING, f"--run_dir={run}", *params(total_steps=6, seed=5))
     (run / "notes.txt").write_text("mine")
     out = train(RING, f"--run_dir={run}", *params(), "--restart")
     assert out == ""
-    same(run, ring_run, 4)
-    assert not (run / "checkpoints" / "ckpt-6.index").exists()
-    listed = tf.train.get_checkpoint_state(str(run / "checkpoints"))
-    names = [os.path.basename(path) for path in listed.all_model_checkpoint_paths]
+    same_run(run, ring_run, 4)
+    names = sorted(os.listdir(run / "checkpoints"))
     assert names == ["ckpt-0", "ckpt-2", "ckpt-4"]
     assert (run / "notes.txt").read_text() == "mine"
 
@@ -143,7 +122,7 @@ def test_later_files_and_parameters_win(train, params, tmp_path):
 
 
 def test_a_diverging_run_stops_with_4_and_its_checkpoint_is_intact(
-    command, train, params, ring_run, tmp_path
+    command, train, params, ring_run, same_run, tmp_path
 ):
     run = tmp_path / "run"
     train(RING, f"--run_dir={run}", *params(total_steps=2))
@@ -156,13 +135,10 @@ def test_a_diverging_run_stops_with_4_and_its_checkpoint_is_intact(
     assert line.startswith("error: step 3: ")
     assert result.out.count("going back to step 2: rollback ") == 3
     assert "the checkpoint of step 2 is intact: lower the learning rates" in line
-    assert sorted(p.name for p in (run / "checkpoints").glob("*.index")) == [
-        "ckpt-0.index",
-        "ckpt-2.index",
-    ]
+    assert sorted(os.listdir(run / "checkpoints")) == ["ckpt-0", "ckpt-2"]
     assert lines(run) == lines(ring_run)[:2]
     train(RING, f"--run_dir={run}", *params())
-    same(run, ring_run, 4)
+    same_run(run, ring_run, 4)
 
 
 def test_a_dry_run_touches_no_data_and_no_disk(command, tmp_path, monkeypatch):
@@ -259,7 +235,9 @@ gin.external_configurable(MyDiscriminator)
 """
 
 
-def test_a_module_of_the_users_brings_networks(command, train, tmp_path, monkeypatch):
+def test_a_module_of_the_users_brings_networks(
+    command, train, saved, tmp_path, monkeypatch
+):
     (tmp_path / "my_networks_of_train.py").write_text(MODULE)
     (tmp_path / "mine.gin").write_text(
         "include 'ring_logan.gin'\n"
@@ -282,7 +260,7 @@ def test_a_module_of_the_users_brings_networks(command, train, tmp_path, monkeyp
     assert not run.exists()
 
     train(recipe_, directory, module)
-    shapes = {value.shape for value in weights(run, 1).values()}
+    shapes = {value.shape for value in saved(run, 1).values()}
     assert {(3, 4), (4, 2), (2, 5), (5, 1)} <= shapes
     assert train(directory, module) == "resumed at step 1\n"
     config = (run / "config.gin").read_text()

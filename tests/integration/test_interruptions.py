@@ -1,24 +1,24 @@
 """Real processes that are killed, terminated and started twice."""
 
+import contextlib
 import os
+import random
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from logan_tf.configuration import recipe_files
 from logan_tf.runs.checkpoint_files import CheckpointFiles
+from logan_tf.training.checkpoints import damage
 
 ROOT = recipe_files.RECIPES.parent
-PARAMS = {
-    "batch_size": 4,
-    "latent_dim": 4,
-    "log_every": 1,
-    "sample_every": 0,
+PARAMS = {"batch_size": 4, "latent_dim": 4, "log_every": 1, "sample_every": 0}
+RING = {
     "standing_batches": 1,
     "mlp.Generator.hidden": (8,),
     "mlp.Discriminator.hidden": (8,),
@@ -26,7 +26,7 @@ PARAMS = {
 
 
 def arguments(name: str, gin_file: str, *flags: str, **macros) -> list[str]:
-    bindings = PARAMS | macros
+    bindings = PARAMS | (RING if gin_file == "ring_logan" else {}) | macros
     params = [f"--gin_param={key} = {value!r}" for key, value in bindings.items()]
     return [str(ROOT / "bin" / name), f"--gin_file={gin_file}", *params, *flags]
 
@@ -71,46 +71,41 @@ def run(tmp_path) -> Iterator[Run]:
     started.stop()
 
 
-@pytest.mark.xdist_group("kills")
-def test_a_run_killed_three_times_is_the_uninterrupted_one(tmp_path):
-    done = subprocess.run(
-        arguments(
-            "doctor",
-            "ring_logan",
-            "--prove_resume",
-            "--kills=3",
-            total_steps=1500,
-            checkpoint_every=100,
-        ),
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(re.findall(r"kill \d of 3: ", done.stdout)) == 3
-    assert "the same, bit for bit: 16 hashes of all weights, 1500 lines" in done.stdout
+def kill_and_compare(
+    same_run: Callable, folder: Path, kills: int, gin_file: str, **macros
+) -> None:
+    """A run that is killed at random moments is the one that never was."""
+
+    def train(name: str, timeout: float | None = None) -> None:
+        flags = (f"--run_dir={folder / name}", "--noprogress")
+        command = arguments("train", gin_file, *flags, **macros)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    started = time.monotonic()
+    train("whole")
+    longest = time.monotonic() - started
+    moments = random.Random(0)
+    for _ in range(kills):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            train("killed", moments.uniform(0, longest))
+    train("killed")
+    same_run(folder / "killed", folder / "whole", macros["total_steps"])
+
+
+def test_a_run_killed_three_times_is_the_uninterrupted_one(same_run, tmp_path):
+    steps = {"total_steps": 1500, "checkpoint_every": 100}
+    kill_and_compare(same_run, tmp_path, 3, "ring_logan", **steps)
 
 
 @pytest.mark.slow
-def test_a_run_killed_twenty_times_is_the_uninterrupted_one(data_dir):
+def test_a_run_killed_twenty_times_is_the_uninterrupted_one(
+    same_run, data_dir, tmp_path
+):
     """With all that a run has: batch norm, an average, samples, stacked digits."""
-    macros = {"data_dir": data_dir, "batch_size": 8, "width": 4, "latent_dim": 8}
-    params = [f"--gin_param={name} = {value!r}" for name, value in macros.items()]
-    schedule = {"total_steps": 3000, "checkpoint_every": 50, "sample_every": 500}
-    params += [f"--gin_param={name} = {value!r}" for name, value in schedule.items()]
-    done = subprocess.run(
-        [
-            str(ROOT / "bin" / "doctor"),
-            "--prove_resume",
-            "--gin_file=stacked_digits_logan",
-            "--kills=20",
-            *params,
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "kill 20 of 20: " in done.stdout
-    assert "the same, bit for bit: 61 hashes of all weights, 300 lines" in done.stdout
+    macros = {"data_dir": data_dir, "width": 4, "batch_size": 8, "latent_dim": 8}
+    macros |= {"total_steps": 3000, "checkpoint_every": 50, "sample_every": 500}
+    kill_and_compare(same_run, tmp_path, 20, "stacked_digits_logan", **macros)
 
 
 def test_sigterm_saves_the_last_step_and_exits_42(run):
@@ -134,7 +129,7 @@ def test_sigterm_saves_the_last_step_and_exits_42(run):
     (steps,) = re.findall(r"interrupted; all (\d+) steps are saved", err)
     files = CheckpointFiles(run.directory / "checkpoints")
     assert files.steps()[-1] == int(steps)
-    assert files.damage(int(steps)) is None
+    assert damage(files, int(steps)) is None
     assert not (run.directory / "lock").exists()
 
     run.process = run.start()

@@ -15,6 +15,7 @@ import pytest
 
 from logan_tf.report import report
 from logan_tf.runs import run_lock
+from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
@@ -118,10 +119,8 @@ def run(tmp_path) -> Path:
     for step in (10, 20, 30):
         name = path / "evaluations" / f"step-{step:08d}.json"
         name.write_text(evaluation(step, checkpoint_hash=f"hash-{step}"))
-    (path / "checkpoints" / "ckpt-30.index").touch()
     best = {"step": 30, "metric": "fid", "value": 90.0}
-    manifest = {"step": 30, "files": {}, "best": best}
-    (path / "checkpoints" / "ckpt-30.json").write_text(json.dumps(manifest))
+    CheckpointFiles(path / "checkpoints").write_manifest(30, {"best": best})
     bundle = path / "failures" / "step-00000020-attempt-0"
     bundle.mkdir(parents=True)
     failure = {"step": 20, "reason": "generator_loss is not finite"}

@@ -85,12 +85,12 @@ def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path):
     old = directory.evaluations / ".step-00000002.json.abc"
     young = directory.evaluations / ".step-00000004.json.abc"
     whole = directory.evaluations / "step-00000002.json"
-    half = directory.checkpoints / ".saving-3"
+    half = directory.checkpoints / ".ckpt-3.abc"
     half.mkdir()
     for path in (old, young, whole):
         path.write_text("{}")
         os.utime(path, (0, 0) if path != young else None)
-    assert sorted(directory.sweep()) == [".saving-3", old.name]
+    assert sorted(directory.sweep()) == [".ckpt-3.abc", old.name]
     assert not half.exists()
     assert sorted(directory.evaluations.iterdir()) == [young, whole]
 

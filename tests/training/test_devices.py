@@ -108,7 +108,7 @@ def test_several_workers_are_multi_worker(name, tf_config):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (("mirored", None, 0), "not 'mirored': did you mean mirrored"),
+        (("mirored", None, 0), "not 'mirored': did you mean 'mirrored'"),
         (("", None, 0), "--strategy is one of auto, .*, not ''"),
         (("auto", None, -1), "--virtual_devices must be 0 or more, not -1"),
         (("mirrored", "node", 0), "--tpu=node needs --strategy=tpu, not mirrored"),

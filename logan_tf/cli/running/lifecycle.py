@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,10 +96,13 @@ def train(
         if chief:
             _report_changes(directory, config)
         trainer.restore()
-    source = None
-    if init_from is not None:
-        resumed = bool(trainer.checkpoints.steps()) and not restart
-        source = _initialize(run, directory, init_from, resumed)
+    origin = None
+    if init_from is not None and trainer.checkpoints.steps() and not restart:
+        initialization.require_same_source(directory, init_from)
+    elif init_from is not None:
+        origin = initialization.initialize(
+            run.experiment, init_from, io_device=io_device(run.strategy)
+        )
     trainer.open_data()
     if chief:
         protocol = run.evaluator.protocol
@@ -106,7 +110,7 @@ def train(
             protocol.prepare()
         if restart:
             directory.clear()
-        _write_beginning(directory, config, source)
+        _write_beginning(directory, config, origin)
     with memory.enough_for(run.experiment.batch_size), interruption.finishing():
         trainer.train(
             text=gin.markdown(config),
@@ -128,14 +132,15 @@ def _trainer(run: Run, directory: RunDirectory) -> Trainer:
 
 
 def _write_beginning(
-    directory: RunDirectory, config: str, source: initialization.Source | None
+    directory: RunDirectory, config: str, origin: dict[str, Any] | None
 ) -> None:
     """Sweeps, and writes down what is trained and from which weights."""
     for name in directory.sweep():
         print(f"removed {name}, which an interrupted process had not finished")
-    if source is not None:
-        source.write(directory.initialization)
-        print(f"the weights are those of {source.run} after {source.step} steps")
+    if origin is not None:
+        text = json.dumps(origin, indent=1) + "\n"
+        atomic_file.write_text(directory.initialization, text)
+        print(f"the weights are those of {origin['run']} after {origin['step']} steps")
     atomic_file.write_text(directory.config, config)
     atomic_file.write_text(directory.operative_config, gin.operative_config_str())
 
@@ -216,18 +221,6 @@ def evaluate(
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics
-
-
-def _initialize(
-    run: Run, directory: RunDirectory, init_from: RunDirectory, resumed: bool
-) -> initialization.Source | None:
-    """Where the run's weights come from; None: from its own checkpoint."""
-    if resumed:
-        initialization.require_same_source(directory, init_from)
-        return None
-    return initialization.initialize(
-        run.experiment, init_from, io_device=io_device(run.strategy)
-    )
 
 
 def _report_changes(directory: RunDirectory, config: str) -> None:
