@@ -30,6 +30,7 @@ def main() -> None:
     repair = FLAGS.repair and not user
     with directory.writing() if repair else contextlib.nullcontext():
         files = CheckpointFiles(directory.checkpoints)
+        files.require_layout()
         damages = {step: _damage(files, step) for step in files.steps()}
         findings = list(examination.examine(directory, repair, damages))
     for finding in findings:

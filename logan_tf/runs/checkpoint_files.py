@@ -121,6 +121,15 @@ class CheckpointFiles:
             return Best.of(manifest), manifest.get("sound")
         return None, None
 
+    def require_layout(self) -> None:
+        """Raises ConfigurationError for checkpoints of version 0.1: they were files."""
+        if any(self.directory.glob(f"{_PREFIX}*.index")):
+            raise ConfigurationError(
+                f"{self.directory} holds checkpoints of logan_tf 0.1: take that "
+                "version, which reads them, or start anew with --restart or another "
+                "--run_dir"
+            )
+
     def choose(self, which: str) -> list[int]:
         """The steps of which one is to be restored, in this order.
 
@@ -130,6 +139,7 @@ class CheckpointFiles:
         Raises:
           ConfigurationError: if there is no such checkpoint.
         """
+        self.require_layout()
         steps = self.steps()
         if not steps:
             raise ConfigurationError(

@@ -113,9 +113,11 @@ class Trainer:
         """Takes up the newest checkpoint that is whole, where there ever was one.
 
         Raises:
-          ConfigurationError: if it belongs to other networks or optimizers.
+          ConfigurationError: if it belongs to other networks or optimizers, or to an
+            earlier version.
           BadDataError: if none is whole, or all are gone.
         """
+        self.checkpoints.files.require_layout()
         if self.checkpoints.steps():
             self.checkpoints.restore(repair=self._is_chief)
         elif self._directory.progressed():

@@ -145,3 +145,17 @@ def test_what_a_kill_leaves_is_swept(files):
 def test_a_manifest_can_be_rewritten(files):
     files.write_manifest(20, {"hooks_pending": False})
     assert files.manifest(20) == {"hooks_pending": False}
+
+
+def test_checkpoints_of_version_0_1_are_refused_with_its_name(tmp_path):
+    """They were files beside each other, which nothing here reads or removes."""
+    old = [tmp_path / f"ckpt-5.{kind}" for kind in ("index", "json", "data-0-of-1")]
+    for path in old:
+        path.write_text("as it was")
+    files = CheckpointFiles(tmp_path)
+    assert files.steps() == []
+    for which in ("latest", "best", "5"):
+        with pytest.raises(ConfigurationError, match=r"logan_tf 0\.1: take that vers"):
+            files.choose(which)
+    files.keep(1)
+    assert all(path.read_text() == "as it was" for path in old)
