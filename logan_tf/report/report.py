@@ -4,23 +4,18 @@ Whatever is absent is left out. Imports no TensorFlow: a page takes a second or 
 """
 
 import datetime
-import importlib.resources
 import json
 import platform
-import re
 import shlex
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
-import markupsafe
 import numpy as np
 
 from logan_tf import atomic_file, versions
 from logan_tf.plots import training_curves
-from logan_tf.plots.charts import Chart
 from logan_tf.plots.training_curves import History
 from logan_tf.report import reported_evaluations
 from logan_tf.report.inlined_pictures import Inlined, inline
@@ -31,10 +26,7 @@ from logan_tf.runs.run_directory import RunDirectory
 _TEMPLATE = "report.html.jinja"
 _EARLIER = 6  # samples beside the newest
 _SMALL, _LARGE = 400, 1280  # pixels of a picture's longer side, at most
-_SECONDS = re.compile(r"tfevents\.(\d{1,10})\.")
-
-
-_TITLES = {"tensorflow": "TensorFlow", "keras": "Keras"}
+_DATE = "%Y-%m-%d %H:%M UTC"
 
 
 class SampleGrid(NamedTuple):
@@ -91,43 +83,36 @@ def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
     progress = _progress(directory, history, knobs)
     failures = _failures(directory)
     newest, earlier = _grids(directory)
-    evaluations = reported_evaluations.collect(directory.evaluations)
     return _template().render(
         recipe=directory.recipe(),
         state=_state(directory, progress, failures),
         facts=_facts(directory, history, progress),
         knobs=knobs,
         configurations=_configurations(directory),
-        charts=_safe(training_curves.charts(history)),
+        charts=training_curves.charts(history),
         rollbacks=history.rollbacks(),
         garbled=history.garbled,
         newest=newest,
         earlier=earlier,
-        evaluations=evaluations,
-        evaluation_charts=_safe(evaluations.charts),
+        evaluations=reported_evaluations.collect(directory.evaluations),
         settings=reported_evaluations.SETTINGS,
         direction=reported_evaluations.direction,
         failures=failures,
         commands=_commands(directory, progress),
         versions=_versions(),
-        now=_of(time.time()),
+        now=f"{datetime.datetime.now(datetime.UTC):{_DATE}}",
     )
 
 
 def _template() -> jinja2.Template:
-    folder = importlib.resources.files("logan_tf.report")
     environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("logan_tf", "report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.from_string((folder / _TEMPLATE).read_text(encoding="utf-8"))
-
-
-def _safe(charts: list[Chart]) -> list[Chart]:
-    """Lets pass what matplotlib has escaped."""
-    return [chart._replace(svg=markupsafe.Markup(chart.svg)) for chart in charts]
+    return environment.get_template(_TEMPLATE)
 
 
 def _progress(
@@ -161,15 +146,11 @@ def _state(
 def _facts(
     directory: RunDirectory, history: History, progress: _Progress
 ) -> dict[str, str]:
-    number = history.attempt
-    attempt = f"{number} (the number of rollbacks)" if number else "0 (no rollback)"
     saved = ", ".join(f"{step:,}" for step in progress.checkpoints[-5:])
     best = CheckpointFiles(directory.checkpoints).best()
     facts = {
         "Directory": str(directory.path.absolute()),
-        "Started": _started(directory),
-        "Last logged": _changed(directory.metrics) if len(history.steps) else "",
-        "Attempt": attempt if len(history.steps) else "",
+        "Rollbacks": str(history.attempt) if len(history.steps) else "",
         "Checkpoints of steps": saved or "none yet",
         "Best": f"step {best.step:,}: {best}" if best else "",
     }
@@ -201,9 +182,7 @@ def _grids(directory: RunDirectory) -> tuple[SampleGrid | None, list[SampleGrid]
 
 def _failures(directory: RunDirectory) -> list[Failure]:
     found = []
-    for folder in sorted(
-        path for path in directory.failures.glob("*") if path.is_dir()
-    ):
+    for folder in sorted(directory.failures.glob("*/")):
         try:
             text = (folder / "failure.json").read_text(encoding="utf-8")
             failure = json.loads(text)
@@ -236,31 +215,6 @@ def _commands(directory: RunDirectory, progress: _Progress) -> dict[str, str]:
 
 
 def _versions() -> str:
-    found = {"Python": platform.python_version()}
-    for package, version in versions.installed(
-        "logan_tf", "tensorflow", "keras"
-    ).items():
-        if version is not None:
-            found[_TITLES.get(package, package)] = version
-    return ", ".join(f"{name} {version}" for name, version in found.items())
-
-
-def _started(directory: RunDirectory) -> str:
-    """By the name of TensorBoard's first file; a resume leaves it."""
-    names = (path.name for path in directory.events.glob("events.out.tfevents.*"))
-    seconds = [int(found[1]) for found in map(_SECONDS.search, names) if found]
-    return _of(min(seconds)) if seconds else ""
-
-
-def _changed(path: Path) -> str:
-    """When a file was written; empty if there is none."""
-    try:
-        seconds = path.stat().st_mtime
-    except OSError:
-        return ""
-    return _of(seconds)
-
-
-def _of(seconds: float) -> str:
-    date = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{date:%Y-%m-%d %H:%M} UTC"
+    packages = versions.installed("logan_tf", "tensorflow", "keras")
+    found = {"Python": platform.python_version(), **packages}
+    return ", ".join(f"{name} {version}" for name, version in found.items() if version)
