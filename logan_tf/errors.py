@@ -41,3 +41,9 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """': did you mean …?', or nothing where nothing is close."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f": did you mean {close[0]!r}?" if close else ""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, on one line of moderate length; its name if nothing."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]

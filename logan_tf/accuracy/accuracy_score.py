@@ -5,7 +5,6 @@ the samples alone is tested on real held-out images. What the generator leaves o
 class the classifier cannot know, which FID hardly notices.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +13,10 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from logan_tf import atomic_file
 from logan_tf.accuracy.classifier_epochs import weights_hash
 from logan_tf.accuracy.classifier_training import ClassifierTraining, TrainingSet
 from logan_tf.accuracy.picture_file import PictureFile
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation.receipts import ACCURACY_SCORE, MetricValues
 from logan_tf.evaluation.reference import RealImages
 from logan_tf.sampling.sampler import Sampler, to_uint8
@@ -26,6 +24,7 @@ from logan_tf.sampling.settings import SamplingSettings
 
 PROTOCOL = f"{ACCURACY_SCORE}1"
 _TOP = 5
+_AT_ONCE = 256  # samples that a sampler draws
 
 
 class Measured(NamedTuple):
@@ -49,12 +48,11 @@ class AccuracyScore:
         self._training = training
         self._labels: np.ndarray | None = None
 
-    def prepare(self, generator: keras.Model, work_dir: Path) -> None:
+    def prepare(self, generator: keras.Model) -> None:
         """Finds out what cannot be measured, and the labels of the training images.
 
         Args:
           generator: the one to be judged.
-          work_dir: keeps the labels, which take a pass over the training images.
 
         Raises:
           ConfigurationError: a generator that looks at no labels; data that are no
@@ -79,7 +77,7 @@ class AccuracyScore:
         self._training.build(self._dataset.shape, self._num_classes)
         _, labels = next(iter(self._dataset.ordered("test")))
         self._require_labels(labels, "test")
-        self._labels = self._read_labels(work_dir)
+        self._labels = self._read_labels()
 
     @property
     def num_images(self) -> int:
@@ -137,8 +135,9 @@ class AccuracyScore:
         """Trains on pictures and tests; parts: those from a number on, in order."""
         images = PictureFile(folder / "pictures.uint8", self._dataset.shape)
         images.require_room(self.num_images)
-        first = len(images)
-        if first < self.num_images:
+        if len(images) < self.num_images:
+            # Samples are the same bits where the drawing goes on between two batches.
+            first = len(images) // _AT_ONCE * _AT_ONCE
             with tqdm(
                 total=self.num_images,
                 initial=first,
@@ -146,9 +145,9 @@ class AccuracyScore:
                 desc=name,
                 disable=None,
             ) as bar:
-                images.extend(parts(first), bar.update)
+                images.extend(first, parts(first), bar.update)
         examples = TrainingSet(
-            self._training_labels, images.rows, self._dataset.shape, self._num_classes
+            self._training_labels, images.mapped(), self._num_classes
         )
         model = self._training.train(examples, folder / "classifier", name)
         ranks, labels = self._test(model)
@@ -181,29 +180,14 @@ class AccuracyScore:
         assert self._labels is not None  # as prepare has made sure
         return self._labels
 
-    def _read_labels(self, work_dir: Path) -> np.ndarray:
-        identity = hashlib.sha256(self._dataset.identity.encode()).hexdigest()[:16]
-        path = work_dir / f"labels_{identity}.npy"
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            pass  # There are none yet, or no whole ones.
+    def _read_labels(self) -> np.ndarray:
         with tqdm(unit=" images", desc="training labels", disable=None) as bar:
             found = []
             for _, labels in self._dataset.ordered("train"):
                 self._require_labels(labels, "training")
                 found.append(np.asarray(labels, np.int32))
                 bar.update(len(labels))
-        labels = np.concatenate(found)
-        try:
-            with atomic_file.replacing(path) as file:
-                np.save(file, labels)
-        except OSError as error:
-            raise BadDataError(
-                f"cannot write to {work_dir} ({error.strerror}): give another "
-                "--work_dir"
-            ) from error
-        return labels
+        return np.concatenate(found)
 
     def _require_labels(self, labels: np.ndarray, split: str) -> None:
         if labels.min() < 0 or labels.max() >= self._num_classes:
@@ -224,9 +208,8 @@ def rank(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns:
       Integers [n]; 0 is a right answer, below k a right one among the first k.
     """
-    own = logits[np.arange(len(labels)), labels][:, None]
-    before = np.arange(logits.shape[1]) < labels[:, None]
-    return ((logits > own) | ((logits == own) & before)).sum(axis=1)
+    order = np.argsort(-logits, axis=1, kind="stable")
+    return (order == labels[:, None]).argmax(axis=1)
 
 
 def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> MetricValues:

@@ -6,7 +6,6 @@ on one CPU to the same bits.
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from tqdm import tqdm
 from logan_tf.accuracy import classifier_epochs
 from logan_tf.accuracy.classifier_input import ClassifierInput
 from logan_tf.data import random_access
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, first_line, suggestion
 
 Architecture = Callable[[tuple[int, int, int], int], keras.Model]
 """(shape of an image, number of classes) -> a model from images to logits."""
@@ -27,19 +26,22 @@ Architecture = Callable[[tuple[int, int, int], int], keras.Model]
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSet:
-    """Labeled pictures that are read by their indices.
+    """Labeled pictures.
 
     Attributes:
       labels: int32 [n].
-      rows: integers [k] -> pictures uint8 [k, *shape].
-      shape: (height, width, channels).
+      pictures: uint8 [n, height, width, channels]; may be a file that is mapped.
       num_classes: labels are below it.
     """
 
     labels: np.ndarray
-    rows: Callable[[np.ndarray], np.ndarray]
-    shape: tuple[int, ...]
+    pictures: np.ndarray
     num_classes: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(height, width, channels)."""
+        return self.pictures.shape[1:]
 
 
 class ClassifierTraining:
@@ -149,7 +151,7 @@ class ClassifierTraining:
             except ValueError as error:
                 raise ConfigurationError(
                     f"{self._architecture} cannot be built for images {seen} "
-                    f"({str(error).splitlines()[0]}): set ClassifierInput.size"
+                    f"({first_line(error)}): set ClassifierInput.size"
                 ) from error
         if tuple(model.output_shape) != (None, num_classes):
             raise ConfigurationError(
@@ -268,9 +270,8 @@ class ClassifierTraining:
             indices = random_access.shuffled_indices(
                 seed, position, count=size, num_examples=num_examples
             )
-            images = tf.numpy_function(
-                examples.rows, [indices], tf.uint8, stateful=False
-            )
+            rows = examples.pictures.__getitem__
+            images = tf.numpy_function(rows, [indices], tf.uint8, stateful=False)
             images = tf.ensure_shape(images, [size, *examples.shape])
             words = random_access.random_words(seed, position, size)
             return self._pictures.to_train(images, words), tf.gather(labels, indices)
@@ -299,6 +300,6 @@ def _describe_optimizer(factory: Callable[..., keras.optimizers.Optimizer]) -> s
 def _require_application(name: str) -> None:
     known = [n for n in dir(keras.applications) if n[0].isupper()]
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "see keras.applications"
-        raise ConfigurationError(f"keras.applications has no {name!r}: {hint}")
+        raise ConfigurationError(
+            f"keras.applications has no {name!r}{suggestion(name, known)}"
+        )

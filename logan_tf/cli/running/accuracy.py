@@ -70,7 +70,7 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
         )
     work_dir = Path(FLAGS.work_dir or directory.accuracy_score)
     with _working_in(work_dir), Interruption():
-        score.prepare(run.experiment.averaged_generator, work_dir)
+        score.prepare(run.experiment.averaged_generator)
         settings = run_flags.settings(run.evaluator.latent_steps)
         sampler, weights = run.evaluator.settled(settings)
         receipt = receipts.Receipt(
