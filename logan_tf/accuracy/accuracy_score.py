@@ -5,7 +5,7 @@ the samples alone is tested on real held-out images. What the generator leaves o
 class the classifier cannot know, which FID hardly notices.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -237,25 +237,3 @@ def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> Metri
             "num_images": len(labels),
         }
     return found
-
-
-def class_rows(
-    columns: dict[str, MetricValues], names: Sequence[str] | None, most: int = 10
-) -> list[dict[str, object]]:
-    """A table's rows of the classes that the first column gets right least often.
-
-    Args:
-      columns: the metrics by their column's title.
-      names: of the classes; None: their numbers.
-      most: how many rows, the worst first.
-    """
-    first = next(iter(columns.values()))["top_1"]["classes"]
-    worst = sorted(first, key=lambda label: (first[label], int(label)))[:most]
-    return [
-        {"top_1 of class": names[int(label)] if names else label}
-        | {
-            title: metrics["top_1"]["classes"].get(label)
-            for title, metrics in columns.items()
-        }
-        for label in worst
-    ]

@@ -6,21 +6,16 @@ from typing import Protocol as Interface
 import numpy as np
 
 from logan_tf import quantities
-from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import (
-    image_evaluation,
-    neighbors,
-    point_evaluation,
-    reference,
-)
+from logan_tf.errors import ConfigurationError, DivergedError
+from logan_tf.evaluation import image_evaluation, neighbors, reference
 from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.neighbors import Neighbors
-from logan_tf.evaluation.point_evaluation import Mixture
 from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.evaluation.reference import RealImages, Reference
 from logan_tf.metrics.classifiers import Classifier
 from logan_tf.metrics.digit_classifier import DigitArrays
 from logan_tf.metrics.digit_reader import DigitReader
+from logan_tf.metrics.modes import point_modes
 from logan_tf.sampling.sampler import Sampler, Samples, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
 
@@ -256,15 +251,15 @@ class PointsModes:
     """Modes and high-quality share among 2,500 points (Srivastava et al. 2017).
 
     Args:
-      dataset: what the generator was trained on.
+      dataset: what the generator was trained on, with `modes` and `sigma`.
     """
 
-    name = point_evaluation.PROTOCOL
+    name = "points_modes/1"
     num_samples = 2_500
     plotted = ("reverse_kl", "modes", "high_quality")
 
-    def __init__(self, dataset: Mixture) -> None:
-        self._mixture = dataset
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
 
     def prepare(self) -> None:
         """There is nothing to prepare."""
@@ -275,9 +270,17 @@ class PointsModes:
     def evaluate(
         self, sampler: Sampler, num_samples: int, settings: SamplingSettings
     ) -> MetricValues:
-        return point_evaluation.evaluate_points(
-            sampler, self._mixture, num_samples, settings
-        )
+        points = sampler.sample(num_samples, settings).images
+        if not np.isfinite(points).all():
+            raise DivergedError(
+                "the generator makes NaN or Inf: choose an earlier checkpoint"
+            )
+        found = point_modes(points, self._dataset.modes, self._dataset.sigma)
+        return {
+            "modes": {"value": found.modes, "of": len(self._dataset.modes)},
+            "high_quality": {"value": found.high_quality},
+            "reverse_kl": {"value": found.reverse_kl, "unit": "nats"},
+        }
 
     def held_out(self, *, num_samples: int, seed: int) -> None:
         return None

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import tabulate
+
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.sampling.settings import SamplingSettings
@@ -184,31 +186,24 @@ def format_table(rows: Sequence[Mapping[str, object]]) -> str:
     the right. A value that a row lacks, or None, is a dash.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    numeric = {
-        name: all(isinstance(row.get(name), int | float | None) for row in rows)
+    numeric = [
+        all(isinstance(row.get(name), int | float | None) for row in rows)
         for name in columns
-    }
-    cells = [columns] + [[_cell(row.get(name)) for name in columns] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-
-    def line(texts: Sequence[str]) -> str:
-        aligned = (
-            text.rjust(width) if numeric[name] else text.ljust(width)
-            for name, text, width in zip(columns, texts, widths, strict=True)
-        )
-        return "  ".join(aligned).rstrip()
-
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([line(columns), rule, *(line(texts) for texts in cells[1:])])
+    ]
+    return tabulate.tabulate(
+        [[_cell(row.get(name)) for name in columns] for row in rows],
+        columns,
+        "simple",
+        disable_numparse=True,
+        colalign=["right" if each else "left" for each in numeric],
+    )
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return str(value)

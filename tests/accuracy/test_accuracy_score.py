@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from logan_tf.accuracy import accuracy_score
 from logan_tf.accuracy.accuracy_score import AccuracyScore, accuracies, rank
 from logan_tf.accuracy.classifier_input import ClassifierInput
 from logan_tf.accuracy.classifier_training import ClassifierTraining
@@ -221,16 +220,3 @@ def test_samples_that_are_not_finite(tmp_path):
 
     with pytest.raises(DivergedError, match="NaN"):
         score.of_samples(Broken(), SETTINGS, tmp_path)
-
-
-def test_the_worst_classes_first():
-    metrics = accuracies(
-        np.array([0, 1, 0, 0, 3, 9]), np.array([2, 2, 1, 1, 0, 10]), 11
-    )
-    rows = accuracy_score.class_rows({"step 1": metrics}, None)
-    assert [row["top_1 of class"] for row in rows] == ["0", "10", "2", "1"]
-    assert [row["step 1"] for row in rows] == [0, 0, 0.5, 1]
-    names = [f"name {c}" for c in range(11)]
-    rows = accuracy_score.class_rows({"a": metrics, "b": metrics}, names, most=2)
-    assert rows[1] == {"top_1 of class": "name 10", "a": 0, "b": 0}
-    assert len(rows) == 2
