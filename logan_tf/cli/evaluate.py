@@ -152,17 +152,11 @@ def _measured(
     for point in points:  # The last is refused before the first is measured.
         point.require(has_steps)
     found = []
-    # For the time that is left: a latent step costs about as much as all the rest.
-    costs = [1 + point.latent_steps for point in points]
-    bar_format = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-    with tqdm(total=sum(costs), disable=None, bar_format=bar_format) as bar:
-        for value, point, cost in zip(values, points, costs, strict=True):
-            bar.set_description(f"{axis} {value:g}")
-            _, receipt, metrics = lifecycle.evaluate(
-                run, directory, step, point, reuse=True, **_extent()
-            )
-            found.append(Evaluation(receipt, metrics))
-            bar.update(cost)
+    for point in tqdm(points, desc=axis, disable=None):
+        _, receipt, metrics = lifecycle.evaluate(
+            run, directory, step, point, reuse=True, **_extent()
+        )
+        found.append(Evaluation(receipt, metrics))
     return sweeps.Sweep(axis, found)
 
 

@@ -6,6 +6,8 @@ from typing import Protocol as Interface
 import numpy as np
 
 from logan_tf import quantities
+from logan_tf.data.digits import Digits
+from logan_tf.data.stacked_digits import StackedDigits
 from logan_tf.errors import ConfigurationError, DivergedError
 from logan_tf.evaluation import image_evaluation, neighbors, reference
 from logan_tf.evaluation.image_evaluation import Measures, Readings
@@ -13,7 +15,6 @@ from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.evaluation.reference import RealImages, Reference
 from logan_tf.metrics.classifiers import Classifier
-from logan_tf.metrics.digit_classifier import DigitArrays
 from logan_tf.metrics.digit_reader import DigitReader
 from logan_tf.metrics.modes import point_modes
 from logan_tf.sampling.sampler import Sampler, Samples, to_uint8
@@ -207,16 +208,6 @@ class ImageMetrics:
         return self._reference
 
 
-class DigitPictures(RealImages, Interface):
-    """What is needed of `logan_tf.data`'s digits, plain and stacked ones."""
-
-    num_judged: int
-
-    @property
-    def digits(self) -> DigitArrays:
-        """The gray digits that its pictures are made of."""
-
-
 class DigitMetrics(ImageMetrics):
     """The same of digits or stacked digits by the embedded classifier, and modes.
 
@@ -229,7 +220,7 @@ class DigitMetrics(ImageMetrics):
     """
 
     def __init__(
-        self, dataset: DigitPictures, kept: int = 5_000, nearest: int = 5
+        self, dataset: Digits | StackedDigits, kept: int = 5_000, nearest: int = 5
     ) -> None:
         channels = dataset.shape[-1]
         super().__init__(

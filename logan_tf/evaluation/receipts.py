@@ -125,17 +125,14 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
       ConfigurationError: there is no such file.
       BadDataError: the file is garbled or of another version.
     """
-    remedy = "remove it and evaluate again"
     try:
-        contents = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Evaluation.of(json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ConfigurationError(f"no evaluation at {path}: run bin/evaluate") from None
-    except (OSError, ValueError) as error:
-        raise BadDataError(f"{path} cannot be read ({error}): {remedy}") from error
-    try:
-        return Evaluation.of(contents)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BadDataError(f"{path} is no evaluation ({error}): {remedy}") from error
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadDataError(
+            f"{path} is no evaluation ({error}): remove it and evaluate again"
+        ) from error
 
 
 def require_comparable(first: Receipt, second: Receipt) -> None:

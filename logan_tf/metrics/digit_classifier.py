@@ -13,31 +13,20 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from logan_tf import atomic_file
+from logan_tf.data.digits import Digits
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.metrics import digit_network
 from logan_tf.metrics.digit_network import TrainingRecipe
 
 LEAST_ACCURACY = 0.98
 LEAST_SIZE = 8
-
-
-class DigitArrays(Protocol):
-    """What the classifier needs of `logan_tf.data.digits.Digits`."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(size, size, 1)."""
-
-    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images uint8 [n, size, size, 1] and labels int32 [n] of 'train' or 'test'."""
-        ...
 
 
 class DigitClassifier:
@@ -104,7 +93,7 @@ class DigitClassifier:
 
 
 def load_or_train(
-    digits: DigitArrays,
+    digits: Digits,
     *,
     cache_dir: str | os.PathLike[str] | None = None,
     recipe: TrainingRecipe | None = None,
@@ -144,7 +133,7 @@ def load_or_train(
     return classifier
 
 
-def _checked_size(digits: DigitArrays) -> int:
+def _checked_size(digits: Digits) -> int:
     size = digits.shape[0]
     if tuple(digits.shape) != (size, size, 1) or size < LEAST_SIZE:
         raise ConfigurationError(

@@ -29,23 +29,6 @@ _SMALL, _LARGE = 400, 1280  # pixels of a picture's longer side, at most
 _DATE = "%Y-%m-%d %H:%M UTC"
 
 
-class SampleGrid(NamedTuple):
-    """A grid of samples."""
-
-    step: int
-    picture: Inlined | None
-    name: str
-
-
-class Failure(NamedTuple):
-    """A bundle of the flight recorder, and what repeats it."""
-
-    name: str
-    step: int
-    reason: str
-    command: str
-
-
 class _Progress(NamedTuple):
     """How far a run is."""
 
@@ -82,7 +65,6 @@ def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
     history = training_curves.read(directory.metrics)
     progress = _progress(directory, history, knobs)
     failures = _failures(directory)
-    newest, earlier = _grids(directory)
     return _template().render(
         recipe=directory.recipe(),
         state=_state(directory, progress, failures),
@@ -92,8 +74,7 @@ def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
         charts=training_curves.charts(history),
         rollbacks=history.rollbacks(),
         garbled=history.garbled,
-        newest=newest,
-        earlier=earlier,
+        grids=_grids(directory),
         evaluations=reported_evaluations.collect(directory.evaluations),
         settings=reported_evaluations.SETTINGS,
         direction=reported_evaluations.direction,
@@ -125,7 +106,7 @@ def _progress(
 
 
 def _state(
-    directory: RunDirectory, progress: _Progress, failures: list[Failure]
+    directory: RunDirectory, progress: _Progress, failures: list[dict[str, Any]]
 ) -> str:
     of = "" if progress.total is None else f" of {progress.total:,}"
     user = run_lock.holder(directory.path)
@@ -134,7 +115,7 @@ def _state(
         now = f", in use by {user}"
     elif progress.is_done:
         now = ", finished"
-    elif last and last.step >= progress.step:
+    elif last and last["step"] >= progress.step:
         now = ", stopped by a failure"
     elif progress.total is None or not progress.step:
         now = ""
@@ -166,21 +147,19 @@ def _configurations(directory: RunDirectory) -> dict[str, str]:
     return found
 
 
-def _grids(directory: RunDirectory) -> tuple[SampleGrid | None, list[SampleGrid]]:
-    """The newest samples, and some of those before them, the first among them."""
+def _grids(directory: RunDirectory) -> list[tuple[int, Inlined | None, str]]:
+    """Step, picture and name: the newest samples, and some of those before them."""
     drawn = sorted(directory.drawn_samples().items())
-    if not drawn:
-        return None, []
-    *before, (step, path) = drawn
-    chosen = np.linspace(0, len(before) - 1, min(_EARLIER, len(before))).round()
-    earlier = [before[int(index)] for index in chosen]
-    return (
-        SampleGrid(step, inline(path, _LARGE), path.name),
-        [SampleGrid(step, inline(path, _SMALL), path.name) for step, path in earlier],
-    )
+    before = drawn[:-1]
+    places = np.linspace(0, len(before) - 1, min(_EARLIER, len(before))).round()
+    shown = drawn[-1:] + [before[int(place)] for place in places]
+    return [
+        (step, inline(path, _SMALL if number else _LARGE), path.name)
+        for number, (step, path) in enumerate(shown)
+    ]
 
 
-def _failures(directory: RunDirectory) -> list[Failure]:
+def _failures(directory: RunDirectory) -> list[dict[str, Any]]:
     found = []
     for folder in sorted(directory.failures.glob("*/")):
         try:
@@ -190,7 +169,9 @@ def _failures(directory: RunDirectory) -> list[Failure]:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             step, reason = 0, "failure.json cannot be read"
         command = f"bin/doctor --replay={shlex.quote(str(folder))}"
-        found.append(Failure(folder.name, step, reason, command))
+        found.append(
+            {"name": folder.name, "step": step, "reason": reason, "command": command}
+        )
     return found
 
 

@@ -64,9 +64,8 @@ class Sampler:
           ConfigurationError: a value outside of its range; latent steps without a
             latent optimizer; a label that is no class.
         """
-        self._require(num, settings)
-        require_lines(num, interpolate)
-        given = self._checked_labels(labels, num)
+        settings.require(self.has_latent_steps, num, interpolate)
+        given = checked_labels(labels, num, self.graph.num_classes)
         return self._drawn(0, num, settings, given, interpolate)
 
     def batches(
@@ -84,8 +83,8 @@ class Sampler:
             to be those of one long drawing. `num` samples follow, and `labels` are
             theirs.
         """
-        self._require(num, settings)
-        given = self._checked_labels(labels, num)
+        settings.require(self.has_latent_steps, num)
+        given = checked_labels(labels, num, self.graph.num_classes)
         size = self.graph.batch_size
         return (
             self._drawn(
@@ -117,7 +116,7 @@ class Sampler:
         Raises:
           ConfigurationError: as `sample`.
         """
-        self._require(num_batches, settings)
+        settings.require(self.has_latent_steps, num_batches)
         if batch_size < 1:
             raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
         statistics = self._collect(
@@ -155,33 +154,11 @@ class Sampler:
         )
         return Samples(*(x.numpy() for x in drawn))
 
-    def _require(self, num: int, settings: SamplingSettings) -> None:
-        require_some(num)
-        settings.require(self.has_latent_steps)
 
-    def _checked_labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
-        if labels is None:
-            return np.zeros(0, np.int32)
-        return checked_labels(labels, num, self.graph.num_classes)
-
-
-def require_some(num: int) -> None:
-    """Raises ConfigurationError unless there is something to draw."""
-    if num < 1:
-        raise ConfigurationError(f"{num} samples are asked for: ask for at least 1")
-
-
-def require_lines(num: int, interpolate: int) -> None:
-    """Raises ConfigurationError unless `num` pictures are rows of `interpolate`."""
-    if interpolate and (interpolate < 2 or num % interpolate):
-        raise ConfigurationError(
-            f"{num} samples are no rows of {interpolate}: interpolate takes a number "
-            "of pictures a row, at least 2, and num a multiple of it"
-        )
-
-
-def checked_labels(labels: np.ndarray, num: int, num_classes: int) -> np.ndarray:
-    """Labels as int32 [num]; raises ConfigurationError for others."""
+def checked_labels(labels: np.ndarray | None, num: int, num_classes: int) -> np.ndarray:
+    """Labels as int32 [num], none as [0]; raises ConfigurationError for others."""
+    if labels is None:
+        return np.zeros(0, np.int32)
     labels = np.asarray(labels)
     if labels.shape != (num,) or not np.issubdtype(labels.dtype, np.integer):
         raise ConfigurationError(

@@ -19,16 +19,27 @@ class SamplingSettings:
     latent_steps: int = 0
     truncation: float = 1.0
 
-    def require(self, has_latent_steps: bool) -> None:
-        """Refuses settings with which nothing can be drawn.
+    def require(
+        self, has_latent_steps: bool, num: int = 1, interpolate: int = 0
+    ) -> None:
+        """Refuses what cannot be drawn.
 
         Args:
           has_latent_steps: whether latents can be optimized.
+          num: of samples.
+          interpolate: of pictures a row; 0: no rows.
 
         Raises:
           ConfigurationError: a value outside of its range, or latent steps that the
             run cannot take.
         """
+        if num < 1:
+            raise ConfigurationError(f"{num} samples are asked for: ask for at least 1")
+        if interpolate and (interpolate < 2 or num % interpolate):
+            raise ConfigurationError(
+                f"{num} samples are no rows of {interpolate}: interpolate takes a "
+                "number of pictures a row, at least 2, and num a multiple of it"
+            )
         if not 0 < self.truncation <= 1:
             raise ConfigurationError(
                 f"truncation is {self.truncation}: give a number above 0, at most 1"
