@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from logan_tf.errors import BadDataError, DivergedError, first_line
 
@@ -52,22 +51,6 @@ def _writing(folder: Path) -> Iterator[None]:
             f"the classifier in {folder} can be written or read no more "
             f"({first_line(error)}): remove the folder, or give another --work_dir"
         ) from error
-
-
-class Progress(keras.callbacks.Callback):
-    """A bar over all batches, with the time that is left and the last epoch's loss."""
-
-    def __init__(self, bar: tqdm) -> None:
-        super().__init__()
-        self._bar = bar
-
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        self._bar.update()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._bar.set_postfix(loss=f"{(logs or {}).get('loss', math.nan):.3g}")
 
 
 def weights_hash(model: keras.Model) -> str:

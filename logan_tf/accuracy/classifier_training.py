@@ -13,12 +13,17 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
+from tqdm.keras import TqdmCallback
 
 from logan_tf.accuracy import classifier_epochs
 from logan_tf.accuracy.classifier_input import ClassifierInput
 from logan_tf.data import random_access
-from logan_tf.errors import ConfigurationError, first_line, suggestion
+from logan_tf.errors import (
+    ConfigurationError,
+    first_line,
+    require_at_least,
+    suggestion,
+)
 
 Architecture = Callable[[tuple[int, int, int], int], keras.Model]
 """(shape of an image, number of classes) -> a model from images to logits."""
@@ -81,19 +86,15 @@ class ClassifierTraining:
         statistics_momentum: float = 0.9,
         seed: int = 0,
     ) -> None:
-        for what, number, least in (
-            ("epochs", epochs, 1),
-            ("batch_size", batch_size, 1),
-            ("learning_rate", learning_rate, 0),
-            ("warmup_epochs", warmup_epochs, 0),
-            ("weight_decay", weight_decay, 0),
-            ("statistics_momentum", statistics_momentum, 0),
-            ("seed", seed, 0),
-        ):
-            if not number >= least:
-                raise ConfigurationError(
-                    f"the classifier's {what} must be {least} or more, not {number}"
-                )
+        require_at_least(1, epochs=epochs, batch_size=batch_size)
+        require_at_least(
+            0,
+            learning_rate=learning_rate,
+            warmup_epochs=warmup_epochs,
+            weight_decay=weight_decay,
+            statistics_momentum=statistics_momentum,
+            seed=seed,
+        )
         if warmup_epochs >= epochs:
             raise ConfigurationError(
                 f"the classifier warms up for {warmup_epochs} of {epochs} epochs: "
@@ -196,22 +197,16 @@ class ClassifierTraining:
             return model
         batches = self._batches(examples, done * steps, self._epochs * steps)
         # No bar where nobody looks at it.
-        with tqdm(
-            total=self._epochs * steps,
-            initial=done * steps,
-            unit=" batches",
-            desc=f"classifier of {name}",
-            disable=None,
-        ) as bar:
-            model.fit(
-                batches,
-                epochs=self._epochs,
-                initial_epoch=done,
-                steps_per_epoch=steps,
-                shuffle=False,
-                verbose=0,
-                callbacks=[classifier_epochs.Progress(bar), epochs],
-            )
+        bar = TqdmCallback(desc=f"classifier of {name}", disable=None)
+        model.fit(
+            batches,
+            epochs=self._epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=[bar, epochs],
+        )
         return model
 
     def logits(

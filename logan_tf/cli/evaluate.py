@@ -8,7 +8,7 @@ from absl import flags
 from logan_tf import atomic_file
 from logan_tf.cli import app
 from logan_tf.cli.running import accuracy, reporting, run_flags
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import sweeps
 from logan_tf.runs.run_directory import RunDirectory
 
@@ -48,10 +48,8 @@ def main() -> None:
     if FLAGS.compare is not None or FLAGS["with"].value is not None:
         _compare(FLAGS.compare, FLAGS["with"].value)
         return
-    for name in ("num_samples", "seeds", "neighbors"):
-        value = FLAGS[name].value
-        if value is not None and value < 1:
-            raise ConfigurationError(f"--{name} must be 1 or more, not {value}")
+    names = ("num_samples", "seeds", "neighbors")
+    require_at_least(1, **{f"--{name}": FLAGS[name].value for name in names})
     accuracy.require_flags()
     modes = [n for n in ("curve", "neighbors", "accuracy_score") if FLAGS[n].value]
     if len(modes) > 1:

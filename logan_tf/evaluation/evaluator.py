@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocols import Protocol
@@ -46,14 +46,8 @@ class Evaluator:
         standing_batches: int = 16,
         accuracy_score: Callable[..., Any] | None = None,
     ) -> None:
-        if standing_batches < 1:
-            raise ConfigurationError(
-                f"standing_batches must be 1 or more, not {standing_batches}"
-            )
-        if latent_steps < 0:
-            raise ConfigurationError(
-                f"evaluation_latent_steps must be 0 or more, not {latent_steps}"
-            )
+        require_at_least(1, standing_batches=standing_batches)
+        require_at_least(0, evaluation_latent_steps=latent_steps)
         if latent_steps and experiment.latent_optimizer is None:
             raise ConfigurationError(
                 f"evaluation_latent_steps is {latent_steps}, but the game has no "

@@ -8,7 +8,7 @@ import numpy as np
 from logan_tf import quantities
 from logan_tf.data.digits import Digits
 from logan_tf.data.stacked_digits import StackedDigits
-from logan_tf.errors import ConfigurationError, DivergedError
+from logan_tf.errors import ConfigurationError, DivergedError, require_at_least
 from logan_tf.evaluation import image_evaluation, neighbors, reference
 from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.neighbors import Neighbors
@@ -98,14 +98,10 @@ class ImageMetrics:
         per_class: bool = False,
         num_modes: int = 0,
     ) -> None:
-        for what, number in (("num_samples", num_samples), ("kept", kept)):
-            if number < 2:
-                raise ConfigurationError(f"{what} must be 2 or more, not {number}")
-        if nearest < 1 or (num_reference is not None and num_reference < 2):
-            raise ConfigurationError(
-                f"nearest is {nearest} and num_reference {num_reference}: give 1 or "
-                "more, and 2 or more"
-            )
+        require_at_least(
+            2, num_samples=num_samples, kept=kept, num_reference=num_reference
+        )
+        require_at_least(1, nearest=nearest)
         self.num_samples = num_samples
         self.plotted = tuple(f"{name}{classifier.suffix}" for name in ("fid", "is"))
         if num_modes:

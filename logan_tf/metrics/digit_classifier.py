@@ -21,7 +21,7 @@ from absl import logging
 
 from logan_tf import atomic_file
 from logan_tf.data.digits import Digits
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.metrics import digit_network
 from logan_tf.metrics.digit_network import TrainingRecipe
 
@@ -116,7 +116,7 @@ def load_or_train(
     recipe_hash = _hash([constants, *train, *held_out])
     directory = Path(cache_dir) if cache_dir is not None else default_cache_dir()
     path = directory / f"digit_classifier_{size}_{recipe_hash}.npz"
-    cached = _read(path, size, recipe)
+    cached = _read(path)
     weights = cached or digit_network.train(*train, recipe)
     classifier = DigitClassifier(
         size, weights, accuracy=math.nan, recipe_hash=recipe_hash, recipe=recipe
@@ -152,21 +152,19 @@ def default_cache_dir() -> Path:
     return Path.home() / ".cache" / "logan_tf"
 
 
-def _read(path: Path, size: int, recipe: TrainingRecipe) -> list[np.ndarray] | None:
-    """The cached weights, or None where there are none that fit."""
-    expected = digit_network.build(size, recipe).get_weights()
+def _read(path: Path) -> list[np.ndarray] | None:
+    """The cached weights, or None where there are none that are whole."""
+    if not path.is_file():
+        return None
     try:
         # Without pickle a forged file can hold numbers, but no code.
         with np.load(path, allow_pickle=False) as file:
-            weights = [file[f"weight_{i}"] for i in range(len(expected))]
-            intact = str(file["weights_hash"]) == _hash(weights)
-    except FileNotFoundError:
-        return None
-    except Exception:  # whatever NumPy and zipfile say of damage
-        intact, weights = False, []
-    shapes_fit = [w.shape for w in weights] == [e.shape for e in expected]
-    if intact and shapes_fit:
-        return weights
+            names = [name for name in file.files if name.startswith("weight_")]
+            weights = [file[name] for name in names]
+            if str(file["weights_hash"]) == _hash(weights):
+                return weights
+    except Exception as error:  # whatever NumPy and zipfile say of damage
+        logging.warning("%s: %s", path, first_line(error))
     logging.warning("%s is corrupt: training the digit classifier again", path)
     return None
 

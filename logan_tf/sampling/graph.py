@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from logan_tf.data.priors import Prior, truncated
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import require_at_least
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.layers.batch_normalization import Statistics
 from logan_tf.networks.standing import StandingStatistics
@@ -57,8 +57,7 @@ class SamplingGraph:
         num_classes: int,
         batch_size: int = 256,
     ) -> None:
-        if batch_size < 1:
-            raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
+        require_at_least(1, batch_size=batch_size)
         self.generator = generator
         self.discriminator = discriminator
         self.latent_optimizer = latent_optimizer

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError, DivergedError
+from logan_tf.errors import ConfigurationError, DivergedError, require_at_least
 from logan_tf.sampling.graph import SamplingGraph
 from logan_tf.sampling.settings import SamplingSettings
 
@@ -117,8 +117,7 @@ class Sampler:
           ConfigurationError: as `sample`.
         """
         settings.require(self.has_latent_steps, num_batches)
-        if batch_size < 1:
-            raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
+        require_at_least(1, batch_size=batch_size)
         statistics = self._collect(
             *_tensors(settings),
             num_batches=num_batches,

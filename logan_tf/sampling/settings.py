@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +44,7 @@ class SamplingSettings:
             raise ConfigurationError(
                 f"truncation is {self.truncation}: give a number above 0, at most 1"
             )
-        if self.latent_steps < 0:
-            raise ConfigurationError(
-                f"latent_steps is {self.latent_steps}: give 0 or more"
-            )
+        require_at_least(0, latent_steps=self.latent_steps)
         if self.latent_steps and not has_latent_steps:
             raise ConfigurationError(
                 f"{self.latent_steps} latent steps are asked for, but the run has no "

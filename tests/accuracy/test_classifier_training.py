@@ -88,7 +88,7 @@ def test_a_training_that_was_killed_ends_with_the_same_bits(
         return original(*arguments, **keywords)
 
     where = {
-        "batch": (classifier_epochs.Progress, "on_train_batch_end"),
+        "batch": (classifier_epochs.Epochs, "on_train_batch_end"),
         "saving": (tf.train.CheckpointManager, "save"),
     }[killed_at]
     original = getattr(*where)
