@@ -54,17 +54,12 @@ class Quantity:
 def _of_players(
     name: str, label: str, group: str, chart: str, compared: bool = False
 ) -> tuple[Quantity, Quantity]:
-    discriminator, generator = (
+    return (
         Quantity(
-            f"{player}_{name}",
-            f"{label} of {player[0].upper()}",
-            group,
-            chart,
-            compared=compared,
-        )
-        for player in ("discriminator", "generator")
+            f"discriminator_{name}", f"{label} of D", group, chart, None, compared
+        ),
+        Quantity(f"generator_{name}", f"{label} of G", group, chart, None, compared),
     )
-    return discriminator, generator
 
 
 EVALUATED = (

@@ -13,11 +13,10 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from logan_tf.accuracy.classifier_epochs import weights_hash
 from logan_tf.accuracy.classifier_training import ClassifierTraining, TrainingSet
 from logan_tf.accuracy.picture_file import PictureFile
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation.receipts import ACCURACY_SCORE, MetricValues
+from logan_tf.evaluation.receipts import ACCURACY_SCORE, MetricValues, fingerprint
 from logan_tf.evaluation.reference import RealImages
 from logan_tf.sampling.sampler import Sampler, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
@@ -152,7 +151,8 @@ class AccuracyScore:
         model = self._training.train(examples, folder / "classifier", name)
         ranks, labels = self._test(model)
         return Measured(
-            accuracies(ranks, labels, self._num_classes), weights_hash(model)
+            accuracies(ranks, labels, self._num_classes),
+            fingerprint(model.get_weights()),
         )
 
     def _test(self, model: keras.Model) -> tuple[np.ndarray, np.ndarray]:

@@ -1,14 +1,12 @@
 """What happens between two epochs of a classifier's training, and at a resume."""
 
 import contextlib
-import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, DivergedError, first_line
@@ -51,14 +49,6 @@ def _writing(folder: Path) -> Iterator[None]:
             f"the classifier in {folder} can be written or read no more "
             f"({first_line(error)}): remove the folder, or give another --work_dir"
         ) from error
-
-
-def weights_hash(model: keras.Model) -> str:
-    """16 hexadecimal digits that tell two trainings apart."""
-    digest = hashlib.sha256()
-    for weights in model.get_weights():
-        digest.update(np.ascontiguousarray(weights).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def diverged(what: str) -> DivergedError:

@@ -173,11 +173,13 @@ def _processes(names: list[str]) -> dict[str, Any]:
     from benchmarks import process
 
     measured: dict[str, Any] = {}
-    for name in _each("processes", names):
-        child = process.in_a_child(
-            [*_same_recipe(), "--measure=process", f"--variants={name}"]
-        )
-        measured |= child["process"]
+    with _bar("processes", len(names)) as tick:
+        for name in names:
+            child = process.in_a_child(
+                [*_same_recipe(), "--measure=process", f"--variants={name}"]
+            )
+            measured |= child["process"]
+            tick()
     return measured
 
 
@@ -186,12 +188,14 @@ def _profile(run: "Run", names: list[str]) -> dict[str, Any]:
     from benchmarks import operation_times, steps, variants
 
     profiles = {}
-    for name in _each("profile", names):
-        experiment = variants.of(run.experiment, name)
-        step = steps.compiled(experiment, run.strategy, FLAGS.jit_compile)
-        step()
-        shares = operation_times.measure(step, FLAGS.repeats)
-        profiles[name] = [share._asdict() for share in shares]
+    with _bar("profile", len(names)) as tick:
+        for name in names:
+            experiment = variants.of(run.experiment, name)
+            step = steps.compiled(experiment, run.strategy, FLAGS.jit_compile)
+            step()
+            shares = operation_times.measure(step, FLAGS.repeats)
+            profiles[name] = [share._asdict() for share in shares]
+            tick()
     return profiles
 
 
@@ -201,17 +205,19 @@ def _sweep(axes: list) -> list[dict[str, Any]]:
 
     points = [(axis, value) for axis in axes for value in axis.values]
     rows = []
-    for axis, value in _each("sweep", points):
-        child = process.in_a_child(
-            [
-                *_same_recipe(),
-                axis.flag(value),
-                "--measure=steps",
-                f"--variants={','.join(sweep.VARIANTS)}",
-                f"--repeats={FLAGS.repeats}",
-            ]
-        )
-        rows.append(sweep.row(axis, value, child["steps"]))
+    with _bar("sweep", len(points)) as tick:
+        for axis, value in points:
+            child = process.in_a_child(
+                [
+                    *_same_recipe(),
+                    axis.flag(value),
+                    "--measure=steps",
+                    f"--variants={','.join(sweep.VARIANTS)}",
+                    f"--repeats={FLAGS.repeats}",
+                ]
+            )
+            rows.append(sweep.row(axis, value, child["steps"]))
+            tick()
     if FLAGS.output:
         sweep.plot(Path(FLAGS.output).with_suffix(".png"), rows, _recipe())
     return rows
@@ -306,14 +312,6 @@ def _recipe() -> str:
 
 def _date() -> str:
     return FLAGS.date or datetime.date.today().isoformat()
-
-
-def _each(name: str, items: list) -> Iterator[Any]:
-    """The items, with a progress bar."""
-    with _bar(name, len(items)) as tick:
-        for item in items:
-            yield item
-            tick()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Samples, draws and judges the averaged generator of an experiment."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocols import Protocol
-from logan_tf.evaluation.receipts import MetricValues, Receipt
+from logan_tf.evaluation.receipts import MetricValues, Receipt, fingerprint
 from logan_tf.sampling.graph import SamplingGraph
 from logan_tf.sampling.sampler import Sampler, Samples
 from logan_tf.sampling.saved_assets import Points
@@ -215,7 +214,10 @@ class Evaluator:
         """
         self._collect_standing(settings)
         return self._sampler, {
-            "checkpoint_hash": self._hash(),
+            "checkpoint_hash": fingerprint(
+                variable.numpy()
+                for variable in self._experiment.averaged_generator.variables
+            ),
             "latent_steps": settings.latent_steps,
             "truncation": settings.truncation,
             "standing_batches": self.standing_batches,
@@ -239,10 +241,3 @@ class Evaluator:
     def _receipt(self, **fields: Any) -> Receipt:
         protocol = self._require_protocol()
         return Receipt(protocol=protocol.name, **protocol.measured_with(), **fields)
-
-    def _hash(self) -> str:
-        """Of the weights that sample, standing statistics included."""
-        digest = hashlib.sha256()
-        for variable in self._experiment.averaged_generator.variables:
-            digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
-        return digest.hexdigest()[:16]

@@ -1,12 +1,14 @@
 """What an evaluation found, and how: a number never travels without its receipt."""
 
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tabulate
 
 from logan_tf import atomic_file
@@ -133,6 +135,14 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
         raise BadDataError(
             f"{path} is no evaluation ({error}): remove it and evaluate again"
         ) from error
+
+
+def fingerprint(arrays: Iterable[np.ndarray]) -> str:
+    """16 hexadecimal digits that tell the contents of arrays apart."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def require_comparable(first: Receipt, second: Receipt) -> None:

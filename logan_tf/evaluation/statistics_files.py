@@ -2,7 +2,6 @@
 and StudioGAN keep them in .npz. What else is in a file of ours they do not read.
 """
 
-import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError, first_line
+from logan_tf.evaluation.receipts import fingerprint
 from logan_tf.metrics.moments import FeatureMoments
 
 PROTOCOL = "logan_tf statistics/1"
@@ -27,10 +27,7 @@ class FeatureStatistics(NamedTuple):
 
     def hash(self) -> str:
         """16 hexadecimal digits of the moments."""
-        digest = hashlib.sha256()
-        for array in self.moments:
-            digest.update(np.ascontiguousarray(array, "<f8").tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint(np.asarray(array, "<f8") for array in self.moments)
 
 
 def write(

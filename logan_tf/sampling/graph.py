@@ -5,7 +5,7 @@ how many are drawn nor on who draws them, a run or a SavedModel.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -22,15 +22,15 @@ _BLOCK = 64
 _LATENTS, _LABELS, _STANDING_LATENTS, _STANDING_LABELS = range(4)
 
 
-class Drawn(NamedTuple):
-    """Samples as tensors."""
+class Samples(NamedTuple):
+    """Generated examples: tensors in a graph, NumPy arrays outside."""
 
-    images: tf.Tensor
-    """float32 [num, *shape]."""
-    latents: tf.Tensor
-    """float32 [num, latent_dim]: what the generator saw."""
-    labels: tf.Tensor
-    """int32 [num]."""
+    images: Any
+    """float32 [n, *shape]: pictures in [-1, 1], or points."""
+    latents: Any
+    """float32 [n, latent_dim], truncated and optimized: what the generator saw."""
+    labels: Any
+    """int32 [n]: the classes asked for."""
 
 
 class SamplingGraph:
@@ -101,7 +101,7 @@ class SamplingGraph:
         labels: tf.Tensor,
         statistics: list[Statistics],
         columns: tf.Tensor,
-    ) -> Drawn:
+    ) -> Samples:
         """Samples `first` to first + num - 1 of the endless sequence of a seed.
 
         Args:
@@ -124,7 +124,7 @@ class SamplingGraph:
             latents, drawn = tf.cond(
                 columns > 0, lambda: _lines(starts, columns), lambda: starts
             )
-            return Drawn(self._images(num, latents, drawn), latents, drawn)
+            return Samples(self._images(num, latents, drawn), latents, drawn)
 
     def _starts(
         self,

@@ -5,25 +5,13 @@ first k of `num` = 64 are those of `num` = k.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError, DivergedError, require_at_least
-from logan_tf.sampling.graph import SamplingGraph
+from logan_tf.sampling.graph import Samples, SamplingGraph
 from logan_tf.sampling.settings import SamplingSettings
-
-
-class Samples(NamedTuple):
-    """Generated examples as NumPy arrays."""
-
-    images: np.ndarray
-    """float32 [n, *shape]: pictures in [-1, 1], or points."""
-    latents: np.ndarray
-    """float32 [n, latent_dim], truncated and optimized: what the generator saw."""
-    labels: np.ndarray
-    """int32 [n]: the classes asked for."""
 
 
 class Sampler:

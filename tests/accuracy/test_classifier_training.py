@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.accuracy import classifier_epochs, residual_network
-from logan_tf.accuracy.classifier_epochs import weights_hash
 from logan_tf.accuracy.classifier_input import ClassifierInput
 from logan_tf.accuracy.classifier_training import ClassifierTraining, TrainingSet
 from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
+from logan_tf.evaluation.receipts import fingerprint
 
 SHAPE = (8, 8, 1)
 
@@ -62,7 +62,7 @@ def whole(tmp_path_factory) -> tuple[keras.Model, Path]:
 def train_again(folder: Path, data: TrainingSet | None = None) -> str:
     model = training(warmup_epochs=1).train(data or examples(), folder, "tests")
     assert model.optimizer.iterations.numpy() == 16
-    return weights_hash(model)
+    return fingerprint(model.get_weights())
 
 
 def test_it_learns_the_classes(whole):
@@ -97,7 +97,7 @@ def test_a_training_that_was_killed_ends_with_the_same_bits(
         with pytest.raises(KeyboardInterrupt):
             train_again(tmp_path)
     assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-2.index"]
-    assert train_again(tmp_path) == weights_hash(whole[0])
+    assert train_again(tmp_path) == fingerprint(whole[0].get_weights())
 
 
 def test_a_damaged_checkpoint_is_one_line(whole, tmp_path):
@@ -114,9 +114,9 @@ def test_a_damaged_checkpoint_is_one_line(whole, tmp_path):
 
 def test_a_finished_training_is_read_and_another_seed_is_another(whole, tmp_path):
     black = dataclasses.replace(examples(), pictures=np.zeros((70, *SHAPE), np.uint8))
-    assert train_again(whole[1], black) == weights_hash(whole[0])
+    assert train_again(whole[1], black) == fingerprint(whole[0].get_weights())
     other = training(warmup_epochs=1, seed=1).train(examples(), tmp_path, "tests")
-    assert weights_hash(other) != weights_hash(whole[0])
+    assert fingerprint(other.get_weights()) != fingerprint(whole[0].get_weights())
 
 
 def test_an_epoch_takes_each_example_once():
