@@ -43,6 +43,13 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f": did you mean {close[0]!r}?" if close else ""
 
 
+def require_at_least(least: float, **numbers: float | None) -> None:
+    """Raises ConfigurationError for the first number below `least`; None is none."""
+    for name, number in numbers.items():
+        if number is not None and not number >= least:
+            raise ConfigurationError(f"{name} must be {least} or more, not {number}")
+
+
 def first_line(error: BaseException, length: int | None = 200) -> str:
     """The first line of an error's text, cut to a length, or the error's name."""
     text = str(error).strip()

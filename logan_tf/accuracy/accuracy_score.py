@@ -5,8 +5,7 @@ the samples alone is tested on real held-out images. What the generator leaves o
 class the classifier cannot know, which FID hardly notices.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,18 +13,17 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from logan_tf import atomic_file
-from logan_tf.accuracy.classifier_epochs import weights_hash
 from logan_tf.accuracy.classifier_training import ClassifierTraining, TrainingSet
 from logan_tf.accuracy.picture_file import PictureFile
-from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation.receipts import ACCURACY_SCORE, MetricValues
+from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation.receipts import ACCURACY_SCORE, MetricValues, fingerprint
 from logan_tf.evaluation.reference import RealImages
 from logan_tf.sampling.sampler import Sampler, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
 
 PROTOCOL = f"{ACCURACY_SCORE}1"
 _TOP = 5
+_AT_ONCE = 256  # samples that a sampler draws
 
 
 class Measured(NamedTuple):
@@ -49,12 +47,11 @@ class AccuracyScore:
         self._training = training
         self._labels: np.ndarray | None = None
 
-    def prepare(self, generator: keras.Model, work_dir: Path) -> None:
+    def prepare(self, generator: keras.Model) -> None:
         """Finds out what cannot be measured, and the labels of the training images.
 
         Args:
           generator: the one to be judged.
-          work_dir: keeps the labels, which take a pass over the training images.
 
         Raises:
           ConfigurationError: a generator that looks at no labels; data that are no
@@ -79,7 +76,7 @@ class AccuracyScore:
         self._training.build(self._dataset.shape, self._num_classes)
         _, labels = next(iter(self._dataset.ordered("test")))
         self._require_labels(labels, "test")
-        self._labels = self._read_labels(work_dir)
+        self._labels = self._read_labels()
 
     @property
     def num_images(self) -> int:
@@ -137,8 +134,9 @@ class AccuracyScore:
         """Trains on pictures and tests; parts: those from a number on, in order."""
         images = PictureFile(folder / "pictures.uint8", self._dataset.shape)
         images.require_room(self.num_images)
-        first = len(images)
-        if first < self.num_images:
+        if len(images) < self.num_images:
+            # Samples are the same bits where the drawing goes on between two batches.
+            first = len(images) // _AT_ONCE * _AT_ONCE
             with tqdm(
                 total=self.num_images,
                 initial=first,
@@ -146,14 +144,15 @@ class AccuracyScore:
                 desc=name,
                 disable=None,
             ) as bar:
-                images.extend(parts(first), bar.update)
+                images.extend(first, parts(first), bar.update)
         examples = TrainingSet(
-            self._training_labels, images.rows, self._dataset.shape, self._num_classes
+            self._training_labels, images.mapped(), self._num_classes
         )
         model = self._training.train(examples, folder / "classifier", name)
         ranks, labels = self._test(model)
         return Measured(
-            accuracies(ranks, labels, self._num_classes), weights_hash(model)
+            accuracies(ranks, labels, self._num_classes),
+            fingerprint(model.get_weights()),
         )
 
     def _test(self, model: keras.Model) -> tuple[np.ndarray, np.ndarray]:
@@ -181,29 +180,14 @@ class AccuracyScore:
         assert self._labels is not None  # as prepare has made sure
         return self._labels
 
-    def _read_labels(self, work_dir: Path) -> np.ndarray:
-        identity = hashlib.sha256(self._dataset.identity.encode()).hexdigest()[:16]
-        path = work_dir / f"labels_{identity}.npy"
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            pass  # There are none yet, or no whole ones.
+    def _read_labels(self) -> np.ndarray:
         with tqdm(unit=" images", desc="training labels", disable=None) as bar:
             found = []
             for _, labels in self._dataset.ordered("train"):
                 self._require_labels(labels, "training")
                 found.append(np.asarray(labels, np.int32))
                 bar.update(len(labels))
-        labels = np.concatenate(found)
-        try:
-            with atomic_file.replacing(path) as file:
-                np.save(file, labels)
-        except OSError as error:
-            raise BadDataError(
-                f"cannot write to {work_dir} ({error.strerror}): give another "
-                "--work_dir"
-            ) from error
-        return labels
+        return np.concatenate(found)
 
     def _require_labels(self, labels: np.ndarray, split: str) -> None:
         if labels.min() < 0 or labels.max() >= self._num_classes:
@@ -224,9 +208,8 @@ def rank(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns:
       Integers [n]; 0 is a right answer, below k a right one among the first k.
     """
-    own = logits[np.arange(len(labels)), labels][:, None]
-    before = np.arange(logits.shape[1]) < labels[:, None]
-    return ((logits > own) | ((logits == own) & before)).sum(axis=1)
+    order = np.argsort(-logits, axis=1, kind="stable")
+    return (order == labels[:, None]).argmax(axis=1)
 
 
 def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> MetricValues:
@@ -254,25 +237,3 @@ def accuracies(ranks: np.ndarray, labels: np.ndarray, num_classes: int) -> Metri
             "num_images": len(labels),
         }
     return found
-
-
-def class_rows(
-    columns: dict[str, MetricValues], names: Sequence[str] | None, most: int = 10
-) -> list[dict[str, object]]:
-    """A table's rows of the classes that the first column gets right least often.
-
-    Args:
-      columns: the metrics by their column's title.
-      names: of the classes; None: their numbers.
-      most: how many rows, the worst first.
-    """
-    first = next(iter(columns.values()))["top_1"]["classes"]
-    worst = sorted(first, key=lambda label: (first[label], int(label)))[:most]
-    return [
-        {"top_1 of class": names[int(label)] if names else label}
-        | {
-            title: metrics["top_1"]["classes"].get(label)
-            for title, metrics in columns.items()
-        }
-        for label in worst
-    ]

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from logan_tf.data import pixels
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 
 _WORDS = 2.0**32  # a random word is below it
 LEAST_SIZE = 32  # of keras.applications
@@ -40,15 +40,13 @@ class ClassifierInput:
         crop_area: tuple[float, float] = (1.0, 1.0),
         test_crop: float = 1.0,
     ) -> None:
-        if size is not None and size < 1:
-            raise ConfigurationError(f"size must be 1 or more, not {size}")
+        require_at_least(1, size=size)
+        require_at_least(0, shift=shift)
         if interpolation not in ("nearest", "bilinear", "bicubic", "area"):
             raise ConfigurationError(
                 f"interpolation is {interpolation!r}: give 'nearest', 'bilinear', "
                 "'bicubic' or 'area'"
             )
-        if shift < 0:
-            raise ConfigurationError(f"shift must be 0 or more, not {shift}")
         least, largest = crop_area
         if not 0 < least <= largest <= 1:
             raise ConfigurationError(

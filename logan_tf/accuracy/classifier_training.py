@@ -6,7 +6,6 @@ on one CPU to the same bits.
 """
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,17 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
+from tqdm.keras import TqdmCallback
 
 from logan_tf.accuracy import classifier_epochs
 from logan_tf.accuracy.classifier_input import ClassifierInput
 from logan_tf.data import random_access
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import (
+    ConfigurationError,
+    first_line,
+    require_at_least,
+    suggestion,
+)
 
 Architecture = Callable[[tuple[int, int, int], int], keras.Model]
 """(shape of an image, number of classes) -> a model from images to logits."""
@@ -27,19 +31,22 @@ Architecture = Callable[[tuple[int, int, int], int], keras.Model]
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSet:
-    """Labeled pictures that are read by their indices.
+    """Labeled pictures.
 
     Attributes:
       labels: int32 [n].
-      rows: integers [k] -> pictures uint8 [k, *shape].
-      shape: (height, width, channels).
+      pictures: uint8 [n, height, width, channels]; may be a file that is mapped.
       num_classes: labels are below it.
     """
 
     labels: np.ndarray
-    rows: Callable[[np.ndarray], np.ndarray]
-    shape: tuple[int, ...]
+    pictures: np.ndarray
     num_classes: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(height, width, channels)."""
+        return self.pictures.shape[1:]
 
 
 class ClassifierTraining:
@@ -79,19 +86,15 @@ class ClassifierTraining:
         statistics_momentum: float = 0.9,
         seed: int = 0,
     ) -> None:
-        for what, number, least in (
-            ("epochs", epochs, 1),
-            ("batch_size", batch_size, 1),
-            ("learning_rate", learning_rate, 0),
-            ("warmup_epochs", warmup_epochs, 0),
-            ("weight_decay", weight_decay, 0),
-            ("statistics_momentum", statistics_momentum, 0),
-            ("seed", seed, 0),
-        ):
-            if not number >= least:
-                raise ConfigurationError(
-                    f"the classifier's {what} must be {least} or more, not {number}"
-                )
+        require_at_least(1, epochs=epochs, batch_size=batch_size)
+        require_at_least(
+            0,
+            learning_rate=learning_rate,
+            warmup_epochs=warmup_epochs,
+            weight_decay=weight_decay,
+            statistics_momentum=statistics_momentum,
+            seed=seed,
+        )
         if warmup_epochs >= epochs:
             raise ConfigurationError(
                 f"the classifier warms up for {warmup_epochs} of {epochs} epochs: "
@@ -149,7 +152,7 @@ class ClassifierTraining:
             except ValueError as error:
                 raise ConfigurationError(
                     f"{self._architecture} cannot be built for images {seen} "
-                    f"({str(error).splitlines()[0]}): set ClassifierInput.size"
+                    f"({first_line(error)}): set ClassifierInput.size"
                 ) from error
         if tuple(model.output_shape) != (None, num_classes):
             raise ConfigurationError(
@@ -194,22 +197,16 @@ class ClassifierTraining:
             return model
         batches = self._batches(examples, done * steps, self._epochs * steps)
         # No bar where nobody looks at it.
-        with tqdm(
-            total=self._epochs * steps,
-            initial=done * steps,
-            unit=" batches",
-            desc=f"classifier of {name}",
-            disable=None,
-        ) as bar:
-            model.fit(
-                batches,
-                epochs=self._epochs,
-                initial_epoch=done,
-                steps_per_epoch=steps,
-                shuffle=False,
-                verbose=0,
-                callbacks=[classifier_epochs.Progress(bar), epochs],
-            )
+        bar = TqdmCallback(desc=f"classifier of {name}", disable=None)
+        model.fit(
+            batches,
+            epochs=self._epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=[bar, epochs],
+        )
         return model
 
     def logits(
@@ -268,9 +265,8 @@ class ClassifierTraining:
             indices = random_access.shuffled_indices(
                 seed, position, count=size, num_examples=num_examples
             )
-            images = tf.numpy_function(
-                examples.rows, [indices], tf.uint8, stateful=False
-            )
+            rows = examples.pictures.__getitem__
+            images = tf.numpy_function(rows, [indices], tf.uint8, stateful=False)
             images = tf.ensure_shape(images, [size, *examples.shape])
             words = random_access.random_words(seed, position, size)
             return self._pictures.to_train(images, words), tf.gather(labels, indices)
@@ -299,6 +295,6 @@ def _describe_optimizer(factory: Callable[..., keras.optimizers.Optimizer]) -> s
 def _require_application(name: str) -> None:
     known = [n for n in dir(keras.applications) if n[0].isupper()]
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "see keras.applications"
-        raise ConfigurationError(f"keras.applications has no {name!r}: {hint}")
+        raise ConfigurationError(
+            f"keras.applications has no {name!r}{suggestion(name, known)}"
+        )

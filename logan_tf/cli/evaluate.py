@@ -8,7 +8,7 @@ from absl import flags
 from logan_tf import atomic_file
 from logan_tf.cli import app
 from logan_tf.cli.running import accuracy, reporting, run_flags
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import sweeps
 from logan_tf.runs.run_directory import RunDirectory
 
@@ -48,10 +48,8 @@ def main() -> None:
     if FLAGS.compare is not None or FLAGS["with"].value is not None:
         _compare(FLAGS.compare, FLAGS["with"].value)
         return
-    for name in ("num_samples", "seeds", "neighbors"):
-        value = FLAGS[name].value
-        if value is not None and value < 1:
-            raise ConfigurationError(f"--{name} must be 1 or more, not {value}")
+    names = ("num_samples", "seeds", "neighbors")
+    require_at_least(1, **{f"--{name}": FLAGS[name].value for name in names})
     accuracy.require_flags()
     modes = [n for n in ("curve", "neighbors", "accuracy_score") if FLAGS[n].value]
     if len(modes) > 1:
@@ -152,17 +150,11 @@ def _measured(
     for point in points:  # The last is refused before the first is measured.
         point.require(has_steps)
     found = []
-    # For the time that is left: a latent step costs about as much as all the rest.
-    costs = [1 + point.latent_steps for point in points]
-    bar_format = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-    with tqdm(total=sum(costs), disable=None, bar_format=bar_format) as bar:
-        for value, point, cost in zip(values, points, costs, strict=True):
-            bar.set_description(f"{axis} {value:g}")
-            _, receipt, metrics = lifecycle.evaluate(
-                run, directory, step, point, reuse=True, **_extent()
-            )
-            found.append(Evaluation(receipt, metrics))
-            bar.update(cost)
+    for point in tqdm(points, desc=axis, disable=None):
+        _, receipt, metrics = lifecycle.evaluate(
+            run, directory, step, point, reuse=True, **_extent()
+        )
+        found.append(Evaluation(receipt, metrics))
     return sweeps.Sweep(axis, found)
 
 

@@ -1,17 +1,16 @@
 """Samples, draws and judges the averaged generator of an experiment."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocols import Protocol
-from logan_tf.evaluation.receipts import MetricValues, Receipt
+from logan_tf.evaluation.receipts import MetricValues, Receipt, fingerprint
 from logan_tf.sampling.graph import SamplingGraph
 from logan_tf.sampling.sampler import Sampler, Samples
 from logan_tf.sampling.saved_assets import Points
@@ -46,14 +45,8 @@ class Evaluator:
         standing_batches: int = 16,
         accuracy_score: Callable[..., Any] | None = None,
     ) -> None:
-        if standing_batches < 1:
-            raise ConfigurationError(
-                f"standing_batches must be 1 or more, not {standing_batches}"
-            )
-        if latent_steps < 0:
-            raise ConfigurationError(
-                f"evaluation_latent_steps must be 0 or more, not {latent_steps}"
-            )
+        require_at_least(1, standing_batches=standing_batches)
+        require_at_least(0, evaluation_latent_steps=latent_steps)
         if latent_steps and experiment.latent_optimizer is None:
             raise ConfigurationError(
                 f"evaluation_latent_steps is {latent_steps}, but the game has no "
@@ -221,7 +214,10 @@ class Evaluator:
         """
         self._collect_standing(settings)
         return self._sampler, {
-            "checkpoint_hash": self._hash(),
+            "checkpoint_hash": fingerprint(
+                variable.numpy()
+                for variable in self._experiment.state()["averaged_generator"]
+            ),
             "latent_steps": settings.latent_steps,
             "truncation": settings.truncation,
             "standing_batches": self.standing_batches,
@@ -245,10 +241,3 @@ class Evaluator:
     def _receipt(self, **fields: Any) -> Receipt:
         protocol = self._require_protocol()
         return Receipt(protocol=protocol.name, **protocol.measured_with(), **fields)
-
-    def _hash(self) -> str:
-        """Of the weights that sample, standing statistics included."""
-        digest = hashlib.sha256()
-        for variable in self._experiment.state()["averaged_generator"]:
-            digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
-        return digest.hexdigest()[:16]

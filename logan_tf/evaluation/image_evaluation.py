@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import BadDataError
 from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.evaluation.statistics_files import FeatureStatistics
 from logan_tf.metrics import distances, manifolds
@@ -129,12 +129,8 @@ def judge(
         "is": {"value": distances.inception_score(readings.logits), "splits": 1},
     }
     if len(readings.logits) >= 20:
-        splits = distances.inception_score_splits(readings.logits, seed=seed)
-        found["is_splits"] = {
-            "value": splits.mean,
-            "deviation": splits.deviation,
-            "splits": 10,
-        }
+        mean, deviation = distances.inception_score_splits(readings.logits, seed=seed)
+        found["is_splits"] = {"value": mean, "deviation": deviation, "splits": 10}
     if reference.features is not None:
         found |= _by_features(readings.statistics, reference, measures, seed)
     if measures.num_modes:
@@ -193,22 +189,17 @@ def _by_features(
     assert real is not None  # as the caller has made sure
     assert generated is not None  # as `read` has
     numbers = {"num_samples": len(generated), "num_real": len(real)}
-    kernel = distances.kernel_distance(
+    distance, error = distances.kernel_distance(
         real, generated, block_size=measures.block_size, seed=seed
     )
     found: MetricValues = {
         "kid": {
-            "value": kernel.value,
-            "standard_error": kernel.standard_error,
+            "value": distance,
+            "standard_error": error,
             "block_size": measures.block_size,
             **numbers,
         }
     }
-    if measures.nearest >= min(len(generated), len(real)):
-        raise ConfigurationError(
-            f"the {measures.nearest} nearest neighbors of {len(generated)} samples and "
-            f"{len(real)} real images: draw more samples, or lower nearest"
-        )
     shares = manifolds.manifold_metrics(real, generated, nearest=measures.nearest)
     found |= {
         name: {"value": value, "nearest": measures.nearest, **numbers}

@@ -6,21 +6,17 @@ from typing import Protocol as Interface
 import numpy as np
 
 from logan_tf import quantities
-from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import (
-    image_evaluation,
-    neighbors,
-    point_evaluation,
-    reference,
-)
+from logan_tf.data.digits import Digits
+from logan_tf.data.stacked_digits import StackedDigits
+from logan_tf.errors import ConfigurationError, DivergedError, require_at_least
+from logan_tf.evaluation import image_evaluation, neighbors, reference
 from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.neighbors import Neighbors
-from logan_tf.evaluation.point_evaluation import Mixture
 from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.evaluation.reference import RealImages, Reference
 from logan_tf.metrics.classifiers import Classifier
-from logan_tf.metrics.digit_classifier import DigitArrays
 from logan_tf.metrics.digit_reader import DigitReader
+from logan_tf.metrics.modes import point_modes
 from logan_tf.sampling.sampler import Sampler, Samples, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
 
@@ -102,14 +98,10 @@ class ImageMetrics:
         per_class: bool = False,
         num_modes: int = 0,
     ) -> None:
-        for what, number in (("num_samples", num_samples), ("kept", kept)):
-            if number < 2:
-                raise ConfigurationError(f"{what} must be 2 or more, not {number}")
-        if nearest < 1 or (num_reference is not None and num_reference < 2):
-            raise ConfigurationError(
-                f"nearest is {nearest} and num_reference {num_reference}: give 1 or "
-                "more, and 2 or more"
-            )
+        require_at_least(
+            2, num_samples=num_samples, kept=kept, num_reference=num_reference
+        )
+        require_at_least(1, nearest=nearest)
         self.num_samples = num_samples
         self.plotted = tuple(f"{name}{classifier.suffix}" for name in ("fid", "is"))
         if num_modes:
@@ -212,16 +204,6 @@ class ImageMetrics:
         return self._reference
 
 
-class DigitPictures(RealImages, Interface):
-    """What is needed of `logan_tf.data`'s digits, plain and stacked ones."""
-
-    num_judged: int
-
-    @property
-    def digits(self) -> DigitArrays:
-        """The gray digits that its pictures are made of."""
-
-
 class DigitMetrics(ImageMetrics):
     """The same of digits or stacked digits by the embedded classifier, and modes.
 
@@ -234,7 +216,7 @@ class DigitMetrics(ImageMetrics):
     """
 
     def __init__(
-        self, dataset: DigitPictures, kept: int = 5_000, nearest: int = 5
+        self, dataset: Digits | StackedDigits, kept: int = 5_000, nearest: int = 5
     ) -> None:
         channels = dataset.shape[-1]
         super().__init__(
@@ -256,15 +238,15 @@ class PointsModes:
     """Modes and high-quality share among 2,500 points (Srivastava et al. 2017).
 
     Args:
-      dataset: what the generator was trained on.
+      dataset: what the generator was trained on, with `modes` and `sigma`.
     """
 
-    name = point_evaluation.PROTOCOL
+    name = "points_modes/1"
     num_samples = 2_500
     plotted = ("reverse_kl", "modes", "high_quality")
 
-    def __init__(self, dataset: Mixture) -> None:
-        self._mixture = dataset
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
 
     def prepare(self) -> None:
         """There is nothing to prepare."""
@@ -275,9 +257,17 @@ class PointsModes:
     def evaluate(
         self, sampler: Sampler, num_samples: int, settings: SamplingSettings
     ) -> MetricValues:
-        return point_evaluation.evaluate_points(
-            sampler, self._mixture, num_samples, settings
-        )
+        points = sampler.sample(num_samples, settings).images
+        if not np.isfinite(points).all():
+            raise DivergedError(
+                "the generator makes NaN or Inf: choose an earlier checkpoint"
+            )
+        found = point_modes(points, self._dataset.modes, self._dataset.sigma)
+        return {
+            "modes": {"value": found.modes, "of": len(self._dataset.modes)},
+            "high_quality": {"value": found.high_quality},
+            "reverse_kl": {"value": found.reverse_kl, "unit": "nats"},
+        }
 
     def held_out(self, *, num_samples: int, seed: int) -> None:
         return None

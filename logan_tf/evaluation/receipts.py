@@ -1,11 +1,15 @@
 """What an evaluation found, and how: a number never travels without its receipt."""
 
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import tabulate
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
@@ -123,17 +127,22 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
       ConfigurationError: there is no such file.
       BadDataError: the file is garbled or of another version.
     """
-    remedy = "remove it and evaluate again"
     try:
-        contents = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Evaluation.of(json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ConfigurationError(f"no evaluation at {path}: run bin/evaluate") from None
-    except (OSError, ValueError) as error:
-        raise BadDataError(f"{path} cannot be read ({error}): {remedy}") from error
-    try:
-        return Evaluation.of(contents)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BadDataError(f"{path} is no evaluation ({error}): {remedy}") from error
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadDataError(
+            f"{path} is no evaluation ({error}): remove it and evaluate again"
+        ) from error
+
+
+def fingerprint(arrays: Iterable[np.ndarray]) -> str:
+    """16 hexadecimal digits that tell the contents of arrays apart."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def require_comparable(first: Receipt, second: Receipt) -> None:
@@ -184,31 +193,24 @@ def format_table(rows: Sequence[Mapping[str, object]]) -> str:
     the right. A value that a row lacks, or None, is a dash.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    numeric = {
-        name: all(isinstance(row.get(name), int | float | None) for row in rows)
+    numeric = [
+        all(isinstance(row.get(name), int | float | None) for row in rows)
         for name in columns
-    }
-    cells = [columns] + [[_cell(row.get(name)) for name in columns] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-
-    def line(texts: Sequence[str]) -> str:
-        aligned = (
-            text.rjust(width) if numeric[name] else text.ljust(width)
-            for name, text, width in zip(columns, texts, widths, strict=True)
-        )
-        return "  ".join(aligned).rstrip()
-
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([line(columns), rule, *(line(texts) for texts in cells[1:])])
+    ]
+    return tabulate.tabulate(
+        [[_cell(row.get(name)) for name in columns] for row in rows],
+        columns,
+        "simple",
+        disable_numparse=True,
+        colalign=["right" if each else "left" for each in numeric],
+    )
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return str(value)

@@ -87,15 +87,9 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Difference]:
 def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     """How far apart the means of two samples are, each of two values or more."""
     means = float(np.mean(first)), float(np.mean(second))
-    # Welch 1947: unequal variances, degrees of freedom by Satterthwaite.
-    shares = [np.var(values, ddof=1) / len(values) for values in (first, second)]
-    error = math.sqrt(sum(shares))
-    half = 0.0
-    if error > 0:
-        freedom = error**4 / sum(
-            share**2 / (len(values) - 1)
-            for share, values in zip(shares, (first, second), strict=True)
-        )
-        half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error)
     between = means[1] - means[0]
-    return Difference(*means, (between - half, between + half))
+    if np.ptp(first) == np.ptp(second) == 0:  # no variance, which is no t-test's
+        return Difference(*means, (between, between))
+    test = stats.ttest_ind(second, first, equal_var=False)
+    low, high = test.confidence_interval(CONFIDENCE)
+    return Difference(*means, (float(low), float(high)))

@@ -2,31 +2,18 @@
 and StudioGAN keep them in .npz. What else is in a file of ours they do not read.
 """
 
-import hashlib
 import os
-import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from logan_tf import atomic_file
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, first_line
+from logan_tf.evaluation.receipts import fingerprint
 from logan_tf.metrics.moments import FeatureMoments
 
 PROTOCOL = "logan_tf statistics/1"
-
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class FeatureStatistics(NamedTuple):
@@ -40,10 +27,7 @@ class FeatureStatistics(NamedTuple):
 
     def hash(self) -> str:
         """16 hexadecimal digits of the moments."""
-        digest = hashlib.sha256()
-        for array in self.moments:
-            digest.update(np.ascontiguousarray(array, "<f8").tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint(np.asarray(array, "<f8") for array in self.moments)
 
 
 def write(
@@ -97,76 +81,64 @@ def read(
             f"there are no statistics at {path}: correct the path, or leave it out and "
             "they are computed"
         ) from None
-    except (*_UNREADABLE, AttributeError, TypeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+    except Exception as error:  # whatever NumPy and zipfile say of damage
         raise ConfigurationError(
-            f"the statistics {path} cannot be read ({reason}): they must be an .npz of "
-            "numbers, mu [d] and sigma [d, d]"
+            f"the statistics {path} cannot be read ({first_line(error)}): they must be "
+            "an .npz of numbers, mu [d] and sigma [d, d]"
         ) from error
-    _check_notes(path, contents, {"protocol": PROTOCOL, **notes})
-    moments = _checked_moments(path, contents, dim)
-    return FeatureStatistics(
-        moments, *_checked_features(path, contents, len(moments.mean))
-    )
-
-
-def _check_notes(
-    path: Path, contents: dict[str, np.ndarray], notes: dict[str, str | int]
-) -> None:
-    for name, expected in notes.items():
+    for name, expected in {"protocol": PROTOCOL, **notes}.items():
         if name in contents and str(contents[name]) != str(expected):
             raise ConfigurationError(
                 f"the statistics {path} are of {name} {str(contents[name])!r}, and "
                 f"{str(expected)!r} is asked for: use those of the same {name}"
             )
+    cause = _fault_of_moments(contents, dim)
+    # Another program's keys mean other things.
+    ours = {"features", "labels"} if "protocol" in contents else set()
+    features, labels = (
+        contents[name] if name in ours & contents.keys() else None
+        for name in ("features", "labels")
+    )
+    if cause is None and features is not None:
+        cause = _fault_of_features(features, labels, len(contents["mu"]))
+    if cause is not None:
+        raise ConfigurationError(f"the statistics {path} {cause}")
+    mean, covariance = (contents[name].astype(np.float64) for name in ("mu", "sigma"))
+    return FeatureStatistics(FeatureMoments(mean, covariance), features, labels)
 
 
-def _checked_moments(
-    path: Path, contents: dict[str, np.ndarray], dim: int | None
-) -> FeatureMoments:
+def _fault_of_moments(contents: dict[str, np.ndarray], dim: int | None) -> str | None:
+    """What is wrong with mu and sigma, and the remedy."""
     if not {"mu", "sigma"} <= contents.keys():
         found = ", ".join(contents) or "nothing"
-        raise ConfigurationError(
-            f"the statistics {path} hold {found}: they must hold mu and sigma"
-        )
+        return f"hold {found}: they must hold mu and sigma"
     mean, covariance = contents["mu"], contents["sigma"]
     if not all(np.issubdtype(x.dtype, np.floating) for x in (mean, covariance)):
-        raise ConfigurationError(
-            f"the statistics {path} are {mean.dtype} and {covariance.dtype}: mu and "
-            "sigma must be floats"
-        )
+        return f"are {mean.dtype} and {covariance.dtype}: mu and sigma must be floats"
     if mean.ndim != 1 or covariance.shape != 2 * mean.shape or len(mean) == 0:
-        raise ConfigurationError(
-            f"the statistics {path} have mu {mean.shape} and sigma "
-            f"{covariance.shape}: they must be [d] and [d, d]"
+        return (
+            f"have mu {mean.shape} and sigma {covariance.shape}: they must be [d] and "
+            "[d, d]"
         )
     if dim is not None and len(mean) != dim:
-        raise ConfigurationError(
-            f"the statistics {path} are of {len(mean)} features, and the classifier "
-            f"has {dim}: use those of the same classifier"
+        return (
+            f"are of {len(mean)} features, and the classifier has {dim}: use those of "
+            "the same classifier"
         )
-    mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-        raise ConfigurationError(
-            f"the statistics {path} hold NaN or Inf: compute them again"
-        )
+        return "hold NaN or Inf: compute them again"
     asymmetry = np.abs(covariance - covariance.T).max()
     if asymmetry > 1e-4 * np.abs(covariance).max() or covariance.diagonal().min() < 0:
-        raise ConfigurationError(
-            f"the sigma of {path} is no covariance (it is not symmetric, or has "
-            "negative variances): compute it again"
+        return (
+            "have a sigma that is no covariance (it is not symmetric, or has negative "
+            "variances): compute it again"
         )
-    return FeatureMoments(mean, covariance)
+    return None
 
 
-def _checked_features(
-    path: Path, contents: dict[str, np.ndarray], dim: int
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    if contents.get("protocol") is None:  # Another program's keys mean other things.
-        return None, None
-    features, labels = contents.get("features"), contents.get("labels")
-    if features is None:
-        return None, None
+def _fault_of_features(
+    features: np.ndarray, labels: np.ndarray | None, dim: int
+) -> str | None:
     if (
         features.ndim != 2
         or features.shape[1] != dim
@@ -174,7 +146,5 @@ def _checked_features(
         or not np.isfinite(features).all()
         or (labels is not None and labels.shape != features.shape[:1])
     ):
-        raise ConfigurationError(
-            f"the features in {path} do not fit its moments: compute them again"
-        )
-    return features, labels
+        return "have features that do not fit their moments: compute them again"
+    return None

@@ -6,11 +6,10 @@ Imports no TensorFlow.
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from logan_tf import atomic_file
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation.receipts import Evaluation
 
 LATENT_STEPS, TRUNCATION = "latent_steps", "truncation"
@@ -68,22 +67,3 @@ def write(path: str | os.PathLike[str], sweep: Sweep) -> None:
     }
     text = json.dumps(contents, indent=2, allow_nan=False) + "\n"
     atomic_file.write_text(path, text)
-
-
-def read(path: str | os.PathLike[str]) -> Sweep:
-    """Reads what `write` wrote.
-
-    Raises:
-      BadDataError: the file is missing, garbled or of another version.
-    """
-    try:
-        contents = json.loads(Path(path).read_text(encoding="utf-8"))
-        evaluations = [Evaluation.of(each) for each in contents["evaluations"]]
-        if contents["axis"] in DEFAULT_VALUES:
-            return Sweep(contents["axis"], evaluations)
-        reason = f"its axis is {contents['axis']!r}"
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        reason = str(error)
-    raise BadDataError(
-        f"{path} is no curve ({reason}): remove it and run bin/evaluate --curve again"
-    )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.metrics import hub_modules
 
 INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
@@ -63,8 +63,7 @@ class SavedModelClassifier:
     """
 
     def __init__(self, path: str, name: str = "custom", batch_size: int = 64) -> None:
-        if batch_size < 1:
-            raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
+        require_at_least(1, batch_size=batch_size)
         if not name.isidentifier():
             raise ConfigurationError(
                 f"the classifier's name is {name!r}: give a word, it ends those of its "

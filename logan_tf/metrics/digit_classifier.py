@@ -11,35 +11,22 @@ processor may round otherwise, so a receipt carries the recipe's hash and the we
 import hashlib
 import math
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from logan_tf import atomic_file
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.data.digits import Digits
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.metrics import digit_network
 from logan_tf.metrics.digit_network import TrainingRecipe
 
 LEAST_ACCURACY = 0.98
 LEAST_SIZE = 8
-
-
-class DigitArrays(Protocol):
-    """What the classifier needs of `logan_tf.data.digits.Digits`."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(size, size, 1)."""
-
-    def arrays(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images uint8 [n, size, size, 1] and labels int32 [n] of 'train' or 'test'."""
-        ...
 
 
 class DigitClassifier:
@@ -71,23 +58,15 @@ class DigitClassifier:
         self._model.set_weights(list(weights))
         self._forward = tf.function(self._forward_batch, autograph=False)
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Class logits float32 [n, 10] of images [n, size, size, 1].
+    def outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logits [n, 10] and the penultimate layer, the features [n, 64], float32.
 
         Args:
-          images: uint8 in 0..255, or floats in [-1, 1].
+          images: [n, size, size, 1], uint8 in 0..255, or floats in [-1, 1].
 
         Raises:
           ConfigurationError: another shape.
         """
-        return self.outputs(images)[0]
-
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """The penultimate layer, float32 [n, 64], of images as `logits` takes them."""
-        return self.outputs(images)[1]
-
-    def outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Logits and features of images as `logits` takes them."""
         images = np.asarray(images)
         expected = (self.size, self.size, 1)
         if images.shape[1:] != expected or len(images) == 0:
@@ -113,18 +92,8 @@ class DigitClassifier:
         return logits, features
 
 
-def classify(
-    classifier: DigitClassifier, images: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Digits int32 [n] and their softmax probabilities float32 [n]; see `logits`."""
-    logits = classifier.logits(images)
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    # The largest exponential is exp(0) = 1.
-    return logits.argmax(axis=1).astype(np.int32), 1.0 / exponentials.sum(axis=1)
-
-
 def load_or_train(
-    digits: DigitArrays,
+    digits: Digits,
     *,
     cache_dir: str | os.PathLike[str] | None = None,
     recipe: TrainingRecipe | None = None,
@@ -147,12 +116,12 @@ def load_or_train(
     recipe_hash = _hash([constants, *train, *held_out])
     directory = Path(cache_dir) if cache_dir is not None else default_cache_dir()
     path = directory / f"digit_classifier_{size}_{recipe_hash}.npz"
-    cached = _read(path, size, recipe)
+    cached = _read(path)
     weights = cached or digit_network.train(*train, recipe)
     classifier = DigitClassifier(
         size, weights, accuracy=math.nan, recipe_hash=recipe_hash, recipe=recipe
     )
-    read, _ = classify(classifier, held_out[0])
+    read = classifier.outputs(held_out[0])[0].argmax(axis=1)
     classifier.accuracy = float(np.mean(read == held_out[1]))
     if classifier.accuracy < LEAST_ACCURACY:
         raise BadDataError(
@@ -164,7 +133,7 @@ def load_or_train(
     return classifier
 
 
-def _checked_size(digits: DigitArrays) -> int:
+def _checked_size(digits: Digits) -> int:
     size = digits.shape[0]
     if tuple(digits.shape) != (size, size, 1) or size < LEAST_SIZE:
         raise ConfigurationError(
@@ -183,21 +152,19 @@ def default_cache_dir() -> Path:
     return Path.home() / ".cache" / "logan_tf"
 
 
-def _read(path: Path, size: int, recipe: TrainingRecipe) -> list[np.ndarray] | None:
-    """The cached weights, or None where there are none that fit."""
-    expected = digit_network.build(size, recipe).get_weights()
+def _read(path: Path) -> list[np.ndarray] | None:
+    """The cached weights, or None where there are none that are whole."""
+    if not path.is_file():
+        return None
     try:
         # Without pickle a forged file can hold numbers, but no code.
         with np.load(path, allow_pickle=False) as file:
-            weights = [file[f"weight_{i}"] for i in range(len(expected))]
-            intact = str(file["weights_hash"]) == _hash(weights)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        intact, weights = False, []
-    shapes_fit = [w.shape for w in weights] == [e.shape for e in expected]
-    if intact and shapes_fit:
-        return weights
+            names = [name for name in file.files if name.startswith("weight_")]
+            weights = [file[name] for name in names]
+            if str(file["weights_hash"]) == _hash(weights):
+                return weights
+    except Exception as error:  # whatever NumPy and zipfile say of damage
+        logging.warning("%s: %s", path, first_line(error))
     logging.warning("%s is corrupt: training the digit classifier again", path)
     return None
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from logan_tf.data.digits import Digits
 from logan_tf.metrics import digit_classifier
 from logan_tf.metrics.classifiers import Outputs, confidences
-from logan_tf.metrics.digit_classifier import DigitArrays, DigitClassifier
+from logan_tf.metrics.digit_classifier import DigitClassifier
 
 
 class DigitReader:
@@ -27,7 +28,7 @@ class DigitReader:
 
     def __init__(
         self,
-        digits: DigitArrays,
+        digits: Digits,
         channels: int,
         classifier: DigitClassifier | None = None,
     ) -> None:

@@ -6,7 +6,6 @@ precision and recall, `modes` what is counted.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -15,20 +14,6 @@ from scipy.linalg import lapack
 from logan_tf.errors import ConfigurationError
 from logan_tf.metrics import tf_gan
 from logan_tf.metrics.moments import FeatureMoments, checked_features, moments_of
-
-
-class ScoreSplits(NamedTuple):
-    """Inception scores of equal splits: their mean and standard deviation."""
-
-    mean: float
-    deviation: float
-
-
-class KernelDistance(NamedTuple):
-    """KID, and the standard error of its mean over blocks; None with one block."""
-
-    value: float
-    standard_error: float | None
 
 
 def frechet_distance(
@@ -46,14 +31,11 @@ def frechet_distance(
       The squared distance, 0 or more.
 
     Raises:
-      ConfigurationError: other shapes, one example only, NaN or Inf.
+      ConfigurationError: features of one example only, with NaN or Inf.
     """
-    first, second = (_checked_moments(x) for x in (a, b))
-    if first.mean.shape != second.mean.shape:
-        raise ConfigurationError(
-            f"features of {len(first.mean)} and of {len(second.mean)} dimensions "
-            "cannot be compared: use one classifier for both"
-        )
+    first, second = (
+        x if isinstance(x, FeatureMoments) else moments_of(x) for x in (a, b)
+    )
     traces = [float(np.trace(moments.covariance)) for moments in (first, second)]
     means = float(np.sum((first.mean - second.mean) ** 2))
     cross = _trace_sqrt_product(first.covariance, second.covariance)
@@ -105,14 +87,8 @@ def per_class_frechet_distance(
       Class -> distance, for the classes of which both sides have two examples.
 
     Raises:
-      ConfigurationError: as `frechet_distance`; labels of another length; no such
-        class.
+      ConfigurationError: no such class.
     """
-    for features, labels in ((real, real_labels), (generated, generated_labels)):
-        if len(features) != len(labels):
-            raise ConfigurationError(
-                f"{len(features)} features have {len(labels)} labels: give one each"
-            )
     distances = {}
     for label in np.intersect1d(real_labels, generated_labels).tolist():
         ours, theirs = real[real_labels == label], generated[generated_labels == label]
@@ -132,14 +108,14 @@ def inception_score(logits: np.ndarray) -> float:
       logits: floats [n, classes], n at least 2.
 
     Raises:
-      ConfigurationError: another shape, one sample, NaN or Inf.
+      ConfigurationError: another shape, NaN or Inf.
     """
-    return tf_gan.classifier_score(_several(logits, "logits"))
+    return tf_gan.classifier_score(checked_features(logits, "logits"))
 
 
 def inception_score_splits(
     logits: np.ndarray, *, num_splits: int = 10, seed: int = 0
-) -> ScoreSplits:
+) -> tuple[float, float]:
     """The same of shuffled splits, as Salimans et al. 2016 report it.
 
     The deviation is NumPy's (n in the denominator), as in the published numbers.
@@ -149,10 +125,12 @@ def inception_score_splits(
       num_splits: how many equal parts; what is left over is not counted.
       seed: of the shuffle.
 
+    Returns:
+      Their mean and standard deviation.
+
     Raises:
       ConfigurationError: as `inception_score`; fewer than two samples a split.
     """
-    logits = _several(logits, "logits")
     size = len(logits) // max(num_splits, 1)
     if num_splits < 1 or size < 2:
         raise ConfigurationError(
@@ -161,12 +139,12 @@ def inception_score_splits(
     order = np.random.default_rng(seed).permutation(len(logits))
     parts = order[: num_splits * size].reshape(num_splits, size)
     scores = [tf_gan.classifier_score(logits[part]) for part in parts]
-    return ScoreSplits(float(np.mean(scores)), float(np.std(scores)))
+    return float(np.mean(scores)), float(np.std(scores))
 
 
 def kernel_distance(
     a: np.ndarray, b: np.ndarray, *, block_size: int = 1000, seed: int = 0
-) -> KernelDistance:
+) -> tuple[float, float | None]:
     """KID: the unbiased squared MMD under (x·y/d + 1)^3, averaged over blocks.
 
     Args:
@@ -175,45 +153,19 @@ def kernel_distance(
       block_size: at most so many of the larger set in a block.
       seed: both sets are shuffled, so that no block is a class.
 
+    Returns:
+      The distance, and the standard error of its mean over blocks; None with one.
+
     Raises:
-      ConfigurationError: other shapes, one example only, NaN or Inf; blocks of one.
+      ConfigurationError: blocks of one.
     """
-    first, second = (_several(x, "features") for x in (a, b))
-    if first.shape[1] != second.shape[1]:
+    num_blocks = math.ceil(max(len(a), len(b)) / max(block_size, 1))
+    if block_size < 2 or min(len(a), len(b)) // num_blocks < 2:
         raise ConfigurationError(
-            f"features of {first.shape[1]} and of {second.shape[1]} dimensions cannot "
-            "be compared: use one classifier for both"
-        )
-    num_blocks = math.ceil(max(len(first), len(second)) / max(block_size, 1))
-    if block_size < 2 or min(len(first), len(second)) // num_blocks < 2:
-        raise ConfigurationError(
-            f"blocks of {block_size} leave fewer than 2 of {len(first)} and "
-            f"{len(second)} features in a block: give a larger block_size"
+            f"blocks of {block_size} leave fewer than 2 of {len(a)} and "
+            f"{len(b)} features in a block: give a larger block_size"
         )
     generator = np.random.default_rng(seed)
-    first, second = (generator.permutation(x, axis=0) for x in (first, second))
+    first, second = (generator.permutation(x, axis=0) for x in (a, b))
     value, error = tf_gan.kernel_distance(first, second, block_size)
-    return KernelDistance(value, error if num_blocks > 1 else None)
-
-
-def _several(values: np.ndarray, what: str) -> np.ndarray:
-    values = checked_features(values, what)
-    if len(values) < 2:
-        raise ConfigurationError(
-            f"one example has no statistics: give 2 {what} or more"
-        )
-    return values
-
-
-def _checked_moments(features: np.ndarray | FeatureMoments) -> FeatureMoments:
-    if not isinstance(features, FeatureMoments):
-        return moments_of(features)
-    mean, covariance = features
-    if covariance.shape != 2 * mean.shape:
-        raise ConfigurationError(
-            f"a mean {mean.shape} and a covariance {covariance.shape} do not match: "
-            "give [d] and [d, d]"
-        )
-    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-        raise ConfigurationError("the moments hold NaN or Inf: compute them again")
-    return features
+    return value, error if num_blocks > 1 else None

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, first_line
 from logan_tf.metrics.digit_classifier import default_cache_dir
 
 _TIMEOUT = 30.0  # seconds without an answer
@@ -67,10 +67,6 @@ def _download(handle: str, target: Path) -> None:
     except (OSError, urllib.error.URLError, tarfile.TarError, EOFError) as error:
         raise ConfigurationError(
             f"{handle} is not in {target.parent} and cannot be downloaded "
-            f"({_first_line(error)}): unpack its archive somewhere and give that "
+            f"({first_line(error)}): unpack its archive somewhere and give that "
             "folder as the classifier's path, or set $TFHUB_CACHE_DIR"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -11,7 +11,6 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.metrics.moments import checked_features
 
 _WORKING_MEMORY = 256  # MiB of distances at once
 
@@ -42,18 +41,12 @@ def manifold_metrics(
       nearest: k, at least 1, less than n and m.
 
     Raises:
-      ConfigurationError: other shapes, NaN or Inf; k out of its range.
+      ConfigurationError: k out of its range.
     """
-    real, generated = (checked_features(x) for x in (real, generated))
-    if real.shape[1] != generated.shape[1]:
-        raise ConfigurationError(
-            f"features of {real.shape[1]} and of {generated.shape[1]} dimensions "
-            "cannot be compared: use one classifier for both"
-        )
     if not 1 <= nearest < min(len(real), len(generated)):
         raise ConfigurationError(
-            f"the {nearest} nearest of {len(real)} and {len(generated)} examples: k "
-            "must be 1 or more, and less than either number"
+            f"the {nearest} nearest neighbors of {len(generated)} samples and "
+            f"{len(real)} real images: draw more samples, or lower nearest"
         )
     real_radii, generated_radii = (_radii(x, nearest) for x in (real, generated))
     balls: np.ndarray = np.zeros(len(generated), np.int64)  # real ones around each

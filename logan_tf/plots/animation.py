@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError
@@ -35,17 +35,16 @@ def save(path: str | os.PathLike[str], pictures: Mapping[int, Path]) -> int:
     Raises:
       BadDataError: a file is no picture, or of another size than the first.
     """
-    steps = _chosen(sorted(pictures))
-    frames: list[Image.Image] = []
-    for step in steps:
-        picture = _read(pictures[step])
-        size = frames[0].size if frames else _framed_size(picture)
-        if _framed_size(picture) != size:
+    steps = sorted(pictures)
+    places = np.linspace(0, len(steps) - 1, min(len(steps), _MOST_FRAMES)).round()
+    chosen = [steps[int(place)] for place in places]
+    frames = [_framed(pictures[step], f"step {step:,}") for step in chosen]
+    for step, frame in zip(chosen, frames, strict=True):
+        if frame.size != frames[0].size:
             raise BadDataError(
                 f"{pictures[step]} is of another size than the pictures before it: "
                 "move it elsewhere"
             )
-        frames.append(_framed(picture, f"step {step:,}"))
     times = [_MILLISECONDS] * (len(frames) - 1) + [_LAST_MILLISECONDS]
     with atomic_file.replacing(path) as file:
         first, *rest = frames
@@ -60,30 +59,16 @@ def save(path: str | os.PathLike[str], pictures: Mapping[int, Path]) -> int:
     return len(frames)
 
 
-def _chosen(steps: list[int]) -> list[int]:
-    count = min(len(steps), _MOST_FRAMES)
-    places = np.linspace(0, len(steps) - 1, count).round().astype(int)
-    return [steps[place] for place in places]
-
-
-def _read(path: Path) -> Image.Image:
+def _framed(path: Path, text: str) -> Image.Image:
+    """A picture under its title, with a palette of its own."""
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            return picture.convert("RGB")
+        with Image.open(path, formats=["PNG"]) as opened:
+            picture = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
         raise BadDataError(
             f"{path} cannot be read ({error}): remove it, or move it elsewhere"
         ) from error
-
-
-def _framed_size(picture: Image.Image) -> tuple[int, int]:
-    return picture.width, picture.height + _STRIP
-
-
-def _framed(picture: Image.Image, text: str) -> Image.Image:
-    """A picture under its title, with a palette of its own."""
-    frame = Image.new("RGB", _framed_size(picture), "white")
-    frame.paste(picture, (0, _STRIP))
+    frame = ImageOps.expand(picture, (0, _STRIP, 0, 0), "white")
     font = ImageFont.load_default(_FONT_SIZE)
     place = (_STRIP // 4, _STRIP // 2)
     ImageDraw.Draw(frame).text(place, text, fill="black", font=font, anchor="lm")

@@ -1,19 +1,14 @@
-"""Curves as SVG that stands inline in a page, light or dark.
+"""Curves as SVG pictures of a page. Imports no TensorFlow."""
 
-Colors are the page's CSS variables, text is text. Imports no TensorFlow.
-"""
-
+import base64
 import io
 import math
-import re
 from collections.abc import Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
@@ -23,32 +18,21 @@ _LOGARITHMIC = 1000.0  # the spread of positive values from which their scale is
 _RARE, _SPIKES = 0.005, 4.0
 _TICKS = 6
 _MINUS, _NONE = "\N{MINUS SIGN}", "\N{EN DASH}"
-_INVISIBLE = "\N{ZERO WIDTH SPACE}"
 _SIZE = (4.6, 2.7)  # inches
-# Stand-ins: matplotlib takes no CSS variables.
-_INK, _PAPER = "#010203", "#030201"
-_COLORS = {
-    "#0a0001": "var(--line-1)",
-    "#0a0002": "var(--line-2)",
-    "#0a0003": "var(--line-3)",
-}
+_COLORS = ("#0067a8", "#c2500b", "#00805c")
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 _STYLE = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+    # Without it each drawing has ids of its own.
+    "svg.hashsalt": "chart",
     "font.size": 9,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": _INK,
+    "grid.color": "black",
     "grid.alpha": 0.15,
 }
 
@@ -77,7 +61,7 @@ class Chart(NamedTuple):
 
     Attributes:
       title: of the chart.
-      svg: the element, to stand in an HTML page as it is.
+      svg: the drawing, a file's text.
       summary: of each line its name, last value and range.
       note: what the quantities are.
     """
@@ -86,6 +70,12 @@ class Chart(NamedTuple):
     svg: str
     summary: list[str]
     note: str = ""
+
+    @property
+    def uri(self) -> str:
+        """The drawing for an `img` element, which runs and loads nothing of it."""
+        encoded = base64.b64encode(self.svg.encode()).decode("ascii")
+        return f"data:image/svg+xml;base64,{encoded}"
 
 
 def chart(
@@ -116,25 +106,20 @@ def chart(
     ]
     if not lines:
         return None
-    # Ids inside of an SVG are the page's: each chart's hashes are its own.
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": title}):
+    with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE)
-        FigureCanvasSVG(figure)
         axes = figure.add_axes((0.15, 0.16, 0.83, 0.8))
         for line, color, dash in zip(lines, _COLORS, _DASHES, strict=False):
             _draw(axes, line, color, dash, dots)
         for mark in marks:
-            axes.axvline(mark, color=_INK, linewidth=0.8, linestyle=":")
+            axes.axvline(mark, color="black", linewidth=0.8, linestyle=":")
         _scale(axes, lines)
         if len(lines) > 1:
-            axes.legend(facecolor=_PAPER, edgecolor="none", framealpha=0.7, fontsize=8)
+            axes.legend(edgecolor="none", framealpha=0.7, fontsize=8)
         buffer = io.StringIO()
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     summary = [_summary(line, title) for line in lines]
-    until = f"up to step {max(line.steps[-1] for line in lines):,.0f}"
-    svg = _inline(buffer.getvalue(), f"{title} {until}: {'; '.join(summary)}")
-    return Chart(title, svg, summary, note)
+    return Chart(title, buffer.getvalue(), summary, note)
 
 
 def shown(value: object) -> str:
@@ -183,8 +168,7 @@ def _draw(axes: Axes, line: Line, color: str, dash: Any, dots: bool) -> None:
         linewidth=1.3,
         marker="o" if dots or len(steps) == 1 else "",
         markersize=3.5,
-        # matplotlib hides a name that begins with an underscore.
-        label=f"{_INVISIBLE}{line.label}",
+        label=line.label,
     )
 
 
@@ -215,22 +199,3 @@ def _summary(line: Line, title: str) -> str:
     name = f"{line.label} " if line.label != title else ""
     within = f" ({shown(low)} to {shown(high)})" if low < high else ""
     return f"{name}{shown(last)}{within}"
-
-
-def _inline(svg: str, label: str) -> str:
-    """The element alone, without sizes, ids of groups and a style that would leak."""
-    svg = svg[svg.index("<svg") :]
-    width, height = (72 * inches for inches in _SIZE)
-    opening = (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
-    )
-    svg = opening + svg[svg.index(">") + 1 :]
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.S)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    for stand_in, color in {
-        _INK: "currentColor",
-        _PAPER: "var(--paper)",
-        **_COLORS,
-    }.items():
-        svg = svg.replace(stand_in, color)
-    return re.sub(r"\s*\n\s*", " ", svg).replace(_INVISIBLE, "")

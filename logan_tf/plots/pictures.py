@@ -6,7 +6,6 @@ import os
 import matplotlib.image
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from logan_tf import atomic_file
@@ -34,8 +33,12 @@ def grid(
     Raises:
       ConfigurationError: other images; fewer than one column or pixel.
     """
-    images = _checked(images)
-    num, height, width, _ = images.shape
+    num, height, width, channels = images.shape
+    if images.dtype != np.uint8 or channels not in (1, 3):
+        raise ConfigurationError(
+            f"images are {images.dtype} {images.shape}: a grid takes uint8 "
+            "[n, height, width, 1 or 3]"
+        )
     columns = math.ceil(math.sqrt(num)) if columns is None else columns
     if num == 0 or columns < 1 or (scale is not None and scale < 1):
         raise ConfigurationError("a grid needs at least one image, column and pixel")
@@ -64,6 +67,12 @@ def save_grid(
     tiled = grid(images, columns, scale)
     with atomic_file.replacing(path) as file:
         matplotlib.image.imsave(file, tiled, format="png")
+
+
+def save_figure(path: str | os.PathLike[str], figure: Figure) -> None:
+    """Writes a figure as a PNG, whole or not at all."""
+    with atomic_file.replacing(path) as file:
+        figure.savefig(file, format="png")
 
 
 def save_neighbors(
@@ -105,8 +114,7 @@ def save_neighbors(
         axes.set_title(name, fontsize="small")
         axes.set_axis_off()
     figure.suptitle(title, fontsize="small")
-    with atomic_file.replacing(path) as file:
-        FigureCanvasAgg(figure).print_png(file)
+    save_figure(path, figure)
 
 
 def scatter(
@@ -151,8 +159,7 @@ def scatter(
     below = f"{len(points):,} points, {outside:,} of them outside of the frame"
     axes.set(xlim=(low, high), ylim=(low, high), xlabel=below)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, markerscale=3)
-    with atomic_file.replacing(path) as file:
-        FigureCanvasAgg(figure).print_png(file)
+    save_figure(path, figure)
 
 
 def _draw_modes(axes: Axes, modes: np.ndarray, sigma: float) -> None:
@@ -163,13 +170,3 @@ def _draw_modes(axes: Axes, modes: np.ndarray, sigma: float) -> None:
         axes.plot(*(mode[:, None] + circle), "k-", linewidth=0.6, zorder=3)
     label = rf"{HIGH_QUALITY_SIGMAS:g}$\sigma$ around a mode"
     axes.plot([], [], "ko", markersize=3, fillstyle="none", label=label)
-
-
-def _checked(images: np.ndarray) -> np.ndarray:
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise ConfigurationError(
-            f"images are {images.dtype} {images.shape}: a grid takes uint8 "
-            "[n, height, width, 1 or 3]"
-        )
-    return images

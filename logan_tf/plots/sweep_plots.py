@@ -3,17 +3,15 @@
 import os
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from logan_tf import atomic_file, quantities
+from logan_tf import quantities
 from logan_tf.evaluation.receipts import Receipt
 from logan_tf.evaluation.sweeps import LATENT_STEPS, Sweep
+from logan_tf.plots import pictures
 
 _AXES = {"latent_steps": "latent steps before sampling", "truncation": "truncation s"}
-_LEAST_DISTANCE = 0.06  # of two labels, in widths of the plot
 _DECADE = 10.0  # what spans more is drawn on a logarithmic axis
 
 
@@ -33,14 +31,13 @@ def plot(path: str | os.PathLike[str], sweep: Sweep, names: Sequence[str]) -> No
     plotted = names[2:] if parametric else names
     num = len(plotted) + parametric
     figure = Figure(figsize=(4.2 * num, 3.9), dpi=150, layout="constrained")
-    panels = [figure.add_subplot(1, num, 1 + index) for index in range(num)]
+    panels = figure.subplots(1, num, squeeze=False)[0].tolist()
     if parametric:
         _plot_against(panels.pop(0), sweep, names[1], names[0])
     for axes, name in zip(panels, plotted, strict=True):
         _plot_along(axes, sweep, name)
     figure.suptitle(_title(sweep.evaluations[0].receipt), fontsize="medium")
-    with atomic_file.replacing(path) as file:
-        FigureCanvasAgg(figure).print_png(file)
+    pictures.save_figure(path, figure)
 
 
 def _plot_along(axes: Axes, sweep: Sweep, name: str) -> None:
@@ -58,21 +55,10 @@ def _plot_against(axes: Axes, sweep: Sweep, across: str, up: str) -> None:
     axes.set(xlabel=_label(sweep, across), ylabel=_label(sweep, up))
     axes.set_title(f"points labeled by their {_AXES[sweep.axis]}", fontsize="small")
     _scale(axes, y)
-    axes.autoscale_view()  # else the limits are set when it is drawn
-    to_axes = axes.transScale + axes.transLimits
-    labeled = np.array([np.inf, np.inf])
-    for value, *point in zip(sweep.values(), x, y, strict=True):
-        place = to_axes.transform(point)
-        # Labels that would cover each other are left out.
-        if np.linalg.norm(place - labeled) > _LEAST_DISTANCE:
-            labeled = place
-            axes.annotate(
-                f"{value:g}",
-                (point[0], point[1]),
-                xytext=(5, 4),
-                textcoords="offset points",
-                fontsize="small",
-            )
+    for value, point in zip(sweep.values(), zip(x, y, strict=True), strict=True):
+        axes.annotate(
+            f"{value:g}", point, (5, 4), textcoords="offset points", fontsize="small"
+        )
 
 
 def _scale(axes: Axes, heights: Sequence[float]) -> None:

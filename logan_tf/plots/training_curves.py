@@ -1,7 +1,7 @@
 """What `metrics.jsonl` says, as charts. Imports no TensorFlow."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +46,8 @@ def read(path: Path) -> History:
     """Reads metrics; of lines with the same step the last one counts."""
     rows: dict[int, dict[str, float]] = {}
     garbled = 0
-    for line in _lines(path):
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    for line in filter(str.strip, text.split("\n")):
         row = _row(line)
         if row is None:
             garbled += 1
@@ -92,12 +93,6 @@ def _chosen(history: History, names: Iterable[str]) -> list[Line]:
         for name in names
         if np.nan_to_num(history.metrics.get(name, np.zeros(1))).any()
     ]
-
-
-def _lines(path: Path) -> Iterator[str]:
-    if path.is_file():
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield from (line for line in file if line.strip())
 
 
 def _row(line: str) -> dict[str, float] | None:

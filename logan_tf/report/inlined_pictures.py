@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import PIL.Image
 
-_MOST_BYTES = 400_000  # of a picture as PNG; from there on it is JPEG
+_MOST_BYTES = 400_000  # of a picture as PNG; larger ones become JPEG
 _QUALITY = 88
 # What Pillow raises of damaged files.
 _UNREADABLE = (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError)
@@ -49,15 +49,10 @@ def inline(path: Path, longest: int) -> Inlined | None:
         return _inlined("png", contents, image)
     image = image.convert("RGB")
     image.thumbnail((longest, longest), PIL.Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
     # Neighboring pixels of stacked digits differ in color alone.
-    jpeg = {"quality": _QUALITY, "subsampling": 0}
-    for kind, options in (("png", {}), ("jpeg", jpeg)):
-        buffer = io.BytesIO()
-        image.save(buffer, kind, **options)
-        contents = buffer.getvalue()
-        if len(contents) <= _MOST_BYTES:
-            break
-    return _inlined(kind, contents, image)
+    image.save(buffer, "jpeg", quality=_QUALITY, subsampling=0)
+    return _inlined("jpeg", buffer.getvalue(), image)
 
 
 def _inlined(kind: str, contents: bytes, image: PIL.Image.Image) -> Inlined:

@@ -4,23 +4,18 @@ Whatever is absent is left out. Imports no TensorFlow: a page takes a second or 
 """
 
 import datetime
-import importlib.resources
 import json
 import platform
-import re
 import shlex
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
-import markupsafe
 import numpy as np
 
 from logan_tf import atomic_file, versions
 from logan_tf.plots import training_curves
-from logan_tf.plots.charts import Chart
 from logan_tf.plots.training_curves import History
 from logan_tf.report import reported_evaluations
 from logan_tf.report.inlined_pictures import Inlined, inline
@@ -31,27 +26,7 @@ from logan_tf.runs.run_directory import RunDirectory
 _TEMPLATE = "report.html.jinja"
 _EARLIER = 6  # samples beside the newest
 _SMALL, _LARGE = 400, 1280  # pixels of a picture's longer side, at most
-_SECONDS = re.compile(r"tfevents\.(\d{1,10})\.")
-
-
-_TITLES = {"tensorflow": "TensorFlow", "keras": "Keras"}
-
-
-class SampleGrid(NamedTuple):
-    """A grid of samples."""
-
-    step: int
-    picture: Inlined | None
-    name: str
-
-
-class Failure(NamedTuple):
-    """A bundle of the flight recorder, and what repeats it."""
-
-    name: str
-    step: int
-    reason: str
-    command: str
+_DATE = "%Y-%m-%d %H:%M UTC"
 
 
 class _Progress(NamedTuple):
@@ -90,44 +65,35 @@ def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
     history = training_curves.read(directory.metrics)
     progress = _progress(directory, history, knobs)
     failures = _failures(directory)
-    newest, earlier = _grids(directory)
-    evaluations = reported_evaluations.collect(directory.evaluations)
     return _template().render(
         recipe=directory.recipe(),
         state=_state(directory, progress, failures),
         facts=_facts(directory, history, progress),
         knobs=knobs,
         configurations=_configurations(directory),
-        charts=_safe(training_curves.charts(history)),
+        charts=training_curves.charts(history),
         rollbacks=history.rollbacks(),
         garbled=history.garbled,
-        newest=newest,
-        earlier=earlier,
-        evaluations=evaluations,
-        evaluation_charts=_safe(evaluations.charts),
+        grids=_grids(directory),
+        evaluations=reported_evaluations.collect(directory.evaluations),
         settings=reported_evaluations.SETTINGS,
         direction=reported_evaluations.direction,
         failures=failures,
         commands=_commands(directory, progress),
         versions=_versions(),
-        now=_of(time.time()),
+        now=f"{datetime.datetime.now(datetime.UTC):{_DATE}}",
     )
 
 
 def _template() -> jinja2.Template:
-    folder = importlib.resources.files("logan_tf.report")
     environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("logan_tf", "report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.from_string((folder / _TEMPLATE).read_text(encoding="utf-8"))
-
-
-def _safe(charts: list[Chart]) -> list[Chart]:
-    """Lets pass what matplotlib has escaped."""
-    return [chart._replace(svg=markupsafe.Markup(chart.svg)) for chart in charts]
+    return environment.get_template(_TEMPLATE)
 
 
 def _progress(
@@ -140,7 +106,7 @@ def _progress(
 
 
 def _state(
-    directory: RunDirectory, progress: _Progress, failures: list[Failure]
+    directory: RunDirectory, progress: _Progress, failures: list[dict[str, Any]]
 ) -> str:
     of = "" if progress.total is None else f" of {progress.total:,}"
     user = run_lock.holder(directory.path)
@@ -149,7 +115,7 @@ def _state(
         now = f", in use by {user}"
     elif progress.is_done:
         now = ", finished"
-    elif last and last.step >= progress.step:
+    elif last and last["step"] >= progress.step:
         now = ", stopped by a failure"
     elif progress.total is None or not progress.step:
         now = ""
@@ -161,15 +127,11 @@ def _state(
 def _facts(
     directory: RunDirectory, history: History, progress: _Progress
 ) -> dict[str, str]:
-    number = history.attempt
-    attempt = f"{number} (the number of rollbacks)" if number else "0 (no rollback)"
     saved = ", ".join(f"{step:,}" for step in progress.checkpoints[-5:])
     best = CheckpointFiles(directory.checkpoints).best()
     facts = {
         "Directory": str(directory.path.absolute()),
-        "Started": _started(directory),
-        "Last logged": _changed(directory.metrics) if len(history.steps) else "",
-        "Attempt": attempt if len(history.steps) else "",
+        "Rollbacks": str(history.attempt) if len(history.steps) else "",
         "Checkpoints of steps": saved or "none yet",
         "Best": f"step {best.step:,}: {best}" if best else "",
     }
@@ -185,25 +147,21 @@ def _configurations(directory: RunDirectory) -> dict[str, str]:
     return found
 
 
-def _grids(directory: RunDirectory) -> tuple[SampleGrid | None, list[SampleGrid]]:
-    """The newest samples, and some of those before them, the first among them."""
+def _grids(directory: RunDirectory) -> list[tuple[int, Inlined | None, str]]:
+    """Step, picture and name: the newest samples, and some of those before them."""
     drawn = sorted(directory.drawn_samples().items())
-    if not drawn:
-        return None, []
-    *before, (step, path) = drawn
-    chosen = np.linspace(0, len(before) - 1, min(_EARLIER, len(before))).round()
-    earlier = [before[int(index)] for index in chosen]
-    return (
-        SampleGrid(step, inline(path, _LARGE), path.name),
-        [SampleGrid(step, inline(path, _SMALL), path.name) for step, path in earlier],
-    )
+    before = drawn[:-1]
+    places = np.linspace(0, len(before) - 1, min(_EARLIER, len(before))).round()
+    shown = drawn[-1:] + [before[int(place)] for place in places]
+    return [
+        (step, inline(path, _SMALL if number else _LARGE), path.name)
+        for number, (step, path) in enumerate(shown)
+    ]
 
 
-def _failures(directory: RunDirectory) -> list[Failure]:
+def _failures(directory: RunDirectory) -> list[dict[str, Any]]:
     found = []
-    for folder in sorted(
-        path for path in directory.failures.glob("*") if path.is_dir()
-    ):
+    for folder in sorted(directory.failures.glob("*/")):
         try:
             text = (folder / "failure.json").read_text(encoding="utf-8")
             failure = json.loads(text)
@@ -211,7 +169,9 @@ def _failures(directory: RunDirectory) -> list[Failure]:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             step, reason = 0, "failure.json cannot be read"
         command = f"bin/train --run_dir={shlex.quote(str(folder))}"
-        found.append(Failure(folder.name, step, reason, command))
+        found.append(
+            {"name": folder.name, "step": step, "reason": reason, "command": command}
+        )
     return found
 
 
@@ -236,31 +196,6 @@ def _commands(directory: RunDirectory, progress: _Progress) -> dict[str, str]:
 
 
 def _versions() -> str:
-    found = {"Python": platform.python_version()}
-    for package, version in versions.installed(
-        "logan_tf", "tensorflow", "keras"
-    ).items():
-        if version is not None:
-            found[_TITLES.get(package, package)] = version
-    return ", ".join(f"{name} {version}" for name, version in found.items())
-
-
-def _started(directory: RunDirectory) -> str:
-    """By the name of TensorBoard's first file; a resume leaves it."""
-    names = (path.name for path in directory.events.glob("events.out.tfevents.*"))
-    seconds = [int(found[1]) for found in map(_SECONDS.search, names) if found]
-    return _of(min(seconds)) if seconds else ""
-
-
-def _changed(path: Path) -> str:
-    """When a file was written; empty if there is none."""
-    try:
-        seconds = path.stat().st_mtime
-    except OSError:
-        return ""
-    return _of(seconds)
-
-
-def _of(seconds: float) -> str:
-    date = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return f"{date:%Y-%m-%d %H:%M} UTC"
+    packages = versions.installed("logan_tf", "tensorflow", "keras")
+    found = {"Python": platform.python_version(), **packages}
+    return ", ".join(f"{name} {version}" for name, version in found.items() if version)

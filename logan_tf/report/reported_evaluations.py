@@ -7,7 +7,7 @@ TensorFlow.
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,38 +81,36 @@ class EvaluationRow(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Evaluations that can be compared with each other.
+    """Evaluations that can be compared with each other, or a curve's.
 
     Attributes:
-      caption: what they were measured by.
-      metrics: the columns.
-      rows: by step, latent steps, truncation.
+      rows: one or more; by step, latent steps, truncation, or as the curve goes.
+      step: of a curve's checkpoint.
+      axis: of the curve.
+      picture: of the curve, if there is one.
     """
 
-    caption: str
-    metrics: list[str]
     rows: list[EvaluationRow]
-
-
-class ReportedSweep(NamedTuple):
-    """Evaluations of one checkpoint along an axis.
-
-    Attributes:
-      axis: "latent_steps" or "truncation".
-      step: of the checkpoint.
-      table: its rows in the file's order.
-      picture: their plot, if there is one.
-    """
-
-    axis: str
-    step: int
-    table: Table
-    picture: Inlined | None
+    step: int = 0
+    axis: str = ""
+    picture: Inlined | None = None
 
     @property
     def title(self) -> str:
-        """What it shows."""
+        """What a curve shows."""
         return f"{self.axis.replace('_', ' ').capitalize()} at step {self.step:,}"
+
+    @property
+    def caption(self) -> str:
+        """What all were measured by."""
+        receipt = self.rows[0].receipt if self.rows else {}
+        protocol = receipt.get("protocol", "unknown protocol")
+        return f"{protocol}, {shown(receipt.get('num_samples'))} samples"
+
+    @property
+    def metrics(self) -> list[str]:
+        """The columns."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.metrics))
 
 
 class ReportedNeighbors(NamedTuple):
@@ -136,7 +134,7 @@ class Evaluations(NamedTuple):
 
     tables: list[Table]
     charts: list[Chart]
-    sweeps: list[ReportedSweep]
+    sweeps: list[Table]
     neighbors: ReportedNeighbors | None
     unreadable: list[str]
 
@@ -145,24 +143,30 @@ def collect(folder: Path) -> Evaluations:
     """Reads the evaluations of a run; the folder need not exist."""
     rows, sweeps, unreadable = [], {}, []
     neighbors = None
-    for path in sorted(folder.glob("[!.]*")):
-        if path.suffix == ".png" and "neighbors" in path.stem:
-            neighbors = _neighbors(path)
-        if path.suffix != ".json" or "neighbors" in path.stem:
-            continue
+    for path in sorted(folder.glob("[!.]*.json")):
         try:
-            contents = json.loads(path.read_text(encoding="utf-8"))
-            if "axis" in contents:
-                sweep = _sweep(path, contents)
-                sweeps[sweep.axis] = sweep
-            else:
+            text = path.read_text(encoding="utf-8")
+            picture = path.with_suffix(".png")
+            if "neighbors" in path.stem:
+                image = inline(picture, _LONGEST_PICTURE)
+                details = _cut(text, path.name)
+                neighbors = ReportedNeighbors(_step(path), image, details)
+                continue
+            contents = json.loads(text)
+            if "axis" not in contents:
                 rows.append(_row(path, contents))
+                continue
+            of_curve = [
+                _row(path, evaluation, index)
+                for index, evaluation in enumerate(contents["evaluations"])
+            ]
+            axis, image = str(contents["axis"]), inline(picture, _LONGEST_PICTURE)
+            sweeps[axis] = Table(of_curve, _step(path), axis, image)
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             unreadable.append(path.name)
     tables = _tables(rows)
-    return Evaluations(
-        tables, _charts(tables), list(sweeps.values()), neighbors, unreadable
-    )
+    charts = _charts(tables[0]) if tables else []
+    return Evaluations(tables, charts, list(sweeps.values()), neighbors, unreadable)
 
 
 def direction(metric: str) -> str:
@@ -181,27 +185,6 @@ def _row(path: Path, contents: Mapping[str, Any], index: int = 0) -> EvaluationR
     return EvaluationRow(anchor, path.name, receipt, metrics)
 
 
-def _sweep(path: Path, contents: Mapping[str, Any]) -> ReportedSweep:
-    axis = str(contents["axis"])
-    rows = [
-        _row(path, evaluation, index)
-        for index, evaluation in enumerate(contents["evaluations"])
-    ]
-    caption = f"step {_step(path):,}, {_caption(rows[0])}" if rows else ""
-    table = Table(caption, _metrics(rows), rows)
-    picture = inline(path.with_suffix(".png"), _LONGEST_PICTURE)
-    return ReportedSweep(axis, _step(path), table, picture)
-
-
-def _neighbors(path: Path) -> ReportedNeighbors:
-    try:
-        file = path.with_suffix(".json")
-        details = _cut(file.read_text(encoding="utf-8"), file.name)
-    except (OSError, ValueError):
-        details = ""
-    return ReportedNeighbors(_step(path), inline(path, _LONGEST_PICTURE), details)
-
-
 def _tables(rows: Iterable[EvaluationRow]) -> list[Table]:
     groups: dict[tuple[str, ...], list[EvaluationRow]] = {}
     for row in rows:
@@ -209,48 +192,32 @@ def _tables(rows: Iterable[EvaluationRow]) -> list[Table]:
         groups.setdefault(measured_with, []).append(row)
     # Most evaluations first: those of the training.
     ordered = sorted(groups.values(), key=len, reverse=True)
-    return [Table(_caption(rows[0]), _metrics(rows), _sorted(rows)) for rows in ordered]
+    return [Table(sorted(rows, key=_place)) for rows in ordered]
 
 
-def _sorted(rows: Iterable[EvaluationRow]) -> list[EvaluationRow]:
-    return sorted(
-        rows, key=lambda row: [_order(row.receipt.get(name)) for name in SETTINGS]
-    )
+def _place(row: EvaluationRow) -> list[float]:
+    return [_number(row.receipt.get(name), -math.inf) for name in SETTINGS]
 
 
-def _order(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else -math.inf
+def _number(value: object, otherwise: float = math.nan) -> float:
+    return float(value) if isinstance(value, int | float) else otherwise
 
 
-def _caption(row: EvaluationRow) -> str:
-    protocol = row.receipt.get("protocol", "unknown protocol")
-    return f"{protocol}, {shown(row.receipt.get('num_samples'))} samples"
-
-
-def _metrics(rows: Iterable[EvaluationRow]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row.metrics))
-
-
-def _charts(tables: Sequence[Table]) -> list[Chart]:
+def _charts(table: Table) -> list[Chart]:
     """Each metric over the steps, where one setting was measured at several."""
-    if not tables:
-        return []
-    series: dict[tuple[object, ...], list[EvaluationRow]] = {}
-    for row in tables[0].rows:
-        if row.receipt.get("checkpoint_step") is None:
-            continue
-        setting = tuple(str(row.receipt.get(name)) for name in [*SETTINGS][1:])
-        series.setdefault(setting, []).append(row)
+    series: dict[tuple[str, ...], list[EvaluationRow]] = {}
+    for row in table.rows:
+        if row.receipt.get("checkpoint_step") is not None:
+            setting = tuple(str(row.receipt.get(name)) for name in [*SETTINGS][1:])
+            series.setdefault(setting, []).append(row)
     longest = max(series.values(), key=len, default=[])
-    steps = np.array([_order(row.receipt.get("checkpoint_step")) for row in longest])
+    steps = np.array([_number(row.receipt["checkpoint_step"]) for row in longest])
     if len(set(steps)) < 2:
         return []
     drawn = []
-    for name in tables[0].metrics[:_MOST_CHARTS]:
-        values = [row.metrics.get(name, {}).get("value") for row in longest]
-        known = [v if isinstance(v, int | float) else math.nan for v in values]
-        line = Line(name, steps, np.array(known, float))
-        drawn.append(chart(name, [line], dots=True))
+    for name in table.metrics[:_MOST_CHARTS]:
+        values = [_number(row.metrics.get(name, {}).get("value")) for row in longest]
+        drawn.append(chart(name, [Line(name, steps, np.array(values))], dots=True))
     return [found for found in drawn if found is not None]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from logan_tf import atomic_file
-from logan_tf.errors import BadDataError
+from logan_tf.errors import BadDataError, first_line
 from logan_tf.sampling import saved_assets
 from logan_tf.sampling.signatures import Signatures
 
@@ -45,8 +45,7 @@ def export(
             with atomic_file.replacing_folder(path) as temporary:
                 tf.saved_model.save(root, str(temporary), signatures=functions)
         except (OSError, tf.errors.OpError) as error:
-            cause = str(error).splitlines()[0]
             raise BadDataError(
-                f"cannot write {path} ({cause}): make room there, or choose another "
-                "--output"
+                f"cannot write {path} ({first_line(error)}): make room there, or "
+                "choose another --output"
             ) from error

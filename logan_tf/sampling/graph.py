@@ -5,13 +5,13 @@ how many are drawn nor on who draws them, a run or a SavedModel.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from logan_tf.data.priors import Prior, truncated
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import require_at_least
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.layers.batch_normalization import Statistics
 from logan_tf.networks.standing import StandingStatistics
@@ -22,15 +22,15 @@ _BLOCK = 64
 _LATENTS, _LABELS, _STANDING_LATENTS, _STANDING_LABELS = range(4)
 
 
-class Drawn(NamedTuple):
-    """Samples as tensors."""
+class Samples(NamedTuple):
+    """Generated examples: tensors in a graph, NumPy arrays outside."""
 
-    images: tf.Tensor
-    """float32 [num, *shape]."""
-    latents: tf.Tensor
-    """float32 [num, latent_dim]: what the generator saw."""
-    labels: tf.Tensor
-    """int32 [num]."""
+    images: Any
+    """float32 [n, *shape]: pictures in [-1, 1], or points."""
+    latents: Any
+    """float32 [n, latent_dim], truncated and optimized: what the generator saw."""
+    labels: Any
+    """int32 [n]: the classes asked for."""
 
 
 class SamplingGraph:
@@ -57,8 +57,7 @@ class SamplingGraph:
         num_classes: int,
         batch_size: int = 256,
     ) -> None:
-        if batch_size < 1:
-            raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
+        require_at_least(1, batch_size=batch_size)
         self.generator = generator
         self.discriminator = discriminator
         self.latent_optimizer = latent_optimizer
@@ -102,7 +101,7 @@ class SamplingGraph:
         labels: tf.Tensor,
         statistics: list[Statistics],
         columns: tf.Tensor,
-    ) -> Drawn:
+    ) -> Samples:
         """Samples `first` to first + num - 1 of the endless sequence of a seed.
 
         Args:
@@ -125,7 +124,7 @@ class SamplingGraph:
             latents, drawn = tf.cond(
                 columns > 0, lambda: _lines(starts, columns), lambda: starts
             )
-            return Drawn(self._images(num, latents, drawn), latents, drawn)
+            return Samples(self._images(num, latents, drawn), latents, drawn)
 
     def _starts(
         self,

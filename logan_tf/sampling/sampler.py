@@ -5,25 +5,13 @@ first k of `num` = 64 are those of `num` = k.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError, DivergedError
-from logan_tf.sampling.graph import SamplingGraph
+from logan_tf.errors import ConfigurationError, DivergedError, require_at_least
+from logan_tf.sampling.graph import Samples, SamplingGraph
 from logan_tf.sampling.settings import SamplingSettings
-
-
-class Samples(NamedTuple):
-    """Generated examples as NumPy arrays."""
-
-    images: np.ndarray
-    """float32 [n, *shape]: pictures in [-1, 1], or points."""
-    latents: np.ndarray
-    """float32 [n, latent_dim], truncated and optimized: what the generator saw."""
-    labels: np.ndarray
-    """int32 [n]: the classes asked for."""
 
 
 class Sampler:
@@ -64,9 +52,8 @@ class Sampler:
           ConfigurationError: a value outside of its range; latent steps without a
             latent optimizer; a label that is no class.
         """
-        self._require(num, settings)
-        require_lines(num, interpolate)
-        given = self._checked_labels(labels, num)
+        settings.require(self.has_latent_steps, num, interpolate)
+        given = checked_labels(labels, num, self.graph.num_classes)
         return self._drawn(0, num, settings, given, interpolate)
 
     def batches(
@@ -84,8 +71,8 @@ class Sampler:
             to be those of one long drawing. `num` samples follow, and `labels` are
             theirs.
         """
-        self._require(num, settings)
-        given = self._checked_labels(labels, num)
+        settings.require(self.has_latent_steps, num)
+        given = checked_labels(labels, num, self.graph.num_classes)
         size = self.graph.batch_size
         return (
             self._drawn(
@@ -117,9 +104,8 @@ class Sampler:
         Raises:
           ConfigurationError: as `sample`.
         """
-        self._require(num_batches, settings)
-        if batch_size < 1:
-            raise ConfigurationError(f"batch_size is {batch_size}: give at least 1")
+        settings.require(self.has_latent_steps, num_batches)
+        require_at_least(1, batch_size=batch_size)
         statistics = self._collect(
             *_tensors(settings),
             num_batches=num_batches,
@@ -155,33 +141,11 @@ class Sampler:
         )
         return Samples(*(x.numpy() for x in drawn))
 
-    def _require(self, num: int, settings: SamplingSettings) -> None:
-        require_some(num)
-        settings.require(self.has_latent_steps)
 
-    def _checked_labels(self, labels: np.ndarray | None, num: int) -> np.ndarray:
-        if labels is None:
-            return np.zeros(0, np.int32)
-        return checked_labels(labels, num, self.graph.num_classes)
-
-
-def require_some(num: int) -> None:
-    """Raises ConfigurationError unless there is something to draw."""
-    if num < 1:
-        raise ConfigurationError(f"{num} samples are asked for: ask for at least 1")
-
-
-def require_lines(num: int, interpolate: int) -> None:
-    """Raises ConfigurationError unless `num` pictures are rows of `interpolate`."""
-    if interpolate and (interpolate < 2 or num % interpolate):
-        raise ConfigurationError(
-            f"{num} samples are no rows of {interpolate}: interpolate takes a number "
-            "of pictures a row, at least 2, and num a multiple of it"
-        )
-
-
-def checked_labels(labels: np.ndarray, num: int, num_classes: int) -> np.ndarray:
-    """Labels as int32 [num]; raises ConfigurationError for others."""
+def checked_labels(labels: np.ndarray | None, num: int, num_classes: int) -> np.ndarray:
+    """Labels as int32 [num], none as [0]; raises ConfigurationError for others."""
+    if labels is None:
+        return np.zeros(0, np.int32)
     labels = np.asarray(labels)
     if labels.shape != (num,) or not np.issubdtype(labels.dtype, np.integer):
         raise ConfigurationError(

@@ -10,14 +10,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.sampling import saved_assets
-from logan_tf.sampling.sampler import (
-    Samples,
-    checked_labels,
-    require_lines,
-    require_some,
-)
+from logan_tf.sampling.sampler import Samples, checked_labels
 from logan_tf.sampling.saved_assets import Points
 from logan_tf.sampling.settings import SamplingSettings
 
@@ -43,7 +38,7 @@ class SavedSampler:
             self._loaded = tf.saved_model.load(str(path))
         except (OSError, ValueError, KeyError, IndexError, tf.errors.OpError) as error:
             raise BadDataError(
-                f"{path} cannot be read ({str(error).splitlines()[0]}): export it again"
+                f"{path} cannot be read ({first_line(error)}): export it again"
             ) from error
         self._signatures = self._loaded.signatures
         if not {"draw", "interpolate"} <= set(self._signatures):
@@ -58,9 +53,7 @@ class SavedSampler:
         interpolate: int = 0,
     ) -> Samples:
         """As `Sampler.sample` after `Sampler.collect_standing` of the same settings."""
-        require_some(num)
-        settings.require(self.receipt["latent_optimizer"])
-        require_lines(num, interpolate)
+        settings.require(self.receipt["latent_optimizer"], num, interpolate)
         inputs = {
             "num": tf.constant(num),
             "truncation": tf.constant(settings.truncation, tf.float32),
@@ -68,9 +61,7 @@ class SavedSampler:
             "seed": tf.constant(settings.seed, tf.int64),
         }
         if self.receipt["conditional"]:
-            given: np.ndarray = np.zeros(0, np.int32)
-            if labels is not None:
-                given = checked_labels(labels, num, self.receipt["num_classes"])
+            given = checked_labels(labels, num, self.receipt["num_classes"])
             inputs["labels"] = tf.constant(given, tf.int32)
         if interpolate:
             inputs["columns"] = tf.constant(interpolate)

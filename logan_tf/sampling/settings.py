@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,24 +19,32 @@ class SamplingSettings:
     latent_steps: int = 0
     truncation: float = 1.0
 
-    def require(self, has_latent_steps: bool) -> None:
-        """Refuses settings with which nothing can be drawn.
+    def require(
+        self, has_latent_steps: bool, num: int = 1, interpolate: int = 0
+    ) -> None:
+        """Refuses what cannot be drawn.
 
         Args:
           has_latent_steps: whether latents can be optimized.
+          num: of samples.
+          interpolate: of pictures a row; 0: no rows.
 
         Raises:
           ConfigurationError: a value outside of its range, or latent steps that the
             run cannot take.
         """
+        if num < 1:
+            raise ConfigurationError(f"{num} samples are asked for: ask for at least 1")
+        if interpolate and (interpolate < 2 or num % interpolate):
+            raise ConfigurationError(
+                f"{num} samples are no rows of {interpolate}: interpolate takes a "
+                "number of pictures a row, at least 2, and num a multiple of it"
+            )
         if not 0 < self.truncation <= 1:
             raise ConfigurationError(
                 f"truncation is {self.truncation}: give a number above 0, at most 1"
             )
-        if self.latent_steps < 0:
-            raise ConfigurationError(
-                f"latent_steps is {self.latent_steps}: give 0 or more"
-            )
+        require_at_least(0, latent_steps=self.latent_steps)
         if self.latent_steps and not has_latent_steps:
             raise ConfigurationError(
                 f"{self.latent_steps} latent steps are asked for, but the run has no "

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from logan_tf.sampling.graph import Drawn, SamplingGraph
+from logan_tf.sampling.graph import Samples, SamplingGraph
 
 _NUM = tf.TensorSpec([], tf.int32, "num")
 _COLUMNS = tf.TensorSpec([], tf.int32, "columns")
@@ -117,7 +117,7 @@ class Signatures:
     def _draw(self, inputs: Inputs) -> dict[str, tf.Tensor]:
         return self._drawn(inputs)._asdict()
 
-    def _drawn(self, inputs: Inputs) -> Drawn:
+    def _drawn(self, inputs: Inputs) -> Samples:
         """With standing statistics made for these very settings, as `bin/sample`."""
         with tf.control_dependencies(self._checks(inputs)):
             num, seed = tf.identity(inputs["num"]), tf.identity(inputs["seed"])
@@ -135,7 +135,7 @@ class Signatures:
         latent_steps: tf.Tensor,
         labels: tf.Tensor,
         columns: tf.Tensor,
-    ) -> Drawn:
+    ) -> Samples:
         first = tf.constant(0, tf.int64)
         steps = latent_steps if self.latent_steps else None
         settings = seed, truncation, steps

@@ -66,7 +66,7 @@ def tried(results: Results) -> Iterator[tuple[Setting, float]]:
     for arm in results.study.arms:
         ended = [run.at(results.last_step(arm)) for run in results.of(arm.name)[:1]]
         for value in values(ended, _METRIC):
-            yield setting_of(arm), value
+            yield dict(arm.point), value
 
 
 def line(results: Results, parameter: str) -> dict[float, list[float]]:
@@ -74,17 +74,12 @@ def line(results: Results, parameter: str) -> dict[float, list[float]]:
     best = _best(results)
     found: dict[float, list[float]] = {}
     for arm in results.arms:
-        setting = setting_of(arm)
+        setting = dict(arm.point)
         if best is None or best | {parameter: setting[parameter]} != setting:
             continue
         ended = [run.at(results.last_step(arm)) for run in results.of(arm.name)]
         found[setting[parameter]] = values(ended, _METRIC)
     return {at: fids for at, fids in sorted(found.items()) if fids}
-
-
-def setting_of(arm: Arm) -> Setting:
-    """The values that an arm of a search tries."""
-    return dict(arm.point)
 
 
 def _best(results: Results) -> Setting | None:

@@ -1,17 +1,14 @@
 """Commands that run side by side, each in a process with its share of the cores."""
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import logan_tf
-from logan_tf.errors import PreemptedError
 from logan_tf.runs import run_lock
 
 PROGRAM = (sys.executable, "-P", "-m")
@@ -23,7 +20,6 @@ _THREADS = (
     "TF_NUM_INTEROP_THREADS",
 )
 _PAUSE = 0.1  # seconds between two looks at the processes
-_SHOWN_EVERY = 2.0
 
 
 class Job(NamedTuple):
@@ -45,61 +41,39 @@ class Ended(NamedTuple):
     """The last line of what it printed."""
 
 
-class _Process(NamedTuple):
-    job: Job
-    popen: subprocess.Popen
-
-
 def run(
-    jobs: Sequence[Job],
-    *,
-    at_once: int,
-    on_end: Callable[[Ended], None],
-    stop: Callable[[], bool] = lambda: False,
-    show: Callable[[int, list[Job]], None] = lambda ended, running: None,
-    program: Sequence[str] = PROGRAM,
-) -> None:
-    """Runs jobs in order, all of them to their end.
+    jobs: Sequence[Job], at_once: int, program: Sequence[str] = PROGRAM
+) -> Generator[list[Ended], None, None]:
+    """Runs jobs in order, each in a process; yields again and again what has ended.
+
+    A generator that is closed early ends all processes by SIGTERM and waits for them.
 
     Args:
       jobs: what to run.
       at_once: how many at the same time; they share the machine's cores evenly.
-      on_end: told of each as it ends; what it raises ends all others by SIGTERM.
-      stop: asked ten times a second; once it says so all are ended by SIGTERM.
-      show: told every two seconds how many have ended and which are running.
       program: what `job.module` is given to.
-
-    Raises:
-      PreemptedError: when `stop` said so, and all processes have saved and ended.
     """
-    waiting, running = list(jobs), list[_Process]()
-    ended, shown = 0, 0.0
+    waiting, running = list(jobs), dict[int, tuple[Job, subprocess.Popen]]()
     try:
         while waiting or running:
-            for process in [p for p in running if p.popen.poll() is not None]:
-                running.remove(process)
-                ended += 1
-                code = process.popen.returncode
-                on_end(Ended(process.job, code, _last_line(process.job)))
-            if stop():
-                raise PreemptedError(
-                    "interrupted; what was running is saved, and the same command goes "
-                    "on from there"
-                )
             free = [job for job in waiting if not run_lock.holder(job.directory)]
             for job in free[: at_once - len(running)]:
                 waiting.remove(job)
-                running.append(_Process(job, _start(job, at_once, program)))
-            if time.monotonic() - shown > _SHOWN_EVERY:
-                shown = time.monotonic()
-                show(ended, [process.job for process in running])
+                process = _start(job, at_once, program)
+                running[process.pid] = job, process
             time.sleep(_PAUSE)
+            ended = [
+                pid for pid, (_, each) in running.items() if each.poll() is not None
+            ]
+            yield [
+                Ended(job, process.returncode, _last_line(job))
+                for job, process in map(running.pop, ended)
+            ]
     finally:
-        for process in running:
-            with contextlib.suppress(ProcessLookupError):
-                process.popen.send_signal(signal.SIGTERM)
-        for process in running:
-            process.popen.wait()
+        for _, process in running.values():
+            process.terminate()
+        for _, process in running.values():
+            process.wait()
 
 
 def num_cores() -> int:

@@ -1,6 +1,5 @@
 """What the runs of a study left on disk."""
 
-import contextlib
 import dataclasses
 import functools
 import json
@@ -12,12 +11,12 @@ import numpy as np
 
 from logan_tf import atomic_file
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
+from logan_tf.plots import training_curves
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies.study import Arm, Study
 
 _OUTCOME = "outcome.json"
-_TAIL = 8192  # bytes, a few lines
 LOCAL_APPROXIMATION = "local_approximation.json"
 
 
@@ -77,17 +76,10 @@ class ArmRun:
 
     @functools.cached_property
     def metrics(self) -> dict[str, np.ndarray]:
-        """`metrics.jsonl` by name, float64 [lines]."""
-        lines = [
-            json.loads(line)
-            for line, step in RunDirectory(self.path).metric_lines()
-            if step is not None
-        ]
-        names = lines[0] if lines else ()
-        return {
-            name: np.array([line.get(name, np.nan) for line in lines], np.float64)
-            for name in names
-        }
+        """`metrics.jsonl` by name, float64 [lines]; empty where nothing is logged."""
+        history = training_curves.read(RunDirectory(self.path).metrics)
+        steps = {"step": history.steps} if len(history.steps) else {}
+        return {**steps, **history.metrics}
 
     @functools.cached_property
     def local_approximation(self) -> dict[str, float]:
@@ -165,21 +157,6 @@ def pictures_path(run: ArmRun, asked: SamplingSettings) -> Path:
     """Where samples lie that a figure shows."""
     name = f"latent{asked.latent_steps}-truncation{asked.truncation}.npz"
     return run.path / "samples" / name
-
-
-def last_step(path: Path) -> int:
-    """The step that a run has come to; 0 where nothing is logged."""
-    metrics = RunDirectory(path).metrics
-    if not metrics.is_file():
-        return 0
-    with metrics.open("rb") as file:
-        file.seek(max(0, metrics.stat().st_size - _TAIL))
-        lines = file.read().splitlines()
-    for line in reversed(lines):
-        # The last one may be half written, the first one half read.
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            return int(json.loads(line)["step"])
-    return 0
 
 
 def values(evaluations: Sequence[Evaluation | None], name: str) -> list[float]:

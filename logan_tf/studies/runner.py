@@ -1,5 +1,6 @@
 """Runs a study: trains what is missing, evaluates it, and writes down what it found."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +21,6 @@ from logan_tf.studies.results import (
     LOCAL_APPROXIMATION,
     ArmRun,
     Results,
-    last_step,
     pictures_path,
 )
 from logan_tf.studies.study import SIZE, Arm, Study, sampling_flags
@@ -157,42 +157,27 @@ class Runner:
         ]
 
     def _train(self, runs: Sequence[ArmRun]) -> None:
-        by_path = {run.path: run for run in runs}
-        steps = {
-            run.path: self.study.steps_of(run.arm, self.settings.scale)[-1]
-            for run in runs
-        }
-        missing = [run for run in runs if not self._is_trained(run)]
-        for run in missing:
+        missing = {run.path: run for run in runs if not self._is_trained(run)}
+        for run in missing.values():
             run.write_outcome({"flags": self.flags(run)})
         commands = [
-            Job(
-                _TRAIN,
-                (*self.flags(run), f"--run_dir={run.path}", "--noprogress"),
-                run.path,
-            )
-            for run in missing
+            Job(_TRAIN, (*self.flags(run), f"--run_dir={path}", "--noprogress"), path)
+            for path, run in missing.items()
         ]
-
-        def done() -> int:
-            return sum(min(last_step(path), steps[path]) for path in by_path)
 
         def record(ended: Ended) -> None:
             if ended.exit_code not in (0, DivergedError.exit_code):
                 self._refuse(ended)
                 return
-            run = by_path[ended.job.directory]
+            run = missing[ended.job.directory]
             outcome = {
                 "flags": self.flags(run),
                 "exit_code": ended.exit_code,
                 "message": ended.message if ended.exit_code else "",
-                "last_step": last_step(run.path),
             }
             run.write_outcome(outcome)
 
-        self._in_parallel(
-            "training", "step", commands, sum(steps.values()), done, record
-        )
+        self._in_parallel("training", commands, record)
 
     def _is_trained(self, run: ArmRun) -> bool:
         """Raises ConfigurationError if it was trained otherwise."""
@@ -210,16 +195,12 @@ class Runner:
     def _ask(self, runs: Sequence[ArmRun]) -> None:
         """Evaluations, pictures and measurements of runs that came to their end."""
         asked = [job for run in runs for job in self._asked(run, run is runs[0])]
-        ended: list[Ended] = []
 
-        def record(each: Ended) -> None:
-            ended.append(each)
-            if each.exit_code:
-                self._refuse(each)
+        def record(ended: Ended) -> None:
+            if ended.exit_code:
+                self._refuse(ended)
 
-        self._in_parallel(
-            "evaluating", "evaluation", asked, len(asked), lambda: len(ended), record
-        )
+        self._in_parallel("evaluating", asked, record)
 
     def _asked(self, run: ArmRun, first: bool) -> Iterator[Job]:
         if run.outcome.get("exit_code") != 0:
@@ -249,41 +230,30 @@ class Runner:
             yield Job(_APPROXIMATION, (path, f"--output={output}"), run.path)
 
     def _in_parallel(
-        self,
-        what: str,
-        unit: str,
-        commands: Sequence[Job],
-        total: int,
-        done: Callable[[], int],
-        on_end: Callable[[Ended], None],
+        self, what: str, commands: Sequence[Job], record: Callable[[Ended], None]
     ) -> None:
-        """Runs jobs with a bar over all of them, `done()` of `total` units."""
+        """Runs jobs with a bar over all of them; what `record` raises ends the rest."""
         if not commands:
             return
         at_once = min(self.settings.at_once or jobs.num_cores(), len(commands))
-        with tqdm(
+        running = jobs.run(commands, at_once, self.settings.program)
+        bar = tqdm(
             desc=f"{self.study.name}: {what}",
-            total=total,
-            initial=done(),
-            unit=unit,
+            total=len(commands),
+            unit="run",
             smoothing=0,
             dynamic_ncols=True,
-        ) as bar:
-
-            def show(ended: int, running: list[Job]) -> None:
-                names = " ".join(job.directory.name for job in running)
-                bar.set_postfix_str(f"{ended}/{len(commands)}: {names}", refresh=False)
-                bar.update(done() - bar.n)
-
-            jobs.run(
-                commands,
-                at_once=at_once,
-                on_end=on_end,
-                stop=self._stop,
-                show=show,
-                program=self.settings.program,
-            )
-            bar.update(done() - bar.n)
+        )
+        with bar, contextlib.closing(running):
+            for ended in running:
+                for each in ended:
+                    record(each)
+                bar.update(len(ended))
+                if self._stop():
+                    raise PreemptedError(
+                        "interrupted; what was running is saved, and the same command "
+                        "goes on from there"
+                    )
 
     def _refuse(self, ended: Ended) -> None:
         """Raises what concerns all runs; keeps the rest in mind."""

@@ -20,6 +20,14 @@ _METRICS = quantities.compared(quantities.EVALUATED)
 _TRAINED = quantities.compared(quantities.TRAINED)
 _PLAYERS = ("discriminator", "generator")
 
+_DIFFERENCES = "Differences, Welch's 95 % interval; * where it leaves out 0:"
+_ENDINGS = "The last fifth of the training, means of each seed in turn:"
+_LOCAL = "Error of eq. 26, ‖M(z')v − M(z)v‖ / ‖M(z)v‖ with v = ∂f/∂z':"
+_PUBLISHED = (
+    "Published (Wu et al. 2019; measured on TPU, on the data that is named). "
+    "**Not comparable** with the numbers above:"
+)
+
 Row = dict[str, Any]
 
 
@@ -108,37 +116,26 @@ def _difference(
 def markdown(results: Results) -> str:
     """All of it as one page."""
     study = results.study
-    page = [f"# {study.name}: {study.title}", ""]
-    page += [_circumstances(results), "", _as_table(rows(results)), ""]
-    page += [
+    parts = [
+        f"# {study.name}: {study.title}",
+        _circumstances(results),
+        _as_table(rows(results)),
         "Over seeds: mean ± deviation [95 % interval of the mean, Student's t].",
-        "",
     ]
-    if versus := differences(results):
-        page += [
-            "Differences, Welch's 95 % interval; * where it leaves out 0:",
-            "",
-            _as_table(versus),
-            "",
-        ]
-    page += ["The last fifth of the training, means of each seed in turn:", ""]
-    page += [_as_table(endings(results)), ""]
-    if local := _local_approximation(results):
-        page += ["Error of eq. 26, ‖M(z')v − M(z)v‖ / ‖M(z)v‖ with v = ∂f/∂z':", ""]
-        page += [_as_table(local), ""]
-    if learned := _accuracy(results):
-        page += ["Accuracy on real held-out images, learned from samples:", ""]
-        page += [_as_table(learned), ""]
-    if study.published:
-        page += [
-            "Published (Wu et al. 2019; measured on TPU, on the data that is named). "
-            "**Not comparable** with the numbers above:",
-            "",
-            _as_table(study.published),
-            "",
-        ]
-    page += [f"- {run.path.name}: {run.outcome['message']}" for run in _ended(results)]
-    return "\n".join(page).rstrip() + "\n"
+    for heading, table in {
+        _DIFFERENCES: differences(results),
+        _ENDINGS: endings(results),
+        _LOCAL: _local_approximation(results),
+        "Accuracy on real held-out images, learned from samples:": _accuracy(results),
+        _PUBLISHED: study.published,
+    }.items():
+        if table:
+            parts += [heading, _as_table(table)]
+    ended = [run for _, runs in results.begun() for run in runs if run.collapsed]
+    parts.append(
+        "\n".join(f"- {run.path.name}: {run.outcome['message']}" for run in ended)
+    )
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def as_json(results: Results) -> dict[str, Any]:
@@ -242,10 +239,6 @@ def _accuracy(results: Results) -> list[Row]:
 
 def _learned(evaluations: Sequence[Evaluation | None]) -> Row:
     return {name: summary(values(evaluations, name)) for name in ("top_1", "top_5")}
-
-
-def _ended(results: Results) -> list[ArmRun]:
-    return [run for _, runs in results.begun() for run in runs if run.collapsed]
 
 
 def _as_table(table: Sequence[Row]) -> str:

@@ -6,7 +6,6 @@ import shutil
 import matplotlib.image
 import pytest
 
-from logan_tf.evaluation import sweeps
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 
 
@@ -47,9 +46,9 @@ def test_a_curve_of_latent_steps_is_taken_up_where_it_was_left(command, ring_run
         ring_run / "evaluations/step-00000004-curve-latent_steps-seed7-samples30.json"
     )
     assert done.out.splitlines()[-1] == str(path)
-    curve = sweeps.read(path)
-    assert (curve.axis, curve.values()) == ("latent_steps", [0, 1, 2])
-    modes = [each.metrics["modes"]["value"] for each in curve.evaluations]
+    curve = json.loads(path.read_text())["evaluations"]
+    assert [each["receipt"]["latent_steps"] for each in curve] == [0, 1, 2]
+    modes = [each["metrics"]["modes"]["value"] for each in curve]
     assert modes[2] == 77  # the same receipt: not measured again
     assert modes[1] <= 8  # another one: it was
     assert json.loads(other.read_text())["receipt"]["checkpoint_hash"] != "another"
@@ -62,10 +61,12 @@ def test_a_curve_of_truncation(command, ring_run):
     flags = [f"--run_dir={ring_run}", "--num_samples=30", "--seeds=2"]
     done = command("evaluate", *flags, "--curve=truncation", "--values=.1,1")
     assert (done.exit_code, done.err) == (0, "")
-    curve = sweeps.read(done.out.splitlines()[-1])
-    assert curve.values() == [1.0, 0.1]
-    assert all("interval" in each.metrics["modes"] for each in curve.evaluations)
     folder = ring_run / "evaluations"
+    name = "step-00000004-curve-truncation-seeds2-samples30.json"
+    assert done.out.splitlines()[-1] == str(folder / name)
+    curve = json.loads((folder / name).read_text())["evaluations"]
+    assert [each["receipt"]["truncation"] for each in curve] == [1.0, 0.1]
+    assert all("interval" in each["metrics"]["modes"] for each in curve)
     assert (folder / "step-00000004-truncation0.1-seeds2-samples30.json").is_file()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from logan_tf.data.points import Ring
 from logan_tf.errors import DivergedError
-from logan_tf.evaluation import point_evaluation
+from logan_tf.evaluation.protocols import PointsModes
 from logan_tf.sampling.settings import SamplingSettings
 
 SETTINGS = SamplingSettings(5, latent_steps=2, truncation=0.5)
@@ -16,7 +16,7 @@ def test_points(played_sampler):
     points = np.repeat(ring.modes[:4], 25, axis=0).astype(np.float32)
     points[:10] += 1.0
     sampler = played_sampler(points)
-    found = point_evaluation.evaluate_points(sampler, ring, 100, SETTINGS)
+    found = PointsModes(ring).evaluate(sampler, 100, SETTINGS)
     assert sampler.asked == [SETTINGS]
     assert found["modes"] == {"value": 4, "of": 8}
     assert found["high_quality"]["value"] == pytest.approx(0.9)
@@ -26,4 +26,4 @@ def test_points(played_sampler):
 def test_a_diverged_generator_is_named_so(played_sampler):
     points = np.full((10, 2), np.inf, np.float32)
     with pytest.raises(DivergedError, match="checkpoint"):
-        point_evaluation.evaluate_points(played_sampler(points), Ring(), 10, SETTINGS)
+        PointsModes(Ring()).evaluate(played_sampler(points), 10, SETTINGS)

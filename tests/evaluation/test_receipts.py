@@ -147,10 +147,10 @@ def test_tables_align_and_name_what_is_missing():
     ]
     assert receipts.format_table(rows) == "\n".join(
         [
-            "run            modes  reverse_kl  confident",
-            "-------------  -----  ----------  ---------",
-            "logan            995      0.3123          -",
-            "held-out data  1,000           -       True",
+            "run              modes    reverse_kl    confident",
+            "-------------  -------  ------------  -----------",
+            "logan              995        0.3123            -",
+            "held-out data    1,000             -         True",
         ]
     )
 

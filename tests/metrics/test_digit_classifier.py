@@ -26,7 +26,7 @@ def _floats(images: np.ndarray) -> np.ndarray:
 
 def test_reads_held_out_digits(classifier, digits):
     images, labels = digits.arrays("test")
-    read = classifier.logits(_floats(images)).argmax(axis=1)
+    read = classifier.outputs(_floats(images))[0].argmax(axis=1)
     assert classifier.accuracy == np.mean(read == labels)
     assert classifier.accuracy >= 0.98
 
@@ -93,27 +93,31 @@ def test_a_policy_of_the_run_does_not_reach_the_classifier(classifier, digits):
         keras.mixed_precision.set_global_policy("float32")
     model.set_weights(classifier._model.get_weights())
     logits, _ = model(_floats(images), training=False)
-    np.testing.assert_allclose(logits, classifier.logits(images), atol=1e-4)
+    np.testing.assert_allclose(logits, classifier.outputs(images)[0], atol=1e-4)
 
 
 def test_outputs_do_not_depend_on_batches_or_the_type_of_images(classifier, digits):
     images, _ = digits.arrays("train")
-    logits = classifier.logits(images)
+    logits = classifier.outputs(images)[0]
     assert logits.shape == (len(images), 10)
-    assert classifier.features(images).shape == (len(images), 64)
-    np.testing.assert_allclose(logits, classifier.logits(_floats(images)), atol=1e-5)
-    np.testing.assert_array_equal(logits[:7], classifier.logits(images[:7]))
+    assert classifier.outputs(images)[1].shape == (len(images), 64)
+    np.testing.assert_allclose(
+        logits, classifier.outputs(_floats(images))[0], atol=1e-5
+    )
+    np.testing.assert_array_equal(logits[:7], classifier.outputs(images[:7])[0])
     # More than one batch of 1,000: the last one is padded.
-    np.testing.assert_allclose(logits[1100:], classifier.logits(images[1100:]), 1e-5)
+    np.testing.assert_allclose(
+        logits[1100:], classifier.outputs(images[1100:])[0], 1e-5
+    )
 
 
 def test_logits_are_one_dense_layer_on_the_features(classifier, digits):
     images, _ = digits.arrays("test")
     *_, kernel, bias = classifier._model.get_weights()
-    features = classifier.features(images)
+    features = classifier.outputs(images)[1]
     assert features.min() == 0
     np.testing.assert_allclose(
-        features @ kernel + bias, classifier.logits(images), atol=1e-4
+        features @ kernel + bias, classifier.outputs(images)[0], atol=1e-4
     )
 
 
@@ -217,4 +221,4 @@ def test_sizes_that_cannot_be_read_are_refused(shape, tmp_path):
 @pytest.mark.parametrize("shape", [(0, 16, 16, 1), (2, 28, 28, 1), (2, 16, 16, 3)])
 def test_images_of_another_shape_are_refused(shape, classifier):
     with pytest.raises(ConfigurationError, match="16, 16, 1"):
-        classifier.logits(np.zeros(shape, np.uint8))
+        classifier.outputs(np.zeros(shape, np.uint8))[0]

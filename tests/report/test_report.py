@@ -80,8 +80,6 @@ def assert_contained(page: Page, text: str) -> None:
             assert value is None or re.match(r"data:image/|#", value), value
             if value and value.startswith("#"):
                 assert value[1:] in ids
-        for used in re.findall(r"url\(([^)]*)\)", attributes.get("clip-path", "")):
-            assert used[1:] in ids
     (style,) = re.findall(r"<style>(.*?)</style>", text, re.S)
     assert not re.search(r"url\(|@import", style)
     policies = [m for m in page.all("meta") if "http-equiv" in m]
@@ -138,19 +136,19 @@ def test_a_whole_run(run):
         *("Samples", "Training", "Evaluations", "Failures", "Configuration"),
         "How to go on",
     ]
-    assert "1 (the number of rollbacks)" in page.text
+    assert "Rollbacks 1" in page.text
     assert "seed = 5" in page.text
     assert [text.split("\n") for text in page.within["pre"][-2:]] == [
         ["# Recipe: ring_logan", "total_steps = 30", ""],
         ["Ring.sigma = 0.02", ""],
     ]
-    (svg, *_) = page.all("svg")
-    assert svg["aria-label"].startswith("Losses up to step 30: generator_loss 0.03333")
+    (losses, *_) = (a["alt"] for a in page.all("img") if "svg" in a["src"])
+    assert losses.startswith("Losses: generator_loss 0.03333")
     assert "Dotted: the run went on after a rollback" in page.text
 
 
 def test_samples_over_the_training(run):
-    images = page_of(run).all("img")
+    images = [a for a in page_of(run).all("img") if "svg" not in a["src"]]
     steps = [int(image["alt"].removeprefix("Samples at step ")) for image in images]
     assert steps[0] == 30
     assert (steps[1], steps[-1]) == (0, 28)
@@ -223,7 +221,8 @@ def test_damaged_files_are_named(run):
         "No step was logged yet",
     ):
         assert said in page.text
-    assert len(page.all("img")) == 5
+    pictures = [a for a in page.all("img") if "svg" not in a["src"]]
+    assert len(pictures) == 5
 
 
 def test_text_stays_text(tmp_path):
@@ -251,11 +250,10 @@ def test_text_stays_text(tmp_path):
     (bundle / "failure.json").write_text(json.dumps({"step": 1, "reason": EVIL}))
     page = page_of(path, {"data_dir": EVIL, EVIL: 1})
     names = {name for name, _ in page.elements}
-    assert names >= {"svg", "table", "details"}
+    assert names >= {"img", "table", "details"}
     assert "i" not in names
     assert page.within["h1"] == [f'a"b{EVIL}']
     assert page.text.count(EVIL) > 15
-    assert len(page.all("img")) == 1
 
 
 @pytest.mark.parametrize(

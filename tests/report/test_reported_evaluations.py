@@ -143,11 +143,11 @@ class TestSweeps:
             "Latent steps at step 20",
             "latent_steps",
         )
-        assert [row.setting("latent_steps") for row in latent.table.rows] == [
+        assert [row.setting("latent_steps") for row in latent.rows] == [
             *("0", "10", "5")
         ]
-        assert [row.cell("fid")[0] for row in latent.table.rows] == ["10", "20", "15"]
-        assert len({row.anchor for row in latent.table.rows}) == 3
+        assert [row.cell("fid")[0] for row in latent.rows] == ["10", "20", "15"]
+        assert len({row.anchor for row in latent.rows}) == 3
         assert latent.picture.width == 40
         assert truncation.title == "Truncation at step 20"
         assert truncation.picture is None
@@ -156,7 +156,7 @@ class TestSweeps:
     def test_an_empty_one(self, tmp_path):
         self.write(tmp_path, 1, "truncation", [])
         (sweep,) = reported_evaluations.collect(tmp_path).sweeps
-        assert sweep.table.rows == []
+        assert sweep.rows == []
 
 
 def test_the_newest_neighbors(tmp_path):

@@ -67,7 +67,7 @@ def test_steps_can_be_evaluated_while_training():
 
 
 def test_the_search_is_of_the_papers_grid():
-    settings = [hyperparameters.setting_of(arm) for arm in STUDIES["tables45"].arms]
+    settings = [dict(arm.point) for arm in STUDIES["tables45"].arms]
     assert len({tuple(setting.items()) for setting in settings}) >= 48
     for setting in settings:
         assert all(value in hyperparameters.TABLE_4[n] for n, value in setting.items())
@@ -84,11 +84,11 @@ def test_lines_go_through_the_best_setting(imitated):
         arm.name: results.of(arm.name)[0].at(60).metrics["fid_digits"]["value"]
         for arm in search.arms
     }
-    best = hyperparameters.setting_of(
-        next(arm for arm in search.arms if arm.name == min(fids, key=fids.get))
+    best = dict(
+        next(arm for arm in search.arms if arm.name == min(fids, key=fids.get)).point
     )
     lines = search.then(results, search)
-    settings = [hyperparameters.setting_of(arm) for arm in lines]
+    settings = [dict(arm.point) for arm in lines]
     grid = hyperparameters.TABLE_4
     for name, values in grid.items():
         along = [s[name] for s in settings if best | {name: s[name]} == s]

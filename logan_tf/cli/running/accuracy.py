@@ -58,7 +58,6 @@ def require_flags() -> None:
 
 def main(run: "Run", directory: RunDirectory, step: int) -> None:
     """Measures a restored run, writes what is found down and prints a table."""
-    from logan_tf.accuracy import accuracy_score
     from logan_tf.cli.running import lifecycle
     from logan_tf.evaluation import receipts
 
@@ -70,7 +69,7 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
         )
     work_dir = Path(FLAGS.work_dir or directory.accuracy_score)
     with _working_in(work_dir), Interruption():
-        score.prepare(run.experiment.averaged_generator, work_dir)
+        score.prepare(run.experiment.averaged_generator)
         settings = run_flags.settings(run.evaluator.latent_steps)
         sampler, weights = run.evaluator.settled(settings)
         receipt = receipts.Receipt(
@@ -95,8 +94,6 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
             )
     print(f"{receipt.protocol}, {receipt.num_samples:,} training images")
     print(receipts.format_table(receipts.rows(columns)))
-    names = getattr(run.experiment.dataset, "class_names", None)
-    print(receipts.format_table(accuracy_score.class_rows(columns, names)))
     print(path)
 
 
