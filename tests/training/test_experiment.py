@@ -32,7 +32,7 @@ class Counting(Dynamics):
     def __init__(self):
         self.variables = []
 
-    def build(self, weights):
+    def build(self, weights, ahead):
         assert weights.keys() == set(PLAYERS)
         self.count = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.variables = [self.count]
