@@ -2,8 +2,8 @@
 
 The generator's gradient is that of L_G(θ, φ_K(θ)), where φ_0 = φ and φ_{k+1} is a step
 of the discriminator on φ_k: all of θ that is in those steps is differentiated. The
-discriminator can see the generator's steps alike (LOGAN, eq. 9–12). One step of SGD, for
-a discriminator linear in its weights, is symplectic gradient adjustment of the
+discriminator can see the generator's steps alike (LOGAN, eq. 9–12). One step of SGD,
+for a discriminator linear in its weights, is symplectic gradient adjustment of the
 generator with λ = 2η.
 """
 
