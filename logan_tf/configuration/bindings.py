@@ -219,6 +219,9 @@ def fits(value: Any, hint: Any) -> bool:
             and len(value) == len(arguments)
             and all(map(fits, value, arguments))
         )
+    if origin is dict:
+        is_dict = isinstance(value, dict)
+        return is_dict and all(fits(item, arguments[1]) for item in value.values())
     if isinstance(origin, type) and issubclass(origin, Collection | tuple):
         is_sequence = isinstance(value, list | tuple)
         return is_sequence and all(fits(item, arguments[0]) for item in value)

@@ -32,7 +32,20 @@ from logan_tf.game import (
     objectives,
     schedules,
 )
-from logan_tf.game.dynamics import plain
+from logan_tf.game.dynamics import (
+    competitive,
+    consensus,
+    extragradient,
+    extrapolation_from_the_past,
+    follow_the_ridge,
+    joint_gradient_norm,
+    momentum,
+    nagarajan_kolter,
+    optimistic,
+    plain,
+    symplectic,
+    unrolled,
+)
 from logan_tf.game.penalties import orthogonality
 from logan_tf.metrics import classifiers
 from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
@@ -78,6 +91,17 @@ for configurable in (
     game.Game,
     orthogonality.Orthogonality,
     plain.Plain,
+    symplectic.SymplecticGradientAdjustment,
+    consensus.Consensus,
+    nagarajan_kolter.NagarajanKolter,
+    extragradient.Extragradient,
+    extrapolation_from_the_past.ExtrapolationFromThePast,
+    optimistic.Optimistic,
+    unrolled.Unrolled,
+    competitive.CompetitiveGradientDescent,
+    follow_the_ridge.FollowTheRidge,
+    momentum.Momentum,
+    joint_gradient_norm.JointGradientNorm,
     schedules.Simultaneous,
     schedules.Alternating,
     averaging.ExponentialMovingAverage,

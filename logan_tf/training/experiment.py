@@ -18,7 +18,7 @@ from logan_tf.game.dynamics.plain import Plain
 from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.game.schedules import Schedule, Simultaneous
-from logan_tf.game.weights import DISCRIMINATOR, GENERATOR
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS, Weights
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.strategy import require_divisible
 
@@ -87,6 +87,7 @@ class Experiment:
         self.schedule = schedule or Simultaneous()
         self.dynamics = dynamics or Plain()
         _require_one_evaluation(self.dynamics, accumulation)
+        _require_all_players(self.dynamics, self.schedule)
         self.prior = prior
         self.averaging = averaging or ExponentialMovingAverage(decay=0.0)
         self.batch_size = batch_size
@@ -107,12 +108,27 @@ class Experiment:
         }
         for player, optimizer in self.optimizers.items():
             optimizer.build(self.game.variables(player))
-        self.dynamics.build(self.game.weights())
+        self.dynamics.build(self.game.weights(), self.ahead)
 
     @property
     def latent_optimizer(self) -> LatentOptimizer | None:
         """What moves the game's latents, or None."""
         return self.game.latent_rule.optimizer
+
+    def ahead(self, gradients: Weights) -> Weights:
+        """The weights to which the optimizers would go from here, the others' as well.
+
+        They note the gradients; the players are put back where they were.
+        """
+        own = self.game.weights()
+        for player, gradient in gradients.items():
+            self.optimizers[player].apply(gradient, self.game.variables(player))
+        ahead = self.game.weights()
+        for player in gradients:
+            pairs = zip(self.game.variables(player), own[player], strict=True)
+            for variable, value in pairs:
+                variable.assign(value)
+        return ahead
 
     def state(self) -> dict[str, list[tf.Variable]]:
         """All that training changes, by what it belongs to, in a fixed order.
@@ -212,6 +228,17 @@ def _require_one_evaluation(dynamics: Dynamics, accumulation: int) -> None:
             f"accumulation = {accumulation} needs plain dynamics, not "
             f"{type(dynamics).__name__}: set accumulation = 1 and a smaller "
             "batch_size, or Experiment.dynamics = @Plain()"
+        )
+
+
+def _require_all_players(dynamics: Dynamics, schedule: Schedule) -> None:
+    """Refuses updates of some players to what is defined for all at once."""
+    together = all(set(update.players) == set(PLAYERS) for update in schedule.updates)
+    if dynamics.needs_all_players and not together:
+        raise ConfigurationError(
+            f"{type(dynamics).__name__} needs a schedule that updates all players at "
+            f"once, not {type(schedule).__name__}: set Experiment.schedule = "
+            "@Simultaneous()"
         )
 
 

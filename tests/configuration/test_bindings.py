@@ -66,6 +66,10 @@ CALLED, NAMED = GinReference("f", True), GinReference("f", False)
         (NAMED, Callable, True),
         (NAMED, Prior, True),
         ({"a": 1}, object, True),
+        ({"a": 1.5}, float | dict[str, float], True),
+        ({"a": "1"}, float | dict[str, float], False),
+        ((1.5,), dict[str, float], False),
+        ({"a": 1}, Sequence[int], False),
     ],
 )
 def test_fits(value, hint, expected):

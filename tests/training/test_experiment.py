@@ -7,7 +7,14 @@ import tensorflow as tf
 
 from logan_tf.data.points import Ring
 from logan_tf.errors import ConfigurationError
+from logan_tf.game.dynamics.competitive import CompetitiveGradientDescent
 from logan_tf.game.dynamics.dynamics import Dynamics
+from logan_tf.game.dynamics.extragradient import Extragradient
+from logan_tf.game.dynamics.extrapolation_from_the_past import (
+    ExtrapolationFromThePast,
+)
+from logan_tf.game.dynamics.momentum import Momentum
+from logan_tf.game.dynamics.optimistic import Optimistic
 from logan_tf.game.game import Game
 from logan_tf.game.schedules import Alternating
 from logan_tf.game.weights import PLAYERS
@@ -32,7 +39,7 @@ class Counting(Dynamics):
     def __init__(self):
         self.variables = []
 
-    def build(self, weights):
+    def build(self, weights, ahead):
         assert weights.keys() == set(PLAYERS)
         self.count = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.variables = [self.count]
@@ -68,6 +75,10 @@ class Remembering:
         (
             {"accumulation": 2, "dynamics": Counting()},
             "accumulation = 2 needs plain dynamics, not Counting: .*@Plain",
+        ),
+        (
+            {"schedule": Alternating(2), "dynamics": Extragradient()},
+            "Extragradient needs a schedule .* not Alternating: .*@Simultaneous",
         ),
         ({"seed": -1}, "seed must be 0 to 2147483647, not -1"),
         ({"seed": 2**31}, "seed must be 0 to"),
@@ -155,6 +166,14 @@ def _trained(experiment, first, last):
     return step
 
 
+def _equal(first, second):
+    """Asserts that two experiments' states are the same bits."""
+    assert first.state().keys() == second.state().keys()
+    for part, variables in first.state().items():
+        for a, b in zip(variables, second.state()[part], strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=part)
+
+
 @pytest.mark.parametrize("schedule", [None, Alternating(2)])
 def test_what_dynamics_and_penalties_keep_is_saved_and_resumed(schedule, toy, tmp_path):
     """A run of five steps, and one of two that another process takes up."""
@@ -171,12 +190,39 @@ def test_what_dynamics_and_penalties_keep_is_saved_and_resumed(schedule, toy, tm
     Checkpoints(tmp_path, resumed, found).restore()
     assert resumed.dynamics.count == 2 * updates
     _trained(resumed, int(found), 5)
-    assert whole.state().keys() == resumed.state().keys()
-    for part, variables in whole.state().items():
-        for a, b in zip(variables, resumed.state()[part], strict=True):
-            np.testing.assert_array_equal(a, b, err_msg=part)
+    _equal(whole, resumed)
     with pytest.raises(ConfigurationError, match="other networks or optimizers"):
         Checkpoints(tmp_path, toy(), tf.Variable(0, dtype=tf.int64)).restore()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Extragradient,
+        ExtrapolationFromThePast,
+        Optimistic,
+        Momentum,
+        lambda: CompetitiveGradientDescent(0.01, iterations=1),
+    ],
+)
+def test_a_resumed_run_of_any_dynamics_has_the_same_bits(make, toy, tmp_path):
+    """Eagerly: the bits of a graph are another test's, and tracing takes longer."""
+    whole, resumed = toy(dynamics=make()), toy(dynamics=make())
+    first, second = (
+        TrainStep(e, tf.distribute.get_strategy()) for e in (whole, resumed)
+    )
+    batches = list(whole.batches().take(4))
+    for number, batch in enumerate(batches):
+        if number == 2:
+            Checkpoints(tmp_path, whole, first.step).save()
+            Checkpoints(tmp_path, resumed, second.step).restore()
+        first.one_step(batch)
+    for batch in batches[2:]:
+        second.one_step(batch)
+    _equal(whole, resumed)
+    variables = whole.state()["dynamics"]
+    assert bool(variables) == (make is not Extragradient)
+    assert all(np.any(variable) for variable in variables)
 
 
 def test_the_state_is_all_that_a_step_changes(toy):
