@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from logan_tf.data import batch
+from logan_tf.data import batch, prepared
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import BadDataError, ConfigurationError
 
@@ -137,6 +137,25 @@ def test_streamed_examples_come_once_an_epoch(data_dir):
     assert orders[0] != orders[1]
 
 
+@pytest.mark.parametrize("limit", [0, 2**30])
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_a_label_without_a_class_is_refused(file_format, limit, store_tfds, tmp_path):
+    """As each picture of ImageNet's split `test` has."""
+    pytest.importorskip("array_record")
+    labels = [0, 1, 2, -1]
+    store_tfds(tmp_path, "stored", labels=labels, file_format=file_format)
+    dataset = TFDSImages("stored", 4, data_dir=str(tmp_path), limit=limit)
+
+    def read():
+        try:
+            next(iter(dataset.examples(seed=(0, 0), first=0, count=12)))
+        except tf.errors.OpError as error:
+            batch.require_intact(dataset, error)
+
+    with pytest.raises(ConfigurationError, match="-1 is a label of none of the 3"):
+        read()
+
+
 @pytest.fixture(scope="module")
 def array_records(store_tfds, tmp_path_factory):
     pytest.importorskip("array_record")
@@ -192,6 +211,7 @@ def test_damaged_array_records_are_one_line(array_records, tmp_path):
 def test_what_cannot_be_read_names_the_format_that_can(
     stored, limit, data_dir, monkeypatch
 ):
+    prepared.prepare_builder("digits", data_dir)
     file_format = tfds.core.FileFormat(stored)
     monkeypatch.setattr(tfds.core.DatasetInfo, "file_format", file_format)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -80,7 +80,8 @@ def find(folder: Path) -> Listing:
         )
     labeled = _read_labels(folder / LABELS, names)
     if labeled is not None:
-        return Listing(names, *labeled, ignored)
+        ignored.subtract([Path(LABELS).suffix])  # It is read.
+        return Listing(names, *labeled, +ignored)
     classes = _classes(folder, names)
     numbers = {name: number for number, name in enumerate(classes)}
     labels = [numbers.get(name.split(os.sep, 1)[0], 0) for name in names]

@@ -11,8 +11,6 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 MAX_PIXELS = 2**26  # 8192x8192
 # None that runs a program (EPS), and none of more than pixels (PSD).
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-
-
 _MOST_METADATA = 2**26  # bytes of text, XMP or a color profile in a PNG
 _DIM = 2**12  # Pixels of 16 bits that are all below it are nearly black, as 8 bits.
 _PHOTOMETRIC, _SAMPLE_FORMAT, _BITS = 262, 339, 258  # Tags of TIFF.

@@ -115,7 +115,7 @@ def test_labels_of_stylegan_are_the_classes(tmp_path):
     found = folders.find(tmp_path)
     assert found.names == ["00000/a.png", "00000/b.png", "00001/c.png"]
     assert (found.labels, found.class_names) == ([2, 0, 0], ["0", "1", "2"])
-    assert found.notes == ()
+    assert (found.notes, found.ignored) == ((), {})
     _labeled(tmp_path, '{"labels": null}')
     found = folders.find(tmp_path)
     assert (found.labels, found.class_names, found.notes) == ([0, 0, 0], [], ())
