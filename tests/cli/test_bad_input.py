@@ -167,7 +167,7 @@ def contents(folder) -> dict[str, bytes]:
         (["--checkpoint=best"], ["which checkpoint is the best", "evaluate_every"]),
         (["--truncation=0"], ["truncation is 0.0"]),
         (["--truncation=1.5"], ["truncation is 1.5"]),
-        (["--latent_steps=-1"], ["latent_steps is -1"]),
+        (["--latent_steps=-1"], ["latent_steps must be 0 or more, not -1"]),
         (["--seed=x"], ["seed", "--help"]),
     ],
 )
