@@ -7,14 +7,12 @@ depends on `tf.random.set_seed`. They run on the host; XLA has no `index_shuffle
 
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 _ORDER, _WORDS = 0, 1  # Streams of one seed that share no numbers.
 _NO_END = tf.int64.max
 
 ALL_ROWS = slice(None)
-Reader = Callable[[np.ndarray], list[bytes]]  # int64 [n], rows -> their records
 
 
 def derive_seed(seed: tf.Tensor, *path: tf.Tensor | int) -> tf.Tensor:
@@ -106,44 +104,3 @@ def random_words(seed: tf.Tensor, first: tf.Tensor, count: int) -> tf.Tensor:
         dtype=tf.uint32,
     )
     return tf.cast(words, tf.int64)
-
-
-def read_records(read: Reader, rows: tf.Tensor) -> tf.Tensor:
-    """The serialized records of these rows, of a pipeline: string [n]."""
-
-    def gather(rows: np.ndarray) -> np.ndarray:
-        return np.array(read(rows), object)  # An array of bytes would lose zeros.
-
-    return tf.ensure_shape(tf.numpy_function(gather, [rows], tf.string), [None])
-
-
-def is_readable(read: Reader, num_records: int) -> bool:
-    """Whether all records can be read, one by one."""
-    try:
-        return all(len(read(np.array([row]))) == 1 for row in range(num_records))
-    except Exception:  # Readers of formats raise anything.
-        return False
-
-
-def shuffled_records(
-    read: Reader,
-    *,
-    num_records: int,
-    seed: tuple[int, int],
-    first: int,
-    count: int,
-    rows: slice = ALL_ROWS,
-) -> tf.data.Dataset:
-    """Serialized records without end, each once an epoch, from number `first` on.
-
-    Of every `count` those of `rows`; no others are read. See `shuffled_indices`.
-    """
-    seed_tensor = tf.constant(seed, tf.int64)
-
-    def draw(position: tf.Tensor) -> tf.Tensor:
-        indices = shuffled_indices(
-            seed_tensor, position, count=count, num_examples=num_records
-        )
-        return read_records(read, indices[rows])
-
-    return chunks(draw, first=first, count=count).unbatch()

@@ -19,12 +19,12 @@ class Records(NamedTuple):
     """A split as serialized records.
 
     Attributes:
-      source: TFRecord files, or what reads the records of these rows.
+      shards: its TFRecord files.
       num_examples: in all of it.
       decode: serialized record -> (uint8 [height, width, channels], int64 label).
     """
 
-    source: list[tfrecords.Shard] | random_access.Reader
+    shards: list[tfrecords.Shard]
     num_examples: int
     decode: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -148,11 +148,7 @@ class StoredImages(abc.ABC):
         """Reads all that is streamed for what is damaged; None: nothing."""
         if not self._is_streamed:
             return None
-        source, num_examples, _ = self._records("train")
-        if isinstance(source, list):
-            return tfrecords.find_damage(source)
-        is_whole = random_access.is_readable(source, num_examples)
-        return None if is_whole else self._describe("train")
+        return tfrecords.find_damage(self._records("train").shards)
 
     def _checked(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The split in order; refuses a label without a class."""
@@ -181,25 +177,15 @@ class StoredImages(abc.ABC):
     def _stream(
         self, *, seed: tuple[int, int], first: int, count: int, rows: slice
     ) -> tf.data.Dataset:
-        source, num_examples, decode = self._records("train")
-        if isinstance(source, list):
-            records = tfrecords.shuffled_records(
-                source,
-                num_records=num_examples,
-                seed=seed,
-                first=first,
-                shuffle_buffer=self._shuffle_buffer,
-            )
-            records = tfrecords.only_rows(records, rows, count)  # Undecoded.
-        else:
-            records = random_access.shuffled_records(
-                source,
-                num_records=num_examples,
-                seed=seed,
-                first=first,
-                count=count,
-                rows=rows,
-            )
+        shards, num_examples, decode = self._records("train")
+        records = tfrecords.shuffled_records(
+            shards,
+            num_records=num_examples,
+            seed=seed,
+            first=first,
+            shuffle_buffer=self._shuffle_buffer,
+        )
+        records = tfrecords.only_rows(records, rows, count)  # Undecoded.
         examples = records.map(decode, tf.data.AUTOTUNE, deterministic=True)
         examples = examples.batch(len(range(count)[rows]), drop_remainder=True)
         if self.num_classes:

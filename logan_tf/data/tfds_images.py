@@ -1,14 +1,13 @@
 """Any image data set of TFDS by name."""
 
-import functools
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.data import pixels, prepared, random_access, tfrecords
+from logan_tf.data import pixels, prepared, tfrecords
 from logan_tf.data.manifest import PREPROCESSING
 from logan_tf.data.stored_images import GIBIBYTE, READ_AT_ONCE, Records, StoredImages
 from logan_tf.errors import BadDataError, ConfigurationError
@@ -150,24 +149,44 @@ class TFDSImages(StoredImages):
     def _records(self, split: str) -> Records:
         name = self._splits[split]
         builder = self._builder(name)
+        if _is_random_access(builder):
+            # A reader of Python's in an endless pipeline can hang as a process ends.
+            raise ConfigurationError(
+                f"{self._name} is too large to be held in memory, and "
+                "what is stored as array_record is not streamed: raise limit, or "
+                f"{_rebuild(builder)}"
+            )
         found = builder.info.splits[name]
+        shards = [
+            tfrecords.Shard(part.filename, part.skip, part.take)
+            for part in found.file_instructions
+        ]
+        return Records(shards, found.num_examples, self._decoder(builder))
+
+    def _decoder(self, builder: "tfds.core.DatasetBuilder") -> Callable:
+        """Serialized record → (uint8 [size, size, channels], int64 label)."""
         features = _decoding(builder).extract_features(builder.info.features)
 
         def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return self._picture(features.deserialize_example(record))
 
-        if _is_random_access(builder):
-            return Records(_reader(builder, name), found.num_examples, decode)
-        shards = [
-            tfrecords.Shard(part.filename, part.skip, part.take)
-            for part in found.file_instructions
-        ]
-        return Records(shards, found.num_examples, decode)
+        return decode
 
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        import tensorflow_datasets as tfds
+
         builder = self._builder(self._splits[split])
         try:
-            examples = self._in_order(builder, split)
+            if _is_random_access(builder):
+                yield from self._by_rows(builder, split)
+                return
+            examples = builder.as_dataset(
+                split=self._splits[split],
+                decoders=_decoding(builder),
+                # File after file, so that slices of a split follow each other in it.
+                read_config=tfds.ReadConfig(interleave_cycle_length=1),
+            )
+            examples = examples.map(self._picture, tf.data.AUTOTUNE, deterministic=True)
             yield from examples.batch(READ_AT_ONCE).as_numpy_iterator()
         except tf.errors.OpError as error:
             raise BadDataError(
@@ -175,25 +194,29 @@ class TFDSImages(StoredImages):
                 f"({type(error).__name__}): delete that directory to prepare it again."
             ) from error
 
-    def _in_order(
+    def _by_rows(
         self, builder: "tfds.core.DatasetBuilder", split: str
-    ) -> tf.data.Dataset:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The pictures of an ArrayRecord split in order, in parts."""
         import tensorflow_datasets as tfds
 
-        if _is_random_access(builder):
-            found = self._records(split)
-            reader = _reader(builder, self._splits[split])
-            rows = tf.data.Dataset.range(found.num_examples).batch(READ_AT_ONCE)
-            read = functools.partial(random_access.read_records, reader)
-            records = rows.map(read).unbatch()
-            return records.map(found.decode, tf.data.AUTOTUNE, deterministic=True)
-        examples = builder.as_dataset(
-            split=self._splits[split],
-            decoders=_decoding(builder),
-            # File after file, so that slices of a split follow each other in it.
-            read_config=tfds.ReadConfig(interleave_cycle_length=1),
-        )
-        return examples.map(self._picture, tf.data.AUTOTUNE, deterministic=True)
+        name, decode = self._splits[split], self._decoder(builder)
+        raw = tfds.decode.DeserializeMethod.RAW_BYTES
+        source = builder.as_data_source(name, deserialize_method=raw)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def decoded(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            signature = (tf.uint8, tf.int64)
+            return tf.map_fn(decode, records, fn_output_signature=signature)
+
+        for first in range(0, len(source), READ_AT_ONCE):
+            rows = range(first, min(first + READ_AT_ONCE, len(source)))
+            try:
+                records = source.__getitems__(list(rows))
+            except Exception as error:  # Readers of formats raise anything.
+                raise tf.errors.DataLossError(None, None, str(error)) from error
+            images, labels = decoded(tf.constant(records))
+            yield images.numpy(), labels.numpy()
 
     def _describe(self, split: str) -> str:
         return f"split {self._splits[split]!r} of {self._name}"
@@ -236,19 +259,12 @@ def _require_readable(builder: "tfds.core.DatasetBuilder") -> None:
     or_else = "install array_record, or " if stored == _ARRAY_RECORD else ""
     raise ConfigurationError(
         f"{builder.data_dir} is stored as {stored}, which cannot be read: {or_else}"
-        f"prepare it elsewhere with `tfds build {builder.name} --data_dir=DIR "
-        "--file_format=tfrecord`"
+        f"{_rebuild(builder)}"
     )
 
 
-def _reader(builder: "tfds.core.DatasetBuilder", split: str) -> random_access.Reader:
-    """Reads the records of an ArrayRecord split by their rows."""
-    import tensorflow_datasets as tfds
-
-    raw = tfds.decode.DeserializeMethod.RAW_BYTES
-    source = builder.as_data_source(split, deserialize_method=raw)
-
-    def read(rows: np.ndarray) -> list[bytes]:
-        return source.__getitems__(rows.tolist())
-
-    return read
+def _rebuild(builder: "tfds.core.DatasetBuilder") -> str:
+    return (
+        f"prepare it elsewhere with `tfds build {builder.name} --data_dir=DIR "
+        "--file_format=tfrecord`"
+    )

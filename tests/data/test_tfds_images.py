@@ -137,8 +137,10 @@ def test_streamed_examples_come_once_an_epoch(data_dir):
     assert orders[0] != orders[1]
 
 
-@pytest.mark.parametrize("limit", [0, 2**30])
-@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.parametrize(
+    ("file_format", "limit"),
+    [("tfrecord", 0), ("tfrecord", 2**30), ("array_record", 2**30)],
+)
 def test_a_label_without_a_class_is_refused(file_format, limit, store_tfds, tmp_path):
     """As each picture of ImageNet's split `test` has."""
     pytest.importorskip("array_record")
@@ -164,30 +166,17 @@ def array_records(store_tfds, tmp_path_factory):
     return data_dir
 
 
-@pytest.mark.parametrize("limit", [0, 2**30])
-def test_array_records_are_read(limit, array_records):
-    dataset = TFDSImages("stored", 4, data_dir=str(array_records), limit=limit)
+def test_array_records_are_read(array_records):
+    dataset = TFDSImages("stored", 4, data_dir=str(array_records))
     images, labels = dataset.arrays("train")
     numbers = images[:, 0, 0, 0]
     assert sorted(numbers) == list(range(12))
     assert (labels == numbers % 3).all()
     sliced = TFDSImages("stored", 4, split="train[2:7]", data_dir=str(array_records))
     np.testing.assert_array_equal(sliced.arrays("train")[0], images[2:7])
-
-    def take(num, first=0, rows=slice(None)):
-        found = dataset.examples(seed=(1, 0), first=first, count=4, rows=rows).take(num)
-        images, labels = map(np.concatenate, zip(*found, strict=True))
-        numbers = np.rint((images[:, 0, 0, 0] + 1) * 127.5).astype(int)
-        assert (labels == numbers % 3).all()
-        return numbers.tolist()
-
-    whole = take(6)
-    assert sorted(whole[:12]) == sorted(whole[12:]) == list(range(12))
-    assert whole[:12] != whole[12:]
-    assert take(3, first=12) == whole[12:]
-    assert take(6, rows=slice(1, 3)) == [
-        number for row, number in enumerate(whole) if row % 4 in (1, 2)
-    ]
+    examples = dataset.examples(seed=(1, 0), first=0, count=12)
+    found = np.rint((next(iter(examples))[0][:, 0, 0, 0] + 1) * 127.5)
+    assert sorted(found.astype(int)) == list(range(12))
 
 
 def test_damaged_array_records_are_one_line(array_records, tmp_path):
@@ -198,12 +187,12 @@ def test_damaged_array_records_are_one_line(array_records, tmp_path):
     dataset = TFDSImages("stored", 4, data_dir=str(data_dir))
     with pytest.raises(BadDataError, match=r"stored in .* cannot be read .*: delete"):
         dataset.arrays("train")
-    streamed = TFDSImages("stored", 4, data_dir=str(data_dir), limit=0)
-    pipeline = batch.batches(streamed, batch_size=12, latent_dim=2, seed=0)
-    with pytest.raises(tf.errors.OpError) as caught:
-        next(iter(pipeline))
-    with pytest.raises(BadDataError, match=r"split 'train' of stored has damaged"):
-        batch.require_intact(streamed, caught.value)
+
+
+def test_array_records_are_not_streamed(array_records):
+    dataset = TFDSImages("stored", 4, data_dir=str(array_records), limit=0)
+    with pytest.raises(ConfigurationError, match="array_record is not streamed: raise"):
+        dataset.examples(seed=(1, 0), first=0, count=4)
 
 
 @pytest.mark.parametrize("limit", [0, 2**30])
