@@ -20,7 +20,7 @@ import tensorflow as tf
 from logan_tf import atomic_file
 from logan_tf.data import manifest as manifests
 from logan_tf.data.manifest import Manifest
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 
 SKIPPED = "skipped.txt"
 _PLAN = "plan.json"
@@ -185,7 +185,7 @@ class Preparation:
             return self._finish(notes)
         except (OSError, tf.errors.OpError) as error:
             raise BadDataError(
-                f"{self._output} cannot be written ({_line(error)}): make room or "
+                f"{self._output} cannot be written ({first_line(error)}): make room or "
                 "choose another --output; the same command goes on"
             ) from error
 
@@ -304,7 +304,3 @@ def record(picture: Picture) -> bytes:
 def _is_ours(path: Path) -> bool:
     """What the first moments of an earlier attempt may have left."""
     return path.name in ("lock", manifests.UNFINISHED)
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
