@@ -105,6 +105,7 @@ for configurable in (
     schedules.Simultaneous,
     schedules.Alternating,
     averaging.ExponentialMovingAverage,
+    averaging.PolynomialAverage,
     priors.uniform_prior,
     priors.normal_prior,
     digits.Digits,

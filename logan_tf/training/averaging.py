@@ -1,4 +1,4 @@
-"""An exponential moving average of the generator's weights."""
+"""Averages of the generator's weights: exponential, and over all steps."""
 
 import keras
 import tensorflow as tf
@@ -28,11 +28,14 @@ class ExponentialMovingAverage:
             )
         if start_step < 0:
             raise ConfigurationError(
-                "ExponentialMovingAverage.start_step must be 0 or more, not "
-                f"{start_step}"
+                f"{type(self).__name__}.start_step must be 0 or more, not {start_step}"
             )
         self.decay = decay
         self.start_step = start_step
+
+    def share(self, step: tf.Tensor) -> float | tf.Tensor:
+        """What the newest weights have of the average, 1 − d."""
+        return 1 - self.decay
 
     def update(
         self, averaged: keras.Model, network: keras.Model, step: tf.Tensor
@@ -48,7 +51,7 @@ class ExponentialMovingAverage:
             averaged.trainable_variables, network.trainable_variables, strict=True
         )
         for mean, variable in pairs:
-            moved = mean + (1 - self.decay) * (variable - mean)
+            moved = mean + self.share(step) * (variable - mean)
             mean.assign(tf.where(step < self.start_step, variable.value, moved))
         for mean, variable in zip(
             averaged.non_trainable_variables,
@@ -57,3 +60,32 @@ class ExponentialMovingAverage:
         ):
             if not variable.name.startswith("standing_"):
                 mean.assign(variable)
+
+
+class PolynomialAverage(ExponentialMovingAverage):
+    """The mean of θ over all steps n = 0, 1, … from a starting one on, uniform or later
+    ones more: weights grow as n^p.
+
+    θ̄ ← θ̄ + (p + 1) / (n + p + 1) (θ − θ̄), Shamir & Zhang 2013. Where
+    a game goes round in circles the uniform mean converges (Gidel et al. 2018).
+
+    Args:
+      power: p ≥ 0; 0 is uniform.
+      start_step: the first step that averages.
+
+    Raises:
+      ConfigurationError: for a negative power or start.
+    """
+
+    def __init__(self, power: float = 0.0, start_step: int = 0) -> None:
+        super().__init__(0.0, start_step)
+        if power < 0:
+            raise ConfigurationError(
+                f"PolynomialAverage.power must be 0 or more, not {power}"
+            )
+        self.power = power
+
+    def share(self, step: tf.Tensor) -> float | tf.Tensor:
+        """What the newest weights have of the average."""
+        num_before = tf.cast(tf.maximum(step - self.start_step, 0), tf.float32)
+        return (self.power + 1) / (num_before + self.power + 1)

@@ -1,4 +1,6 @@
-"""The moving average of the generator against NumPy."""
+"""The averages of the generator against NumPy."""
+
+import math
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.networks import mlp, sngan
-from logan_tf.training.averaging import ExponentialMovingAverage
+from logan_tf.training.averaging import ExponentialMovingAverage, PolynomialAverage
 
 
 def networks(build):
@@ -83,3 +85,26 @@ def test_what_is_not_trained_is_copied_but_standing_statistics_stay():
 def test_numbers_out_of_range(settings, message):
     with pytest.raises(ConfigurationError, match=message):
         ExponentialMovingAverage(**settings)
+
+
+@pytest.mark.parametrize("start", [0, 2])
+@pytest.mark.parametrize("power", [0, 1, 2])
+def test_an_average_over_all_steps(power, start):
+    """θ_n has the weight C(n + p, p): 1, n + 1, (n + 1)(n + 2) / 2."""
+    averaged, network = networks(lambda: mlp.Generator(latent_dim=3, hidden=(4,)))
+    average = PolynomialAverage(power, start)
+    values = np.random.default_rng(0).normal(size=8)
+    for step, value in enumerate(values):
+        network.variables[0].assign(np.full((3, 4), value))
+        average.update(averaged, network, tf.constant(step, tf.int64))
+    later = values[start:]
+    shares = [math.comb(n + power, power) for n in range(later.size)]
+    expected = np.average(later, weights=shares)
+    np.testing.assert_allclose(averaged.variables[0], np.full((3, 4), expected), 1e-5)
+
+
+def test_what_an_average_refuses():
+    with pytest.raises(ConfigurationError, match=r"Average.power .* not -1"):
+        PolynomialAverage(-1)
+    with pytest.raises(ConfigurationError, match=r"PolynomialAverage.start_step .* -1"):
+        PolynomialAverage(0, -1)

@@ -181,3 +181,29 @@ def test_products_with_the_fields_jacobian_agree(other, recorded):
             np.testing.assert_allclose(
                 value, others[index], atol=1e-10 * largest, err_msg=name
             )
+
+
+def test_updates_of_all_dynamics_agree(recorded):
+    """Where something is kept, the second update differs from the first."""
+    one, found = (under("dynamics", recorded[name]) for name in ("one", "two"))
+    assert one.keys() == found.keys()
+    names = {name.split("/")[0] for name in one}
+    assert len(names) == 11
+    remembering = {"extrapolation_from_the_past", "momentum", "competitive"}
+    for name in names:
+        parts, others = under(name, one), under(name, found)
+        largest = max(np.abs(value).max() for value in parts.values())
+        for index, value in parts.items():
+            np.testing.assert_allclose(
+                value, others[index], atol=1e-10 * largest, err_msg=name
+            )
+        first, second = (under(update, parts) for update in "01")
+        change = max(distance(value, second[index]) for index, value in first.items())
+        assert (change > 1e-6 * largest) == (name in remembering), name
+
+
+def test_a_look_ahead_by_the_optimizers_agrees(recorded):
+    one, found = (under("look_ahead", recorded[name]) for name in ("one", "two"))
+    assert len(one) == 8
+    for name, value in one.items():
+        np.testing.assert_allclose(value, found[name], rtol=1e-4, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Extragradient, consensus and unrolling in a few lines each, and their closed forms.
+"""Dynamics over a latent step, where they still have closed forms.
 
 The games are Dirac-GANs with a critic of slope a: f(z) = aψ(z + θ), data at 0, latents
 of mean 0. Without latent optimization v = a (θ, −ψ), the bilinear game; with a gradient
@@ -15,40 +15,21 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.game import weights
+from logan_tf.game.dynamics.consensus import Consensus
+from logan_tf.game.dynamics.extragradient import Extragradient
+from logan_tf.game.dynamics.unrolled import Unrolled
 from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer, gradient_step
 from logan_tf.game.latent_rule import LatentRule
 from logan_tf.game.objectives import wasserstein
-from logan_tf.game.replicas import summed
 from logan_tf.game.round import Round
-from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
+from logan_tf.game.weights import PLAYERS
 
 ALPHAS = [0.0, 0.7]
 RATES = [0.1, 0.6]
 SLOPE = 1.5  # a
 _LATENTS = tf.constant([[-0.9], [-0.3], [0.3], [0.9]], tf.float64)
 _ROUND = Round(tf.zeros((4, 1), tf.float64), tf.zeros(4), _LATENTS, tf.zeros(4))
-
-
-def extragradient(field, rate):
-    return field(weights.moved(field.weights, field(), -rate))
-
-
-def consensus(field, gamma):
-    v = field()
-    return weights.moved(v, field.transposed(v), gamma)
-
-
-def unrolled(field, steps, rate):
-    ahead = own = field.weights
-    with tf.GradientTape() as tape:
-        tape.watch(own[GENERATOR])
-        for _ in range(steps):
-            slope = field(ahead, players=[DISCRIMINATOR])
-            ahead = weights.moved(ahead, slope, -rate)
-        loss = field.loss(GENERATOR, ahead)
-    gradient = summed(tape.gradient(loss, own[GENERATOR]))
-    return field(players=[DISCRIMINATOR]) | {GENERATOR: gradient}
 
 
 class Generator(keras.Model):
@@ -82,7 +63,9 @@ def update(float64):
         for start in np.eye(2):
             for parameter, value in zip(parameters, start, strict=True):
                 parameter.assign(value)
-            found = tf.function(lambda game=game: dynamics(game.field(_ROUND)))()
+            ahead = functools.partial(weights.moved, game.weights(), by=-rate)
+            dynamics.build(game.weights(), ahead)
+            found = dynamics(game.field(_ROUND))
             columns.append(start - rate * np.array([found[p][0] for p in PLAYERS]))
         return np.transpose(columns)
 
@@ -100,7 +83,7 @@ def radius(matrix):
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_extragradient(alpha, rate, update):
-    found = update(alpha, lambda field: extragradient(field, rate), rate)
+    found = update(alpha, Extragradient(), rate)
     j = jacobian(alpha)
     expected = np.eye(2) - rate * j @ (np.eye(2) - rate * j)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
@@ -114,7 +97,7 @@ def test_extragradient(alpha, rate, update):
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_consensus(alpha, rate, update):
     gamma = 0.4
-    found = update(alpha, lambda field: consensus(field, gamma), rate)
+    found = update(alpha, Consensus(gamma), rate)
     j = jacobian(alpha)
     expected = np.eye(2) - rate * (j + gamma * j.T @ j)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
@@ -130,7 +113,7 @@ def test_consensus(alpha, rate, update):
 def test_unrolling(alpha, rate, steps, update):
     """ψ_K = p ψ − q θ with p = (1 − 2αa²h)^K, q = ah Σ_k (1 − 2αa²h)^k."""
     h = 0.05
-    found = update(alpha, lambda field: unrolled(field, steps, h), rate)
+    found = update(alpha, Unrolled(steps, h), rate)
     shrinks = 1 - 2 * alpha * SLOPE**2 * h
     p, q = shrinks**steps, SLOPE * h * sum(shrinks**k for k in range(steps))
     ahead = np.array([p, -q])  # ψ_K as a row over (ψ, θ)
