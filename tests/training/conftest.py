@@ -161,7 +161,7 @@ def state() -> Callable[[Experiment], dict[str, np.ndarray]]:
             "generator": experiment.generator,
             "averaged": experiment.averaged_generator,
             "discriminator": experiment.discriminator,
-            **experiment.optimizers,
+            **{f"{player}_optimizer": o for player, o in experiment.optimizers.items()},
         }
         return {
             f"{name}/{index}/{variable.path}": variable.numpy()
