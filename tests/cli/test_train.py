@@ -29,7 +29,7 @@ def test_a_run_directory_is_the_whole_truth(digits_run):
     assert {"config.gin", "operative_config.gin", "metrics.jsonl"} <= found
     page = (digits_run / "report.html").read_text("utf-8")
     # Neighbors of its samples, which other tests ask for, are on the page too.
-    assert page.count("data:image/png;base64,") >= 3
+    assert len(re.findall("data:image/(?:png|jpeg);base64,", page)) >= 3
     steps = ("step-00000000.png", "step-00000002.png", "step-00000004.png")
     assert {f"samples/{name}" for name in steps} <= found
     assert not [name for name in found if "/." in name or name.startswith(".")]

@@ -93,6 +93,7 @@ def kill_and_compare(
     same_run(folder / "killed", folder / "whole", macros["total_steps"])
 
 
+@pytest.mark.slow
 def test_a_run_killed_three_times_is_the_uninterrupted_one(same_run, tmp_path):
     steps = {"total_steps": 1500, "checkpoint_every": 100}
     kill_and_compare(same_run, tmp_path, 3, "ring_logan", **steps)

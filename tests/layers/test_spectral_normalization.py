@@ -146,7 +146,8 @@ def test_bfloat16_computes_with_the_rounded_normalized_kernel(make, shape):
     np.testing.assert_allclose(kernel, matrix / sigma, rtol=2**-8)
     exact = np.array(tf.cast(tf.cast(x, tf.bfloat16), tf.float64)).reshape(5, 36)
     found = np.array(tf.cast(y, tf.float64)).reshape(5, 6)
-    np.testing.assert_allclose(found, exact @ kernel, rtol=2**-8, atol=1e-4)
+    # The product is rounded, and on a CPU without bfloat16 cut off instead.
+    np.testing.assert_allclose(found, exact @ kernel, rtol=2**-7, atol=1e-4)
 
 
 def test_vectors_start_in_different_directions():
