@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
+    "logan_tf.api",
     "logan_tf.cli",
     "logan_tf.configuration",
     "logan_tf.lab",

@@ -18,8 +18,9 @@ from logan_tf.game.dynamics.plain import Plain
 from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.game.schedules import Schedule, Simultaneous
-from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS, Weights
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 from logan_tf.training.averaging import ExponentialMovingAverage
+from logan_tf.training.optimization import Optimization
 from logan_tf.training.strategy import require_divisible
 
 MOST_SEED = 2**31 - 1
@@ -85,9 +86,9 @@ class Experiment:
         keras.utils.set_random_seed(seed)
         self.dataset = dataset
         self.schedule = schedule or Simultaneous()
-        self.dynamics = dynamics or Plain()
-        _require_one_evaluation(self.dynamics, accumulation)
-        _require_all_players(self.dynamics, self.schedule)
+        dynamics = dynamics or Plain()
+        _require_one_evaluation(dynamics, accumulation)
+        _require_all_players(dynamics, self.schedule)
         self.prior = prior
         self.averaging = averaging or ExponentialMovingAverage(decay=0.0)
         self.batch_size = batch_size
@@ -101,34 +102,27 @@ class Experiment:
             self._build_networks()
         self.averaging.update(self.averaged_generator, self.generator, -1)
         self.game = game(self.generator, self.discriminator)
-        self._try_augmentation()
-        self.optimizers = {
+        self.game.build(self.dataset.shape)
+        optimizers = {
             DISCRIMINATOR: discriminator_optimizer,
             GENERATOR: generator_optimizer,
         }
-        for player, optimizer in self.optimizers.items():
-            optimizer.build(self.game.variables(player))
-        self.dynamics.build(self.game.weights(), self.ahead)
+        self.optimization = Optimization(self.game, optimizers, dynamics)
 
     @property
     def latent_optimizer(self) -> LatentOptimizer | None:
         """What moves the game's latents, or None."""
         return self.game.latent_rule.optimizer
 
-    def ahead(self, gradients: Weights) -> Weights:
-        """The weights to which the optimizers would go from here, the others' as well.
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """By player."""
+        return self.optimization.optimizers
 
-        They note the gradients; the players are put back where they were.
-        """
-        own = self.game.weights()
-        for player, gradient in gradients.items():
-            self.optimizers[player].apply(gradient, self.game.variables(player))
-        ahead = self.game.weights()
-        for player in gradients:
-            pairs = zip(self.game.variables(player), own[player], strict=True)
-            for variable, value in pairs:
-                variable.assign(value)
-        return ahead
+    @property
+    def dynamics(self) -> Dynamics:
+        """How the field becomes the players' update."""
+        return self.optimization.dynamics
 
     def state(self) -> dict[str, list[tf.Variable]]:
         """All that training changes, by what it belongs to, in a fixed order.
@@ -192,12 +186,6 @@ class Experiment:
                     f"dataset {self.dataset.num_classes}: set num_classes to that, or "
                     "to 0 for networks that look at no labels"
                 )
-
-    def _try_augmentation(self) -> None:
-        """Raises ConfigurationError for examples that it does not transform."""
-        if (augmentation := self.game.augmentation) is not None:
-            images = tf.zeros([2, *self.dataset.shape])
-            augmentation(images, tf.zeros([2, augmentation.num_draws]))
 
     def batches(
         self, first_step: int = 0, attempt: int = 0, part: Part = WHOLE

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -48,8 +47,6 @@ class TrainStep:
         with strategy.scope():
             self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
             self.accumulation = Accumulation(experiment.game, experiment.accumulation)
-        for optimizer in experiment.optimizers.values():
-            _leave_gradients_as_they_are(optimizer)
         self.metric_names: list[str] = []
         self._step = compilation.compiled(self.one_step, strategy, jit_compile)
         self._run = tf.function(self._many_steps, reduce_retracing=True)
@@ -151,27 +148,13 @@ class TrainStep:
     def _moved(self, field: Field, step: tf.Tensor) -> Metrics:
         """The players' update; a step ends with that of the generator."""
         experiment = self._experiment
-        metrics: Metrics = {}
-        for player, update in experiment.dynamics(field).items():
-            metrics[f"{player}_update_norm"] = self._apply(player, update)
+        metrics = experiment.optimization.update(field)
         if GENERATOR in field.players:
             experiment.averaging.update(
                 experiment.averaged_generator, experiment.generator, step
             )
             metrics["discriminator_sigma"] = largest_sigma(experiment.discriminator)
-        return field.metrics | metrics
-
-    def _apply(self, player: str, update: list[tf.Tensor]) -> tf.Tensor:
-        """Applies an update, the same at every replica; the norm of the change."""
-        variables = self._experiment.game.variables(player)
-        before = [tf.identity(variable.value) for variable in variables]
-        self._experiment.optimizers[player].apply(update, variables)
-        return tf.linalg.global_norm(
-            [
-                variable.value - old
-                for variable, old in zip(variables, before, strict=True)
-            ]
-        )
+        return metrics
 
 
 def _repeated(repeats: int, call: Callable[[Number], Metrics]) -> Metrics:
@@ -196,16 +179,3 @@ def _packed(metrics: Metrics, names: list[str]) -> tf.Tensor:
 
 def _unpacked(row: tf.Tensor, names: list[str]) -> Metrics:
     return dict(zip(names, tf.unstack(row, len(names)), strict=True))
-
-
-def _leave_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:
-    """Has an optimizer not sum gradients over replicas a second time.
-
-    Keras would, after it has clipped each replica's own: clipped like this, the steps
-    would depend on the number of replicas.
-    """
-    if not hasattr(optimizer, "_all_reduce_sum_gradients"):
-        raise TypeError(
-            f"{type(optimizer).__name__} sums gradients in a way of its own"
-        )
-    optimizer._all_reduce_sum_gradients = list

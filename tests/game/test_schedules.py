@@ -15,6 +15,7 @@ from logan_tf.game.schedules import Alternating, Simultaneous
 from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 from logan_tf.layers.spectral_normalization import normalized_layers
 from logan_tf.training.averaging import ExponentialMovingAverage
+from logan_tf.training.optimization import Optimization
 from logan_tf.training.step import TrainStep
 
 _LEARNING_RATE = 0.05
@@ -29,9 +30,8 @@ class _Log(TrainStep):
         experiment = SimpleNamespace(
             game=self,
             schedule=schedule,
-            dynamics=lambda field: {p: [self.plays] for p in field.players},
             accumulation=1,
-            optimizers={},
+            optimization=SimpleNamespace(update=self.update),
             averaging=SimpleNamespace(update=lambda *_: self.events.append("average")),
             generator=None,
             averaged_generator=None,
@@ -52,9 +52,10 @@ class _Log(TrainStep):
             players=players, metrics=metrics | {"delta_z_norm": self.plays}
         )
 
-    def _apply(self, player, update):
-        self.events.append(("apply", player, *update))
-        return 10 * self.plays
+    def update(self, field):
+        norms = {f"{player}_update_norm": 10 * self.plays for player in field.players}
+        self.events += [("apply", player, self.plays) for player in field.players]
+        return field.metrics | norms
 
 
 def _step(step, batch):
@@ -155,19 +156,17 @@ def _batch(schedule):
 
 def _run(schedule, game):
     """One training step by gradient descent; metrics."""
+    optimizers = {p: keras.optimizers.SGD(_LEARNING_RATE) for p in PLAYERS}
     experiment = SimpleNamespace(
         game=game,
         schedule=schedule,
-        dynamics=Plain(),
         accumulation=1,
-        optimizers={p: keras.optimizers.SGD(_LEARNING_RATE) for p in PLAYERS},
+        optimization=Optimization(game, optimizers, Plain()),
         averaging=ExponentialMovingAverage(0.0),
         generator=game.generator,
         averaged_generator=game.generator,
         discriminator=game.discriminator,
     )
-    for player, optimizer in experiment.optimizers.items():
-        optimizer.build(game.variables(player))
     step = TrainStep(experiment, tf.distribute.get_strategy())
     return _step(step, _batch(schedule))
 

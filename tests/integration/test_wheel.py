@@ -91,7 +91,7 @@ def test_it_evaluates(command, trained):
 
 def test_it_exports(command, trained):
     command("export", "--run_dir=run", "--output=exported")
-    command("sample", "--export=exported", "--num=4", "--output=four.png")
+    command("sample", "--saved_model=exported", "--num=4", "--output=four.png")
     assert (trained.parent / "four.png").is_file()
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from logan_tf.api.keras_model import LOGAN
 from logan_tf.data.points import Ring
 from logan_tf.game import latent, objectives, weights
 from logan_tf.game.dynamics.competitive import CompetitiveGradientDescent
@@ -226,3 +227,20 @@ def look_ahead(strategy) -> dict[str, np.ndarray]:
         for player in PLAYERS
         for index, variable in enumerate(experiment.game.variables(player))
     }
+
+
+def keras_fit(strategy) -> dict[str, np.ndarray]:
+    """A `keras.Model` after two steps: what each replica has, and its metrics."""
+    with strategy.scope():
+        generator = keras.Sequential([keras.Input([3]), keras.layers.Dense(2)])
+        discriminator = keras.Sequential([keras.Input([2]), SpectralDense(1)])
+        model = LOGAN(generator, discriminator)
+        model.compile(keras.optimizers.SGD(RATE), keras.optimizers.SGD(RATE))
+    points = np.random.default_rng(5).normal(size=(2 * BATCH, 2)).astype(np.float32)
+    history = model.fit(points, batch_size=BATCH, shuffle=False, verbose=0)
+    found = {f"keras/metric/{k}": np.array(v) for k, v in history.history.items()}
+    for index, variable in enumerate(model.variables):
+        copies = strategy.experimental_local_results(variable.value)
+        for replica, copy in enumerate(copies):
+            found[f"keras/{replica}/{index}"] = copy.numpy()
+    return found

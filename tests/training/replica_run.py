@@ -108,8 +108,10 @@ class Recorder(TrainStep):
                 )
                 for player in self.experiment.optimizers
             }
+        self._apply = self.experiment.optimization.apply
+        self.experiment.optimization.apply = self._noted
 
-    def _apply(self, player, gradients):
+    def _noted(self, player, gradients):
         """Notes the gradients of two updates; in variables, for it may be in a loop."""
         count, seen = self._seen[player]
         for variable, gradient in zip(seen, gradients, strict=True):
@@ -117,7 +119,7 @@ class Recorder(TrainStep):
             noted = tf.tensor_scatter_nd_update(variable, place, gradient[None])
             variable.assign(noted)
         count.assign_add(1)
-        return super()._apply(player, gradients)
+        return self._apply(player, gradients)
 
     def record(self, num_steps: int) -> dict[str, np.ndarray]:
         """The first step's gradients, variables before and after, metrics, pictures."""
@@ -187,6 +189,7 @@ def main(what: str, output: str) -> None:
         everything(each)
         | replica_fields.dynamics(each)
         | replica_fields.look_ahead(each)
+        | replica_fields.keras_fit(each)
         for each in (alone, mirrored)
     )
     one, two = _under("one", one), _under("two", two | broken(mirrored))

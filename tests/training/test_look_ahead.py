@@ -122,7 +122,7 @@ def test_a_look_ahead_obeys_constraints_and_is_taken_back(toy):
         variable._constraint = lambda w: tf.clip_by_value(w, -0.01, 0.01)
     before = _flat(game.weights())
     gradients = game.field(Round.of(next(iter(experiment.batches())), 0))()
-    ahead = experiment.ahead(gradients)
+    ahead = experiment.optimization.ahead(gradients)
     assert max(np.abs(w).max() for w in ahead["discriminator"]) <= np.float32(0.01)
     assert np.abs(_flat(ahead) - before).max() > 0.01
     np.testing.assert_array_equal(_flat(game.weights()), before)

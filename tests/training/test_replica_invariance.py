@@ -207,3 +207,15 @@ def test_a_look_ahead_by_the_optimizers_agrees(recorded):
     assert len(one) == 8
     for name, value in one.items():
         np.testing.assert_allclose(value, found[name], rtol=1e-4, atol=1e-6)
+
+
+def test_replicas_of_a_keras_model_stay_the_same(recorded):
+    """Their latents differ, so the numbers are not those of one device."""
+    found = under("keras", recorded["two"])
+    first, second = under("0", found), under("1", found)
+    assert len(first) == len(second) > 8
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name])
+    metrics = under("metric", found)
+    assert metrics["delta_z_norm"][0] > 0
+    assert metrics["generator_update_norm"][0] > 0
