@@ -46,7 +46,16 @@ from logan_tf.game.dynamics import (
     symplectic,
     unrolled,
 )
-from logan_tf.game.penalties import orthogonality
+from logan_tf.game.penalties import (
+    consistency,
+    dragan,
+    feature_matching,
+    historical_averaging,
+    lecam,
+    orthogonality,
+    wgan_gp,
+    zero_centred,
+)
 from logan_tf.metrics import classifiers
 from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
 from logan_tf.training import averaging, experiment, trainer
@@ -76,6 +85,8 @@ for objective in (
     objectives.non_saturating,
     objectives.minimax,
     objectives.least_squares,
+    objectives.smoothed,
+    objectives.relativistic,
 ):
     gin.external_configurable(objective, module="objectives")
 
@@ -89,7 +100,15 @@ for configurable in (
     controls.LatentPenalty,
     controls.root_of_natural_gradient_step,
     game.Game,
+    consistency.BalancedConsistency,
+    dragan.Dragan,
+    feature_matching.FeatureMatching,
+    historical_averaging.HistoricalAveraging,
+    lecam.LeCam,
     orthogonality.Orthogonality,
+    wgan_gp.WganGp,
+    zero_centred.R1,
+    zero_centred.R2,
     plain.Plain,
     symplectic.SymplecticGradientAdjustment,
     consensus.Consensus,

@@ -5,12 +5,10 @@ If it is only that the move punishes a steep discriminator, the punishment alone
 as well: to first order L_D(z + Δz) = L_D(z) + E⟨∂f/∂z, Δz⟩ wherever the hinge is open.
 """
 
-import numpy as np
 import tensorflow as tf
 
+from logan_tf.game import noise
 from logan_tf.game.latent import LatentOptimizer, LatentStep, Score
-
-_GOLDEN = np.uint32(0x9E3779B9)  # 2³² divided by the golden ratio
 
 
 class RandomDirection(LatentOptimizer):
@@ -74,27 +72,9 @@ def root_of_natural_gradient_step(
 def random_directions(latents: tf.Tensor, dim: int) -> tf.Tensor:
     """Unit vectors [batch, dim], each a hash of its latent's first two coordinates.
 
-    TensorFlow's stateless generators draw other numbers where XLA compiles them.
-
     Args:
       latents: float [batch, 2 or more], of a continuous prior.
       dim: the length of a direction.
     """
-    bits = tf.bitcast(tf.cast(latents[:, :2], tf.float32), tf.uint32)
-    first, second = _mixed(bits[:, :1]), _mixed(bits[:, 1:] ^ tf.constant(_GOLDEN))
-    counters = tf.range(dim, dtype=tf.int32)[None]
-    counters = tf.cast(counters, tf.uint32) * tf.constant(_GOLDEN)
-    hashed = _mixed(_mixed(first + counters) ^ second)
-    # 23 bits and a half are exact in float32: neither 0 nor 1, which ndtri sends away.
-    shifted = tf.bitwise.right_shift(hashed, tf.constant(9, tf.uint32))
-    uniform = (tf.cast(tf.cast(shifted, tf.int32), tf.float32) + 0.5) / 2**23
-    unit = tf.math.l2_normalize(tf.math.ndtri(uniform), axis=-1, epsilon=0.0)
-    return tf.stop_gradient(tf.cast(unit, latents.dtype))
-
-
-def _mixed(bits: tf.Tensor) -> tf.Tensor:
-    """MurmurHash3's finalizer (Appleby 2011): each input bit flips half the output."""
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-        bits ^= tf.bitwise.right_shift(bits, tf.constant(shift, tf.uint32))
-        bits *= tf.constant(factor, tf.uint32)
-    return bits
+    unit = tf.math.l2_normalize(noise.normal(latents, (dim,)), axis=-1, epsilon=0.0)
+    return tf.stop_gradient(unit)

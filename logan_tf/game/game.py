@@ -87,10 +87,31 @@ class Game:
         self, images: tf.Tensor, labels: tf.Tensor, draws: Draws = ()
     ) -> tf.Tensor:
         """The discriminator's scores [batch]; in float32 where it computes in less."""
+        return _exact(self.discriminator(self._seen(images, draws), labels))
+
+    def features(
+        self, images: tf.Tensor, labels: tf.Tensor, draws: Draws = ()
+    ) -> tf.Tensor:
+        """What the discriminator scores, [batch, …]; as `judge`."""
+        return _exact(self.discriminator.features(self._seen(images, draws), labels))
+
+    def _seen(self, images: tf.Tensor, draws: Draws) -> tf.Tensor:
+        return images if self.augmentation is None else self.augmentation(images, draws)
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        """Tries what examples of a shape pass through, and builds the penalties.
+
+        Call it once the networks are built, in the scope that trains them.
+
+        Raises:
+          ConfigurationError: for examples or networks that a part is not defined for.
+        """
         if self.augmentation is not None:
-            images = self.augmentation(images, draws)
-        scores = self.discriminator(images, labels)
-        return tf.cast(scores, tf.float32) if scores.dtype.size < 4 else scores
+            draws = tf.zeros([2, self.augmentation.num_draws])
+            self.augmentation(tf.zeros([2, *shape]), draws)
+        networks = {player: getattr(self, player) for player in PLAYERS}
+        for penalty in self.penalties:
+            penalty.build(networks, shape)
 
     def advance_spectral_norms(self) -> None:
         """Advances both players' spectral-norm vectors; once per update, before it."""
@@ -182,6 +203,7 @@ class Game:
         """The outer pass. What only the objective of another player reads is pruned."""
         fake = self.generator(latents, round_.fake_labels, training=True)
         return Sample(
+            latents=round_.latents,
             real=round_.images,
             fake=fake,
             fake_scores=self.judge(fake, round_.fake_labels, round_.fake_draws),
@@ -191,6 +213,7 @@ class Game:
             real_draws=round_.image_draws,
             fake_draws=round_.fake_draws,
             judge=self.judge,
+            features=self.features,
             networks={player: getattr(self, player) for player in PLAYERS},
             weights=weights,
         )
@@ -215,6 +238,10 @@ class Game:
             metrics["real_score"] = tf.reduce_mean(sample.real_scores)
             metrics["fake_score"] = tf.reduce_mean(sample.fake_scores)
         return metrics
+
+
+def _exact(numbers: tf.Tensor) -> tf.Tensor:
+    return tf.cast(numbers, tf.float32) if numbers.dtype.size < 4 else numbers
 
 
 def _sum(direct: list[tf.Tensor], second_order: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -3,14 +3,16 @@
 Each takes the scores of real and of generated samples, float [batch], before any
 squashing, and returns the mean loss of each player. Other ranks are refused: [batch, 1]
 beside [batch] would broadcast to [batch, batch] without a word. Either player's loss
-may read both scores; no generator's loss here reads the real ones, which then cost
-nothing in an update of the generator alone.
+may read both scores; where a generator's does not read the real ones (all but
+`relativistic`) they cost nothing in an update of the generator alone.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from logan_tf.errors import ConfigurationError
 
 
 class Losses(NamedTuple):
@@ -58,13 +60,66 @@ def minimax(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Losses:
     )
 
 
-def least_squares(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Losses:
-    """½(D(x) − 1)² + ½D(G(z))² against ½(D(G(z)) − 1)²; Mao et al. 2017, eq. 9."""
+def least_squares(
+    real_logits: tf.Tensor,
+    fake_logits: tf.Tensor,
+    fake_target: float = 0.0,
+    real_target: float = 1.0,
+    generator_target: float = 1.0,
+) -> Losses:
+    """½(D(x) − b)² + ½(D(G(z)) − a)² against ½(D(G(z)) − c)²; Mao et al. 2017, eq. 2.
+
+    Args:
+      real_logits: D(x), [batch].
+      fake_logits: D(G(z)), [batch].
+      fake_target: a.
+      real_target: b. With b − c = 1 and b − a = 2 the generator minimizes a Pearson χ²
+        divergence (their eq. 8: −1, 1, 0); the defaults are their eq. 9.
+      generator_target: c.
+    """
     _check(real_logits, fake_logits)
     return Losses(
-        discriminator=0.5 * tf.reduce_mean(tf.square(real_logits - 1))
-        + 0.5 * tf.reduce_mean(tf.square(fake_logits)),
-        generator=0.5 * tf.reduce_mean(tf.square(fake_logits - 1)),
+        discriminator=0.5 * tf.reduce_mean(tf.square(real_logits - real_target))
+        + 0.5 * tf.reduce_mean(tf.square(fake_logits - fake_target)),
+        generator=0.5 * tf.reduce_mean(tf.square(fake_logits - generator_target)),
+    )
+
+
+def smoothed(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, target: float = 0.9
+) -> Losses:
+    """`non_saturating` with one-sided label smoothing; Salimans et al. 2016, §3.4.
+
+    −t ln σ(D(x)) − (1 − t) ln(1 − σ(D(x))) − ln(1 − σ(D(G(z)))): the best score of real
+    images is ln t / (1 − t) instead of infinity.
+
+    Args:
+      real_logits: D(x), [batch].
+      fake_logits: D(G(z)), [batch].
+      target: t in (½, 1], of real images; generated ones keep 0.
+
+    Raises:
+      ConfigurationError: for a target out of range.
+    """
+    if not 0.5 < target <= 1:
+        raise ConfigurationError(f"smoothed.target must be in (0.5, 1], not {target}")
+    plain = non_saturating(real_logits, fake_logits)
+    # −ln(1 − σ(s)) + ln σ(s) = s.
+    return plain._replace(
+        discriminator=plain.discriminator + (1 - target) * tf.reduce_mean(real_logits)
+    )
+
+
+def relativistic(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Losses:
+    """−ln σ(D(x) − D(G(z))) against −ln σ(D(G(z)) − D(x)), of pairs by index.
+
+    Jolicoeur-Martineau 2018; with `R1` and `R2` R3GAN's (Huang et al. 2024, eq. 2).
+    """
+    _check(real_logits, fake_logits)
+    lead = real_logits - fake_logits
+    return Losses(
+        discriminator=tf.reduce_mean(tf.math.softplus(-lead)),
+        generator=tf.reduce_mean(tf.math.softplus(lead)),
     )
 
 

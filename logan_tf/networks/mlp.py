@@ -72,10 +72,14 @@ class Discriminator(keras.Model):
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Labels are ignored."""
+        return tf.squeeze(self._score(self.features(images)), -1)
+
+    def features(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """The last hidden layer, [batch, units]."""
         x = images * self.input_scale
         for layer in self._hidden:
             x = relu(layer(x))
-        return tf.squeeze(self._score(x), -1)
+        return x
 
 
 def _layers(

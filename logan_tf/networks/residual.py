@@ -168,10 +168,14 @@ class ResidualDiscriminator(keras.Model):
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Labels may be None where they do not matter."""
+        return self._score(self.features(images), labels)
+
+    def features(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """What is summed over pixels and scored, [batch, height, width, channels]."""
         through, x = _passage(self.rematerialize), images
         for block in self._blocks:
             x = through(block, x)
-        return self._score(leaky_relu(x, self.slope), labels)
+        return leaky_relu(x, self.slope)
 
 
 def _passage(rematerialize: bool | int) -> Callable[..., tf.Tensor]:

@@ -129,10 +129,14 @@ class Discriminator(keras.Model):
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Labels are ignored: the network is not class-conditional."""
+        return tf.squeeze(self._score(self._flatten(self.features(images))), -1)
+
+    def features(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """What is flattened and scored, [batch, height, width, channels]."""
         x = images
         for convolution in self._convolutions:
             x = leaky_relu(convolution(x), self.slope)
-        return tf.squeeze(self._score(self._flatten(x)), -1)
+        return x
 
 
 def _widths(image_size: int, width: int) -> list[int]:

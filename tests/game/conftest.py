@@ -50,7 +50,10 @@ class SmoothDiscriminator(keras.Model):
         self.score = SpectralDense(1)
 
     def call(self, images, labels=None):
-        return 3 * tf.squeeze(self.score(tf.tanh(self.hidden(images))), -1)
+        return 3 * tf.squeeze(self.score(self.features(images)), -1)
+
+    def features(self, images, labels=None):
+        return tf.tanh(self.hidden(images))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,14 +4,24 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from logan_tf.errors import ConfigurationError
 from logan_tf.game import objectives
 from logan_tf.game.weights import GENERATOR
 
 _RNG = np.random.default_rng(0)
 _REAL, _FAKE = _RNG.normal(0, 2, 9), _RNG.normal(0, 2, 9)
-_ALL = ("hinge", "wasserstein", "non_saturating", "minimax", "least_squares")
+_ALL = (
+    "hinge",
+    "wasserstein",
+    "non_saturating",
+    "minimax",
+    "least_squares",
+    "smoothed",
+    "relativistic",
+)
 
 every = pytest.mark.parametrize("name", _ALL)
+unpaired = pytest.mark.parametrize("name", [n for n in _ALL if n != "relativistic"])
 
 
 def _log_sigmoid(x):
@@ -29,6 +39,12 @@ def _oracle(name, real, fake):
     if name == "least_squares":
         discriminator = ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2
         return discriminator, ((fake - 1) ** 2).mean() / 2
+    if name == "relativistic":
+        return -_log_sigmoid(real - fake).mean(), -_log_sigmoid(fake - real).mean()
+    if name == "smoothed":
+        on_real = 0.9 * _log_sigmoid(real) + 0.1 * _log_sigmoid(-real)
+        both = on_real.mean() + _log_sigmoid(-fake).mean()
+        return -both, -_log_sigmoid(fake).mean()
     discriminator = -_log_sigmoid(real).mean() - _log_sigmoid(-fake).mean()
     if name == "minimax":
         return discriminator, _log_sigmoid(-fake).mean()
@@ -79,7 +95,7 @@ def test_gradients_against_finite_differences(name):
                 np.testing.assert_allclose(gradient[index], slope, atol=1e-8)
 
 
-@every
+@unpaired
 def test_generator_reads_no_real_scores(name):
     """`Game.play` relies on it where the generator plays alone."""
     real = tf.constant(_REAL)
@@ -99,7 +115,7 @@ def test_other_ranks_are_refused(name, real, fake, named):
         _losses(name, np.zeros(real), np.zeros(fake))
 
 
-@every
+@unpaired
 def test_batches_of_different_size(name):
     losses = _losses(name, _REAL[:4], _FAKE)
     np.testing.assert_allclose(losses, _oracle(name, _REAL[:4], _FAKE), 1e-12)
@@ -118,23 +134,36 @@ def test_generator_loss_is_a_poisson_likelihood():
         np.testing.assert_allclose(loss, expected, 1e-12)
 
 
-def _relativistic(real_logits, fake_logits):
-    """Pairs by index: either player wants its own to score higher."""
-    margin = real_logits - fake_logits
-    return objectives.Losses(
-        tf.reduce_mean(tf.math.softplus(-margin)),
-        tf.reduce_mean(tf.math.softplus(margin)),
-    )
-
-
 def test_a_generators_loss_may_read_the_real_scores(smooth, settings):
     """In an update of the generator alone too, which other objectives make without."""
     pair, round_ = smooth
     game = settings().game(pair)
-    game.objective = _relativistic
+    game.objective = objectives.relativistic
     both, alone = game.play(round_), game.play(round_, [GENERATOR])
     for a, b in zip(alone.gradients[GENERATOR], both.gradients[GENERATOR], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
     moved = round_._replace(images=round_.images + 1)
     other = game.play(moved, [GENERATOR]).metrics["generator_loss"]
     assert abs(other - alone.metrics["generator_loss"]) > 1e-3
+
+
+def test_least_squares_has_targets_of_its_own():
+    found = objectives.least_squares(
+        tf.constant(_REAL), tf.constant(_FAKE), -1.0, 1.0, 0.0
+    )
+    discriminator = ((_REAL - 1) ** 2).mean() / 2 + ((_FAKE + 1) ** 2).mean() / 2
+    np.testing.assert_allclose(found, (discriminator, (_FAKE**2).mean() / 2), 1e-12)
+
+
+def test_smoothing_has_its_optimum_at_the_odds_of_its_target():
+    score = tf.constant([math.log(0.8 / 0.2)], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(score)
+        loss = objectives.smoothed(score, tf.zeros([1], tf.float64), 0.8).discriminator
+    assert abs(float(tape.gradient(loss, score)[0])) < 1e-15
+
+
+@pytest.mark.parametrize("target", [0.5, 1.1])
+def test_a_target_out_of_range_is_refused(target):
+    with pytest.raises(ConfigurationError, match=r"smoothed\.target"):
+        objectives.smoothed(tf.zeros([1]), tf.zeros([1]), target)

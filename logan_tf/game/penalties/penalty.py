@@ -14,6 +14,8 @@ class Sample(NamedTuple):
     """What one replica's players see in a round, after the latents' move.
 
     Attributes:
+      latents: z as it was drawn, [batch, dim]: what is random in a penalty is a hash of
+        it (`game.noise`).
       real: images of the data, [batch, *shape].
       fake: G(z'), [batch, *shape]; a penalty's derivative passes through z' too, unless
         the latent rule stops it for the player.
@@ -24,10 +26,12 @@ class Sample(NamedTuple):
       real_draws: uniform numbers [batch, num_draws] that augment `real`.
       fake_draws: those that augment `fake`.
       judge: (images, labels, draws) → scores [batch], augmentation included.
+      features: (images, labels, draws) → what D scores, [batch, …], likewise.
       networks: by player; they compute with `weights` while a penalty is called.
       weights: by player, those of this evaluation.
     """
 
+    latents: tf.Tensor
     real: tf.Tensor
     fake: tf.Tensor
     real_scores: tf.Tensor
@@ -37,6 +41,7 @@ class Sample(NamedTuple):
     real_draws: Draws
     fake_draws: Draws
     judge: Callable[[tf.Tensor, tf.Tensor, Draws], tf.Tensor]
+    features: Callable[[tf.Tensor, tf.Tensor, Draws], tf.Tensor]
     networks: Mapping[str, keras.Model]
     weights: Weights
 
@@ -55,5 +60,19 @@ class Penalty(Protocol):
     name: str
     player: str
     variables: Sequence[tf.Variable] = ()
+
+    def build(
+        self, networks: Mapping[str, keras.Model], shape: tuple[int, ...]
+    ) -> None:
+        """Makes its variables, once, for built networks.
+
+        Args:
+          networks: by player.
+          shape: of an example.
+
+        Raises:
+          ConfigurationError: for networks or examples that it is not defined for.
+        """
+        return
 
     def __call__(self, sample: Sample) -> tf.Tensor: ...

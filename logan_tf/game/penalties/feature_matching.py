@@ -1,0 +1,57 @@
+"""Feature matching (Salimans et al. 2016, §3.1): samples are to have the mean features
+of the data,
+
+    λ ‖E h(x) − E h(G(z'))‖²,        h what the discriminator scores.
+"""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from logan_tf.errors import ConfigurationError, require_at_least
+from logan_tf.game.penalties.penalty import Penalty, Sample
+from logan_tf.game.replicas import per_replica, summed
+from logan_tf.game.weights import DISCRIMINATOR, GENERATOR
+
+
+class FeatureMatching(Penalty):
+    """Means are over the batch of all replicas, summed over features.
+
+    In the paper it is the generator's whole loss; here a term of it.
+
+    Args:
+      weight: λ ≥ 0.
+
+    Raises:
+      ConfigurationError: for a negative weight.
+    """
+
+    name = "feature_matching"
+    player = GENERATOR
+
+    def __init__(self, weight: float = 1.0) -> None:
+        require_at_least(0, **{"FeatureMatching.weight": weight})
+        self.weight = weight
+
+    def build(
+        self, networks: Mapping[str, keras.Model], shape: tuple[int, ...]
+    ) -> None:
+        """Raises ConfigurationError for a discriminator that shows no features."""
+        discriminator = networks[DISCRIMINATOR]
+        if not hasattr(discriminator, "features"):
+            raise ConfigurationError(
+                "FeatureMatching needs a discriminator with a method features(images, "
+                f"labels), which {type(discriminator).__name__} has not: take another, "
+                "or leave it out of Game.penalties"
+            )
+
+    def __call__(self, sample: Sample) -> tf.Tensor:
+        """A scalar, the same at every replica."""
+        pairs = (
+            (sample.real, sample.labels, sample.real_draws),
+            (sample.fake, sample.fake_labels, sample.fake_draws),
+        )
+        means = [tf.reduce_mean(sample.features(*each), axis=0) for each in pairs]
+        real, fake = summed([per_replica(mean) for mean in means])
+        return self.weight * tf.reduce_sum(tf.square(real - fake))
