@@ -144,7 +144,9 @@ class Experiment:
             "averaged_generator": self.averaged_generator,
             "discriminator": self.discriminator,
         }
-        state = {name: [v.value for v in held.variables] for name, held in networks.items()}
+        state = {
+            name: [v.value for v in held.variables] for name, held in networks.items()
+        }
         for player, optimizer in self.optimizers.items():
             state[f"{player}_optimizer"] = [
                 variable.value

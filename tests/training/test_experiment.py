@@ -234,7 +234,10 @@ def test_the_state_is_all_that_a_step_changes(toy):
     graph = tf.function(step.one_step).get_concrete_function(
         experiment.batches().element_spec
     )
-    known = [step.step, *(o.learning_rate.value for o in experiment.optimizers.values())]
+    known = [
+        step.step,
+        *(o.learning_rate.value for o in experiment.optimizers.values()),
+    ]
     others = [v for v in graph.variables if all(v is not other for other in known)]
     assert {id(variable) for variable in others} <= before.keys()
     step.run(iter(experiment.batches()), 2)
