@@ -66,6 +66,7 @@ def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
 
     config = bindings.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
+    _say_unread(config)
     workers = len(devices.cluster().workers)
     rates = {"rates": [FLAGS.rate]} if FLAGS.rate else {}
     total_steps = scanned.value("Trainer.total_steps")
@@ -86,6 +87,8 @@ def _train(
 
     config = bindings.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
+    if strategy.is_chief(started):
+        _say_unread(config)
     with strategy.watched(started):
         lifecycle.train(
             lifecycle.build(started),
@@ -96,6 +99,14 @@ def _train(
             interruption=interruption,
             init_from=init_from,
         )
+
+
+def _say_unread(config: str) -> None:
+    """Names what the files say and no part of the recipe reads."""
+    from logan_tf.configuration import reach
+
+    if unread := reach.unread(config):
+        print(f"nothing reads these of the configuration: {', '.join(unread)}")
 
 
 def _start_devices():

@@ -118,6 +118,15 @@ def read(
     return recipe
 
 
+def bindings_of(config: str) -> list[Binding]:
+    """The bindings of a configuration that includes nothing and was checked before."""
+    return [
+        Binding(*statement[:4], where=f"line {statement.location.line_num}")
+        for statement, _ in recipe_files.statements(config, "the configuration")
+        if isinstance(statement, config_parser.BindingStatement)
+    ]
+
+
 def _check_imports(recipe: Recipe, modules: Sequence[str]) -> None:
     for module in recipe.imports:
         if module.startswith("__gin__"):

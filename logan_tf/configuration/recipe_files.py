@@ -11,6 +11,8 @@ from gin import config_parser
 from logan_tf.errors import ConfigurationError, suggestion
 
 RECIPES = Path(__file__).resolve().parents[2] / "gin"
+PARAMS = "--gin_param"
+"""Where a statement comes from that is in no file."""
 _MOST_FILES = 100  # A recipe reads some ten; includes that double at each turn end.
 
 
@@ -86,7 +88,7 @@ class Text:
         self._num_read = 0
         for path in files:
             self._add_file(path)
-        self._add("\n".join(p.lstrip(" ") for p in params), "--gin_param")
+        self._add("\n".join(p.lstrip(" ") for p in params), PARAMS)
 
     def _add_file(self, path: Path) -> None:
         self._num_read += 1
@@ -96,7 +98,9 @@ class Text:
                 "include fewer"
             )
         try:
-            text = path.read_text(encoding="utf-8-sig")  # Some editors begin with a mark.
+            text = path.read_text(
+                encoding="utf-8-sig"
+            )  # Some editors begin with a mark.
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"cannot read {path} ({error}): give a gin file, which is UTF-8 text"

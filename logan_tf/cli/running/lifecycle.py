@@ -15,7 +15,7 @@ import tensorflow as tf
 from logan_tf import atomic_file
 from logan_tf.cli.running import memory
 from logan_tf.cli.running.interruption import Interruption
-from logan_tf.configuration import bindings
+from logan_tf.configuration import bindings, reach
 from logan_tf.errors import BadDataError, CollapsedError, ConfigurationError
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import (
@@ -143,7 +143,7 @@ def _write_beginning(
         atomic_file.write_text(directory.initialization, text)
         print(f"the weights are those of {origin['run']} after {origin['step']} steps")
     atomic_file.write_text(directory.config, config)
-    atomic_file.write_text(directory.operative_config, gin.operative_config_str())
+    atomic_file.write_text(directory.operative_config, reach.operative(config))
 
 
 def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
