@@ -10,7 +10,7 @@ from typing import Any
 
 import gin
 
-from logan_tf.configuration import reach, signatures
+from logan_tf.configuration import ranges, reach, signatures
 from logan_tf.configuration import recipe as recipes
 from logan_tf.configuration.recipe import Binding, GinReference, Macro, Recipe
 from logan_tf.configuration.signatures import fits
@@ -36,7 +36,7 @@ def apply(recipe: Recipe, modules: Sequence[str]) -> str:
         _import(module)
     macros = recipe.macros()
     for binding in recipe.bindings:
-        _check(binding, macros)
+        check(binding, recipe)
     _check_required(recipe, macros)
     if not modules:  # Whose classes may call others by themselves.
         reach.refuse_unread(recipe)
@@ -89,7 +89,16 @@ def building() -> Iterator[None]:
         raise ConfigurationError(f"{name}: {first_line(error)}") from error
 
 
-def _check(binding: Binding, macros: dict[str, Any]) -> None:
+def check(binding: Binding, recipe: Recipe) -> None:
+    """Refuses names that nobody knows, and values of a wrong type or out of range.
+
+    Args:
+      binding: one of them.
+      recipe: whose macros it may name.
+
+    Raises:
+      ConfigurationError: as it says.
+    """
     for reference in recipes.references(binding.value):
         if isinstance(reference, GinReference):
             signatures.find(reference.name.rsplit("/", 1)[-1], binding.where)
@@ -105,7 +114,8 @@ def _check(binding: Binding, macros: dict[str, Any]) -> None:
             f"{suggestion(binding.parameter, parameters)}"
         )
     hint = signatures.hints(configurable).get(binding.parameter)
-    value = recipes.resolved(binding.value, macros)
+    hint = hint or ranges.hint(configurable, binding.parameter)
+    value = recipes.resolved(binding.value, recipe.macros())
     if hint is not None and not fits(value, hint):
         unmade = isinstance(value, GinReference) and not value.evaluate
         remedy = f": write {value!r}()" if unmade else ""
@@ -113,6 +123,19 @@ def _check(binding: Binding, macros: dict[str, Any]) -> None:
             f"{binding.where}: {binding.name} must be {signatures.describe(hint)}, not "
             f"{value!r}{remedy}"
         )
+    _check_range(binding, ranges.of(configurable, binding.parameter), recipe)
+
+
+def _check_range(
+    binding: Binding, range_: ranges.Range | ranges.Only | None, recipe: Recipe
+) -> None:
+    """Refuses a number out of range, where it is said: a macro's at the macro."""
+    macros = {b.name: b for b in recipe.bindings if not b.parameter}
+    while isinstance(binding.value, Macro) and binding.value.name in macros:
+        binding = macros[binding.value.name]
+    value = recipes.resolved(binding.value, recipe.macros())
+    if range_ is not None and not isinstance(value, Macro | GinReference):
+        ranges.check(range_, value, f"{binding.where}: {binding.name}")
 
 
 def _check_required(recipe: Recipe, macros: dict[str, Any]) -> None:

@@ -121,7 +121,7 @@ def read(
 def bindings_of(config: str) -> list[Binding]:
     """The bindings of a configuration that includes nothing and was checked before."""
     return [
-        Binding(*statement[:4], where=f"line {statement.location.line_num}")
+        Binding(*statement[:4], f"line {statement.location.line_num}")
         for statement, _ in recipe_files.statements(config, "the configuration")
         if isinstance(statement, config_parser.BindingStatement)
     ]

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from logan_tf.cli.running.lifecycle import Run
     from logan_tf.evaluation.receipts import MetricValues, Receipt
 
-_FOUND = ("classifier_weights",)  # Of a receipt, by the measurement itself.
-
 FLAGS = flags.FLAGS
 flags.DEFINE_bool(
     "accuracy_score",
@@ -83,14 +81,14 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
         )
         measure = partial(score.of_samples, sampler, settings)
         path = lifecycle.evaluation_path(run, directory, step, settings, "-accuracy")
-        path = receipts.own_path(path, receipt, unknown=_FOUND)
+        path = receipts.own_path(path, receipt, unknown=["classifier_weights"])
         columns = {f"step {step}": _measured(path, receipt, work_dir, measure)}
         if FLAGS.real_control:
             real = receipts.Receipt(
                 **score.measured_with(), seed=0, subject="real data"
             )
             control = directory.evaluations / "real-accuracy.json"
-            control = receipts.own_path(control, real, unknown=_FOUND)
+            control = receipts.own_path(control, real, unknown=["classifier_weights"])
             columns["real data"] = _measured(
                 control, real, work_dir, score.of_real_images
             )
@@ -131,7 +129,7 @@ def _measured(
 
     with contextlib.suppress(ConfigurationError, BadDataError):
         there = receipts.read_evaluation(path)
-        if dataclasses.replace(there.receipt, **dict.fromkeys(_FOUND)) == receipt:
+        if dataclasses.replace(there.receipt, classifier_weights=None) == receipt:
             print(f"{path} says so already: remove it to measure again")
             return there.metrics
     folder = work_dir / path.stem
