@@ -120,11 +120,13 @@ def read(
 
 def bindings_of(config: str) -> list[Binding]:
     """The bindings of a configuration that includes nothing and was checked before."""
-    return [
-        Binding(*statement[:4], f"line {statement.location.line_num}")
-        for statement, _ in recipe_files.statements(config, "the configuration")
-        if isinstance(statement, config_parser.BindingStatement)
-    ]
+    found = []
+    for statement, _ in recipe_files.statements(config, "the configuration"):
+        if isinstance(statement, config_parser.BindingStatement):
+            scope, selector, parameter, value, at = statement
+            where = f"line {at.line_num}"
+            found.append(Binding(scope, selector, parameter, value, where))
+    return found
 
 
 def _check_imports(recipe: Recipe, modules: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 Imports no TensorFlow: that is before anything is built.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -98,10 +99,13 @@ def _is_place(binding: Binding) -> bool:
     return (binding.parameter or binding.selector) in _PLACES
 
 
-def _module_hash(module: str) -> str:
-    spec = importlib.util.find_spec(module)
-    origin = spec.origin if spec else None
-    return str(_hash_of(Path(origin)) if origin else None)
+def _module_hash(module: str) -> str | None:
+    """Of its file; None where it is not found, which importing it will say."""
+    with contextlib.suppress(ImportError, ValueError, AttributeError):
+        spec = importlib.util.find_spec(module)
+        if spec is not None and spec.origin:
+            return _hash_of(Path(spec.origin))
+    return None
 
 
 def _hash_of(path: Path) -> str | None:
