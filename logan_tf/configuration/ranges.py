@@ -25,6 +25,8 @@ class Range(NamedTuple):
     open_high: bool = False
     also: tuple[float, ...] = ()
     """Numbers outside of it that are let pass."""
+    words: str = ""
+    """What a number in it is, where there is more to say."""
 
     def has(self, number: float) -> bool:
         """Whether a number lies in it."""
@@ -35,6 +37,10 @@ class Range(NamedTuple):
         return math.isfinite(number) and above and below
 
     def __str__(self) -> str:
+        """As a refusal has it: "must be 1 or more"."""
+        return self.words or f"must be {self._numbers()}"
+
+    def _numbers(self) -> str:
         also = "".join(f"{number:g} or " for number in self.also)
         if math.isfinite(self.high):
             left, right = "[("[self.open_low], "])"[self.open_high]
@@ -78,8 +84,8 @@ _BY_NAME: dict[str, Range | Only] = {
     "epochs": _ONE_OR_MORE,
     "epsilon": _POSITIVE,
     "evaluate_every": _NOT_NEGATIVE,
-    "fraction": _SHARE,
-    "hidden": _ONE_OR_MORE,
+    "fraction": Range(0.0, 1.0, words="is a portion from 0 to 1"),
+    "hidden": _ANY,  # The layers themselves refuse widths.
     "image_size": _ONE_OR_MORE,
     "inputs": _ONE_OR_MORE,
     "iterations": _ONE_OR_MORE,
@@ -181,25 +187,28 @@ negative: that is negative momentum (Gidel et al. 2019)."""
 
 def hint(configurable: Callable, parameter: str) -> Any:
     """The type of an argument of Keras; None for others."""
-    return (
-        _KERAS.get(parameter, (None, None))[0]
-        if _is_of(configurable, "keras")
-        else None
-    )
+    return _of_keras(configurable, parameter)[0]
 
 
 def of(configurable: Callable, parameter: str) -> Range | Only | None:
     """The range of an argument; None where there is none, or where only building tells
     (of `Ring` and `Grid`, and of the user's own classes).
     """
-    if _is_of(configurable, "keras"):
-        return _KERAS.get(parameter, (None, None))[1]
+    if range_ := _of_keras(configurable, parameter)[1]:
+        return range_
     if not _is_of(configurable, "logan_tf") or _is_of(
         configurable, "logan_tf.data.points"
     ):
         return None
     name = inspect.unwrap(configurable).__name__
     return _OWN.get(f"{name}.{parameter}", _BY_NAME.get(parameter))
+
+
+def _of_keras(configurable: Callable, parameter: str) -> tuple[Any, Any]:
+    """The type and the range of an argument of its optimizers and schedules."""
+    package, *modules = inspect.unwrap(configurable).__module__.split(".")
+    known = package == "keras" and "optimizers" in modules
+    return _KERAS.get(parameter, (None, None)) if known else (None, None)
 
 
 def check(range_: Range | Only, value: Any, name: str) -> None:
@@ -224,7 +233,7 @@ def check(range_: Range | Only, value: Any, name: str) -> None:
     for number in _numbers(value):
         if not range_.has(number):
             finite = " and finite" if math.isinf(number) else ""
-            raise ConfigurationError(f"{name} must be {range_}{finite}, not {value!r}")
+            raise ConfigurationError(f"{name} {range_}{finite}, not {value!r}")
 
 
 def _numbers(value: Any) -> Iterator[float]:
