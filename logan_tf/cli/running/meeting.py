@@ -7,6 +7,7 @@ an error about shapes. Imports no TensorFlow.
 """
 
 import contextlib
+import os
 import secrets
 import select
 import socket
@@ -154,7 +155,7 @@ def _listening(cluster: Cluster) -> Iterator[socket.socket]:
         server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot listen at {address} ({error.strerror}): is another worker of "
+            f"cannot listen at {address} ({os.strerror(error.errno or 0)}): is another worker of "
             "index 0 running there? Free the port, or give each worker of TF_CONFIG "
             "an index of its own"
         ) from error
