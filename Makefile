@@ -8,7 +8,7 @@ JOBS ?= 2
 .PHONY: quickstart baseline test test-slow tpu-build test-tpu-build benchmark-peers
 .PHONY: studies parity lint format clean
 
-.venv/made: setup.cfg constraints.txt
+.venv/made: setup.cfg setup.py constraints.txt
 	$(PYTHON) -m venv .venv
 	$(RUN) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@

@@ -3,3 +3,5 @@
 Importing this package or any of its subpackages imports no TensorFlow, so that command
 lines answer at once; import the modules that you use.
 """
+
+__version__ = "0.2.0"

@@ -15,7 +15,7 @@ FLOORS = (
     "logan_tf.cli",
     "logan_tf.configuration",
     "logan_tf.lab",
-    "benchmarks",
+    "logan_tf.benchmarks",
     "logan_tf.studies",
     "logan_tf.report",
     "logan_tf.accuracy",
@@ -36,10 +36,9 @@ FLOORS = (
 def modules_in(root: Path) -> dict[str, Path]:
     """Dotted name → file, of every module of ours."""
     found = {}
-    for package in ("logan_tf", "benchmarks"):
-        for path in sorted((root / package).rglob("*.py")):
-            parts = path.relative_to(root).with_suffix("").parts
-            found[".".join(part for part in parts if part != "__init__")] = path
+    for path in sorted((root / "logan_tf").rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = path
     return found
 
 

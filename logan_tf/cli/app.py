@@ -22,6 +22,7 @@ from logan_tf.errors import (
     PreemptedError,
     first_line,
 )
+from logan_tf.installation import as_typed
 
 # TensorFlow's start-up notes would bury the one line that matters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -41,16 +42,16 @@ def run(main: Callable[[], None], about: str, first: str | None = None) -> NoRet
     """
     try:
         if _HELP & set(sys.argv[1:]):
-            print(_help(about))
+            print(as_typed(_help(about)))
             sys.exit(0)
         _parse(sys.argv, first)
         main()
     except (ConfigurationError, BadDataError, DivergedError) as error:
         # gin appends lines that say in which call of which object.
-        print(f"error: {first_line(error, None)}", file=sys.stderr)
+        print(as_typed(f"error: {first_line(error, None)}"), file=sys.stderr)
         sys.exit(error.exit_code)
     except PreemptedError as error:
-        print(error, file=sys.stderr)
+        print(as_typed(str(error)), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -63,7 +63,7 @@ def main() -> None:
     scanned = recipe.read(FLAGS.gin_file, FLAGS.gin_param, FLAGS.module)
     axes = _axes(scanned)
     strategy = app.import_tensorflow(_start_devices)
-    from benchmarks import results, variants
+    from logan_tf.benchmarks import results, variants
     from logan_tf.cli.running import lifecycle
     from logan_tf.configuration import bindings
 
@@ -117,7 +117,7 @@ def _start_devices() -> "tf.distribute.Strategy":
 
 
 def _axes(scanned: recipe.Recipe) -> list:
-    from benchmarks import sweep
+    from logan_tf.benchmarks import sweep
 
     axes = [sweep.Axis.parse(text) for text in FLAGS.sweep]
     known = {sweep.REPLICAS, *scanned.macros()}
@@ -134,7 +134,7 @@ def _measure(
     run: "Run", names: list[str], axes: list, start: dict[str, float]
 ) -> Iterator[tuple[str, Any]]:
     """(name, results) of each part that was asked for."""
-    from benchmarks import process, steps
+    from logan_tf.benchmarks import process, steps
 
     experiment, strategy = run.experiment, run.strategy
     wanted = [] if axes else FLAGS.measure
@@ -170,7 +170,7 @@ def _measure(
 
 
 def _processes(names: list[str]) -> dict[str, Any]:
-    from benchmarks import process
+    from logan_tf.benchmarks import process
 
     measured: dict[str, Any] = {}
     with _bar("processes", len(names)) as tick:
@@ -185,7 +185,7 @@ def _processes(names: list[str]) -> dict[str, Any]:
 
 def _profile(run: "Run", names: list[str]) -> dict[str, Any]:
     """By variant, a dict a kind of operation."""
-    from benchmarks import operation_times, steps, variants
+    from logan_tf.benchmarks import operation_times, steps, variants
 
     profiles = {}
     with _bar("profile", len(names)) as tick:
@@ -201,7 +201,7 @@ def _profile(run: "Run", names: list[str]) -> dict[str, Any]:
 
 def _sweep(axes: list) -> list[dict[str, Any]]:
     """Measures each point in a process of its own, which then gives its memory back."""
-    from benchmarks import process, sweep
+    from logan_tf.benchmarks import process, sweep
 
     points = [(axis, value) for axis in axes for value in axis.values]
     rows = []
@@ -235,7 +235,7 @@ def _loop(run: "Run") -> dict[str, Any]:
     """The loop; where there is no data, why not."""
     import gin
 
-    from benchmarks import loop
+    from logan_tf.benchmarks import loop
     from logan_tf.training.trainer import Trainer
 
     make_trainer = partial(
@@ -259,7 +259,7 @@ def _loop(run: "Run") -> dict[str, Any]:
 
 
 def _export(run: "Run", names: list[str]) -> None:
-    from benchmarks import stablehlo
+    from logan_tf.benchmarks import stablehlo
 
     with _bar("export", len(names)) as tick:
         manifest = stablehlo.export(
@@ -269,7 +269,7 @@ def _export(run: "Run", names: list[str]) -> None:
 
 
 def _compare(paths: list[str]) -> None:
-    from benchmarks import results
+    from logan_tf.benchmarks import results
     from logan_tf.evaluation.receipts import format_table
 
     if len(paths) != 2:
@@ -286,7 +286,7 @@ def _compare(paths: list[str]) -> None:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from benchmarks import results
+    from logan_tf.benchmarks import results
     from logan_tf.evaluation.receipts import format_table
 
     identity = found["identity"]

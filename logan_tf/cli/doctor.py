@@ -7,6 +7,7 @@ from absl import flags
 from logan_tf.cli import app
 from logan_tf.configuration import recipe
 from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.installation import as_typed
 from logan_tf.runs import examination, run_lock
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
@@ -38,7 +39,7 @@ def main() -> None:
     _examine_configuration(directory)
     whole = [step for step, damage in damages.items() if damage is None]
     if whole:
-        command = f"bin/train --run_dir={directory.path}"
+        command = as_typed(f"bin/train --run_dir={directory.path}")
         _print("next", f"{command} resumes at step {whole[-1]}")
     elif not all(finding.sound for finding in findings):
         raise BadDataError(

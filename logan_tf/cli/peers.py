@@ -27,7 +27,7 @@ def main() -> None:
             f"there is no {FLAGS.python}: `make benchmark-peers` makes it"
         )
     app.import_tensorflow()
-    from benchmarks.peers import comparison
+    from logan_tf.benchmarks.peers import comparison
 
     found = comparison.compare(
         FLAGS.python, FLAGS.width, FLAGS.batch_size, FLAGS.repeats, FLAGS.forms

@@ -11,7 +11,8 @@ from logan_tf import quantities
 from logan_tf.cli import app
 from logan_tf.cli.running import reporting
 from logan_tf.cli.running.interruption import Interruption
-from logan_tf.configuration import recipe, recipe_files
+from logan_tf.configuration import recipe
+from logan_tf.installation import RECEIPTS, as_typed
 from logan_tf.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ flags.DEFINE_string("run_dir", "runs/quickstart", "Where the run lives.")
 flags.DEFINE_multi_string("gin_param", [], "A statement such as 'total_steps = 100'.")
 
 _RECIPE = "stacked_digits_logan"
-BASELINE = recipe_files.RECIPES.parent / "docs/receipts/stacked_digits_baseline.json"
+BASELINE = RECEIPTS / "stacked_digits_baseline.json"
 """What `make baseline` measured: the same training without the latent step."""
 
 
@@ -96,7 +97,8 @@ def _name_files(directory: RunDirectory, evaluation: Path, step: int) -> None:
     print(f"numbers      {evaluation}")
     print(f"baseline     {_here(BASELINE)} (regenerate it with `make baseline`)")
     print(f"curves       {_here(tensorboard)} --logdir={directory.events}")
-    print(f"more samples bin/sample --run_dir={directory.path} --output=grid.png")
+    sample = as_typed(f"bin/sample --run_dir={directory.path} --output=grid.png")
+    print(f"more samples {sample}")
 
 
 def _here(path: Path) -> Path:

@@ -9,22 +9,22 @@ from typing import Any, NamedTuple
 from gin import config_parser
 
 from logan_tf.errors import ConfigurationError, suggestion
+from logan_tf.installation import RECIPES
 
-RECIPES = Path(__file__).resolve().parents[2] / "gin"
 PARAMS = "--gin_param"
 """Where a statement comes from that is in no file."""
 _MOST_FILES = 100  # A recipe reads some ten; includes that double at each turn end.
 
 
 def find(name: str) -> Path:
-    """The path of a recipe: as given, or in the `gin` folder, with or without `.gin`.
+    """The path of a recipe: as given, or a shipped one, with or without gin/ and .gin.
 
     Raises:
       ConfigurationError: if there is none; it names the closest.
     """
-    asked = Path(name).as_posix().removeprefix(f"{RECIPES.name}/")
+    asked = Path(name).as_posix().removeprefix("gin/")
     return _first_file(
-        [Path(name), RECIPES / name, RECIPES / f"{name}.gin"],
+        [Path(name), RECIPES / asked, RECIPES / f"{asked}.gin"],
         f"there is no gin file {name!r}{suggestion(asked, _shipped())}",
     )
 

@@ -15,6 +15,7 @@ import jinja2
 import numpy as np
 
 from logan_tf import atomic_file, versions
+from logan_tf.installation import as_typed
 from logan_tf.plots import training_curves
 from logan_tf.plots.training_curves import History
 from logan_tf.report import reported_evaluations
@@ -168,7 +169,7 @@ def _failures(directory: RunDirectory) -> list[dict[str, Any]]:
             step, reason = int(failure["step"]), str(failure["reason"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             step, reason = 0, "failure.json cannot be read"
-        command = f"bin/train --run_dir={shlex.quote(str(folder))}"
+        command = as_typed(f"bin/train --run_dir={shlex.quote(str(folder))}")
         found.append(
             {"name": folder.name, "step": step, "reason": reason, "command": command}
         )
@@ -176,7 +177,12 @@ def _failures(directory: RunDirectory) -> list[dict[str, Any]]:
 
 
 def _commands(directory: RunDirectory, progress: _Progress) -> dict[str, str]:
-    """What can be done with the run → the command."""
+    """What can be done with the run → the command, as it is typed here."""
+    found = _commands_of_bin(directory, progress)
+    return {what: as_typed(command) for what, command in found.items()}
+
+
+def _commands_of_bin(directory: RunDirectory, progress: _Progress) -> dict[str, str]:
     run = f"--run_dir={shlex.quote(str(directory.path))}"
     if not progress.is_done:
         go_on = {"Go on": f"bin/train {run}"}

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import logan_tf
+from logan_tf import installation
 from logan_tf.runs import run_lock
 
 PROGRAM = (sys.executable, "-P", "-m")
@@ -84,7 +84,7 @@ def num_cores() -> int:
 def _start(job: Job, at_once: int, program: Sequence[str]) -> subprocess.Popen:
     job.directory.mkdir(parents=True, exist_ok=True)
     threads = str(max(1, num_cores() // at_once))
-    root = str(Path(logan_tf.__file__).parents[1])
+    root = str(installation.ROOT)
     paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     environment = os.environ | dict.fromkeys(_THREADS, threads)
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from benchmarks import floor, variants
+from logan_tf.benchmarks import floor, variants
 from logan_tf.game.schedules import Alternating, Simultaneous
 from logan_tf.training import cost
 

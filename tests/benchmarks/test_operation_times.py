@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from benchmarks import operation_times
+from logan_tf.benchmarks import operation_times
 
 
 def test_sums():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmarks import results, sweep
+from logan_tf.benchmarks import results, sweep
 from logan_tf.errors import BadDataError, ConfigurationError
 
 

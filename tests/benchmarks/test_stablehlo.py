@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
-from benchmarks import stablehlo, variants
+from logan_tf.benchmarks import stablehlo, variants
 from logan_tf.errors import ConfigurationError
 from logan_tf.training.step import TrainStep
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks import results, tables
+from logan_tf.benchmarks import results, tables
 
 _SECONDS = {"median": 1.5, "low": 1.4, "high": 1.6, "repeats": 9}
 _FOUND = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import steps, timing, variants
+from logan_tf.benchmarks import steps, timing, variants
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import PLAYERS, Game
 from logan_tf.game.round import Round

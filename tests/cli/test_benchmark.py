@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import loop
+from logan_tf.benchmarks import loop
 from logan_tf.errors import ConfigurationError
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.variants import noise
+from logan_tf.benchmarks.variants import noise
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.game import PLAYERS, Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step

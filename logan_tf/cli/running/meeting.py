@@ -154,10 +154,11 @@ def _listening(cluster: Cluster) -> Iterator[socket.socket]:
     try:
         server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except OSError as error:
+        cause = os.strerror(error.errno or 0)
         raise ConfigurationError(
-            f"cannot listen at {address} ({os.strerror(error.errno or 0)}): is another worker of "
-            "index 0 running there? Free the port, or give each worker of TF_CONFIG "
-            "an index of its own"
+            f"cannot listen at {address} ({cause}): is another worker of index 0 "
+            "running there? Free the port, or give each worker of TF_CONFIG an index "
+            "of its own"
         ) from error
     with server:
         yield server

@@ -1,6 +1,6 @@
 """FID's arithmetic at Inception's size: the generated side against cached moments.
 
-    python benchmarks/frechet_distance.py [NUM_SAMPLES]
+    python -m logan_tf.benchmarks.frechet_distance [NUM_SAMPLES]
 
 50,000 features of 2,048 numbers arrive in batches, as a classifier hands them out, and
 are compared with moments that a file holds. Prints seconds and peak memory.

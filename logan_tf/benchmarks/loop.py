@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from benchmarks import variants
-from benchmarks.timing import Tick, Timing
+from logan_tf.benchmarks import variants
+from logan_tf.benchmarks.timing import Tick, Timing
 from logan_tf.data.batch import Batch
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.experiment import Experiment

@@ -13,11 +13,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks import steps, variants
+from logan_tf.benchmarks import steps, variants
 from logan_tf.errors import ConfigurationError
+from logan_tf.installation import ROOT
 from logan_tf.training.experiment import Experiment
 
-_ROOT = Path(__file__).resolve().parents[1]
 _STEPS = 3  # The peak of memory is reached in the first; some are reused after it.
 
 
@@ -101,4 +101,4 @@ def in_a_child(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _environment() -> dict[str, str]:
     path = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": f"{_ROOT}:{path}" if path else str(_ROOT)}
+    return os.environ | {"PYTHONPATH": f"{ROOT}:{path}" if path else str(ROOT)}

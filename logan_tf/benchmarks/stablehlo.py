@@ -14,9 +14,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks import variants
-from benchmarks.timing import Tick
 from logan_tf import atomic_file
+from logan_tf.benchmarks import variants
+from logan_tf.benchmarks.timing import Tick
 from logan_tf.errors import ConfigurationError
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.step import TrainStep

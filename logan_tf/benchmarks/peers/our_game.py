@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import steps, variants
+from logan_tf.benchmarks import steps, variants
 from logan_tf.data.batch import Batch
 from logan_tf.game.game import Game
 from logan_tf.game.round import Round

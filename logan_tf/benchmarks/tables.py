@@ -1,12 +1,12 @@
 """Results of bin/benchmark as the Markdown tables of benchmarks/README.md.
 
-python -m benchmarks.tables benchmarks/*.json
+python -m logan_tf.benchmarks.tables benchmarks/*.json
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks import results
+from logan_tf.benchmarks import results
 
 _LEAST_SHARE = 0.01  # of a kind of operation, in some variant, to have a row
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks import floor, timing, variants
+from logan_tf.benchmarks import floor, timing, variants
 from logan_tf.training import cost
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.step import TrainStep

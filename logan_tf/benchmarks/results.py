@@ -11,12 +11,11 @@ from typing import Any
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.installation import ROOT
 
 Measurements = dict[str, Any]
 """`identity`, and what was measured: `steps`, `operations`, `process`, `loop`, `sweep`.
 """
-
-_ROOT = Path(__file__).resolve().parents[1]
 
 
 def identity(recipe: str, parameters: Sequence[str], date: str) -> dict[str, Any]:
@@ -169,7 +168,7 @@ def _commit() -> str | None:
         head, status = (
             subprocess.run(
                 ["git", *arguments],
-                cwd=_ROOT,
+                cwd=ROOT,
                 capture_output=True,
                 text=True,
                 check=True,

@@ -17,8 +17,8 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks import timing
-from benchmarks.peers import our_game
+from logan_tf.benchmarks import timing
+from logan_tf.benchmarks.peers import our_game
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation.receipts import format_table
 
