@@ -105,6 +105,23 @@ def test_the_methods_own_parameters_are_there():
         assert absent not in values(text)
 
 
+def test_what_a_scoped_object_names_is_called_in_its_scope_or_in_none():
+    """While a step is traced nobody is in the scope that the object was made in."""
+    text = reach.operative(
+        applied(
+            "LatentRule.optimizer = @a/LatentOptimizer()",
+            "a/LatentOptimizer.num_steps = 2",
+            "a/natural_gradient_step.damping = 3.0",
+        )
+    )
+    found = values(text)
+    assert found["a/LatentOptimizer.num_steps"] == 2
+    assert found["a/LatentOptimizer.fraction"] == 0.8  # Of no scope, and inherited.
+    assert "LatentOptimizer.fraction" not in found
+    assert found["natural_gradient_step.damping"] == 0.1
+    assert found["a/natural_gradient_step.damping"] == 3.0
+
+
 @pytest.mark.parametrize(
     ("params", "expected"),
     [

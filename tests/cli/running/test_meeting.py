@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from logan_tf.cli.running import meeting
+from logan_tf.cli.running.peer import Peer
 from logan_tf.errors import ConfigurationError
 from logan_tf.training.devices import Cluster
 
@@ -185,3 +186,18 @@ def test_a_worker_that_leaves_may_come_again(met, tmp_path):
     assert met(FACTS, FACTS, tasks=[1, 2], addresses=addresses) == [None, None]
     thread.join()
     assert chief == [None]
+
+
+def test_a_worker_that_comes_again_before_it_is_missed(tmp_path):
+    """Between two looks of the chief's at who is there."""
+    gone, left = socket.socketpair()
+    left.close()
+    came, theirs = socket.socketpair()
+    greeting = {"greeting": "logan_tf meeting/1", "task": 1, "facts": {"seed": "9"}}
+    theirs.sendall(json.dumps(greeting).encode() + b"\n")
+    said: dict = {0: FACTS, 1: FACTS}
+    with Peer(gone) as old, Peer(came) as new, theirs:
+        peers = {1: old}
+        meeting._greeted(Cluster(cluster(2), 0), new, peers, said)
+        assert peers[1] is new
+    assert said[1] == {"seed": "9"}
