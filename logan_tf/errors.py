@@ -50,6 +50,13 @@ def require_at_least(least: float, **numbers: float | None) -> None:
             raise ConfigurationError(f"{name} must be {least} or more, not {number}")
 
 
+def require_above(limit: float, **numbers: float) -> None:
+    """Raises ConfigurationError for the first number that is not above `limit`."""
+    for name, number in numbers.items():
+        if not number > limit:
+            raise ConfigurationError(f"{name} must be above {limit}, not {number}")
+
+
 def first_line(error: BaseException, length: int | None = 200) -> str:
     """The first line of an error's text, cut to a length, or the error's name."""
     text = str(error).strip()

@@ -119,6 +119,7 @@ def _curve(axis: str) -> None:
     path = lifecycle.evaluation_path(
         run, directory, step, settings, f"-curve-{axis}", **_extent()
     )
+    path = receipts.own_path(path, *(each.receipt for each in sweep.evaluations))
     sweeps.write(path, sweep)
     assert run.evaluator.protocol is not None  # or nothing would have been measured
     plotted = run.evaluator.protocol.plotted
@@ -164,6 +165,7 @@ def _neighbors(nearest: int) -> None:
         raise ConfigurationError("--neighbors are those of one seed: leave out --seeds")
     run, directory, step = _open()
     from logan_tf.cli.running import lifecycle
+    from logan_tf.evaluation.receipts import own_path
     from logan_tf.plots import pictures
 
     settings = run_flags.settings(run.evaluator.latent_steps)
@@ -175,6 +177,7 @@ def _neighbors(nearest: int) -> None:
     receipt, found = run.evaluator.neighbors(
         nearest, settings, num_samples=num, **subject
     )
+    path = own_path(path, receipt)
     atomic_file.write_text(path, found.text(receipt))
     title = f"{receipt.recipe}, step {step:,}, by features of the classifier"
     pictures.save_neighbors(

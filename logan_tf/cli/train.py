@@ -1,11 +1,12 @@
 """bin/train: trains a recipe in a run directory, from its last checkpoint on."""
 
 import contextlib
+from functools import partial
 
 from absl import flags
 
 from logan_tf.cli import app
-from logan_tf.cli.running import reporting
+from logan_tf.cli.running import agreement, meeting, reporting
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import ConfigurationError
@@ -26,6 +27,12 @@ flags.DEFINE_bool(
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
 flags.DEFINE_string("strategy", "auto", f"One of {', '.join(devices.STRATEGIES)}.")
 flags.DEFINE_string("tpu", None, "The TPU's name; local on a TPU's own machine.")
+flags.DEFINE_float(
+    "wait_minutes",
+    30.0,
+    "How long the workers of TF_CONFIG wait for each other at the start.",
+    lower_bound=0.0,
+)
 flags.DEFINE_integer(
     "virtual_devices",
     0,
@@ -66,6 +73,7 @@ def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
 
     config = bindings.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
+    _say_unread(config)
     workers = len(devices.cluster().workers)
     rates = {"rates": [FLAGS.rate]} if FLAGS.rate else {}
     total_steps = scanned.value("Trainer.total_steps")
@@ -79,6 +87,7 @@ def _train(
     interruption: Interruption,
     init_from: RunDirectory | None,
 ) -> None:
+    _meet(scanned, directory)
     started = app.import_tensorflow(_start_devices)
     from logan_tf.cli.running import lifecycle
     from logan_tf.configuration import bindings
@@ -86,6 +95,8 @@ def _train(
 
     config = bindings.apply(scanned, FLAGS.module)
     config = directory.named(config, scanned.files[0])
+    if strategy.is_chief(started) and not directory.has(config):
+        _say_unread(config)
     with strategy.watched(started):
         lifecycle.train(
             lifecycle.build(started),
@@ -98,6 +109,36 @@ def _train(
         )
 
 
+def _meet(scanned: recipe.Recipe, directory: RunDirectory) -> None:
+    """With several workers: waits for all, and refuses what they have not alike."""
+    cluster = devices.cluster()
+    if len(cluster.workers) == 1:
+        return
+    place = f"worker {cluster.task + 1} of {len(cluster.workers)}"
+    print(f"{place} meets the others", flush=True)
+    alike = {
+        "restart": FLAGS.restart,
+        "init_from": FLAGS.init_from,
+        "deterministic": FLAGS.deterministic,
+    }
+    meeting.meet(
+        cluster,
+        {"the cluster": ", ".join(cluster.workers)}
+        | agreement.facts(scanned, alike, FLAGS.module),
+        directory.path,
+        seconds=60 * FLAGS.wait_minutes,
+        say=partial(print, flush=True),
+    )
+
+
+def _say_unread(config: str) -> None:
+    """Names what the files say and no part of the recipe reads."""
+    from logan_tf.configuration import reach
+
+    if unread := reach.unread(config):
+        print(f"nothing reads these of the configuration: {', '.join(unread)}")
+
+
 def _start_devices():
     """The strategy of the flags."""
     import tensorflow as tf
@@ -107,9 +148,6 @@ def _start_devices():
     if FLAGS.deterministic:
         # Every operation gives the same bits again, or raises that it cannot.
         tf.config.experimental.enable_op_determinism()
-    workers, task = devices.cluster()
-    if len(workers) > 1:
-        print(f"worker {task + 1} of {len(workers)} meets the others", flush=True)
     return strategy.create(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
 
 

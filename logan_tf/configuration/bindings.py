@@ -1,19 +1,19 @@
 """Gives a recipe to gin, once TensorFlow and the user's modules are imported."""
 
 import importlib
-import inspect
 import os
 import sys
-import types
 import typing
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import gin
 
+from logan_tf.configuration import ranges, reach, signatures
 from logan_tf.configuration import recipe as recipes
 from logan_tf.configuration.recipe import Binding, GinReference, Macro, Recipe
+from logan_tf.configuration.signatures import fits
 from logan_tf.errors import ConfigurationError, first_line, suggestion
 
 
@@ -36,8 +36,10 @@ def apply(recipe: Recipe, modules: Sequence[str]) -> str:
         _import(module)
     macros = recipe.macros()
     for binding in recipe.bindings:
-        _check(binding, macros)
+        check(binding, recipe)
     _check_required(recipe, macros)
+    if not modules:  # Whose classes may call others by themselves.
+        reach.refuse_unread(recipe)
     try:
         # Not the files: gin looks for includes in importable packages too, and imports
         # their parents as it looks.
@@ -87,14 +89,23 @@ def building() -> Iterator[None]:
         raise ConfigurationError(f"{name}: {first_line(error)}") from error
 
 
-def _check(binding: Binding, macros: dict[str, Any]) -> None:
+def check(binding: Binding, recipe: Recipe) -> None:
+    """Refuses names that nobody knows, and values of a wrong type or out of range.
+
+    Args:
+      binding: one of them.
+      recipe: whose macros it may name.
+
+    Raises:
+      ConfigurationError: as it says.
+    """
     for reference in recipes.references(binding.value):
         if isinstance(reference, GinReference):
-            _configurable(reference.name.rsplit("/", 1)[-1], binding.where)
+            signatures.find(reference.name.rsplit("/", 1)[-1], binding.where)
     if not binding.parameter:
         return
-    configurable = _configurable(binding.selector, binding.where)
-    parameters = _parameters(configurable)
+    configurable = signatures.find(binding.selector, binding.where)
+    parameters = signatures.parameters(configurable)
     variadic = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     if binding.parameter not in parameters and not variadic:
         raise ConfigurationError(
@@ -102,15 +113,29 @@ def _check(binding: Binding, macros: dict[str, Any]) -> None:
             f"{binding.parameter!r}"
             f"{suggestion(binding.parameter, parameters)}"
         )
-    hint = _hints(configurable).get(binding.parameter)
-    value = recipes.resolved(binding.value, macros)
+    hint = signatures.hints(configurable).get(binding.parameter)
+    hint = hint or ranges.hint(configurable, binding.parameter)
+    value = recipes.resolved(binding.value, recipe.macros())
     if hint is not None and not fits(value, hint):
         unmade = isinstance(value, GinReference) and not value.evaluate
         remedy = f": write {value!r}()" if unmade else ""
         raise ConfigurationError(
-            f"{binding.where}: {binding.name} must be {_describe(hint)}, not {value!r}"
-            f"{remedy}"
+            f"{binding.where}: {binding.name} must be {signatures.describe(hint)}, not "
+            f"{value!r}{remedy}"
         )
+    _check_range(binding, ranges.of(configurable, binding.parameter), recipe)
+
+
+def _check_range(
+    binding: Binding, range_: ranges.Range | ranges.Only | None, recipe: Recipe
+) -> None:
+    """Refuses a number out of range, where it is said: a macro's at the macro."""
+    macros = {b.name: b for b in recipe.bindings if not b.parameter}
+    while isinstance(binding.value, Macro) and binding.value.name in macros:
+        binding = macros[binding.value.name]
+    value = recipes.resolved(binding.value, recipe.macros())
+    if range_ is not None and not isinstance(value, Macro | GinReference):
+        ranges.check(range_, value, f"{binding.where}: {binding.name}")
 
 
 def _check_required(recipe: Recipe, macros: dict[str, Any]) -> None:
@@ -122,7 +147,7 @@ def _check_required(recipe: Recipe, macros: dict[str, Any]) -> None:
     values = {}  # The last binding of a parameter counts.
     for binding in recipe.bindings:
         if binding.parameter:
-            configurable = _configurable(binding.selector, binding.where)
+            configurable = signatures.find(binding.selector, binding.where)
             key = (binding.scope, configurable, binding.parameter)
             values[key] = recipes.resolved(binding.value, macros), binding.where
     # What is still a macro is %gin.REQUIRED.
@@ -131,8 +156,8 @@ def _check_required(recipe: Recipe, macros: dict[str, Any]) -> None:
         if not isinstance(value, GinReference):
             continue
         name = value.name.rsplit("/", 1)[-1]
-        called = _configurable(name, where)
-        hint = None if value.evaluate else _hints(configurable).get(parameter)
+        called = signatures.find(name, where)
+        hint = None if value.evaluate else signatures.hints(configurable).get(parameter)
         given = 0 if value.evaluate else _num_given(hint)
         missing = [p for p in _required(called, given) if (called, p) not in bound]
         if missing:
@@ -157,89 +182,7 @@ def _required(configurable: Callable, num_given: int | None) -> list[str]:
         return []
     return [
         parameter.name
-        for parameter in list(_parameters(configurable).values())[num_given:]
+        for parameter in list(signatures.parameters(configurable).values())[num_given:]
         if (parameter.default is parameter.empty or parameter.default is gin.REQUIRED)
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
-
-
-def _configurable(selector: str, where: str) -> Callable:
-    try:
-        return gin.get_configurable(selector)
-    except (KeyError, ValueError) as error:
-        # gin offers no public list of what is registered.
-        known = {name: name for name in gin.config._REGISTRY._selector_map}
-        known |= {name.rsplit(".", 1)[-1]: name for name in known}
-        ending = suggestion(selector, known)
-        raise ConfigurationError(
-            f"{where}: gin knows no {selector!r}{ending or ': ' + first_line(error)}"
-        ) from error
-
-
-def _called(configurable: Callable) -> Callable:
-    """The function that a call runs, freed from gin's wrapper, which takes anything."""
-    is_class = inspect.isclass(configurable)
-    return inspect.unwrap(configurable.__init__ if is_class else configurable)
-
-
-def _parameters(configurable: Callable) -> dict[str, inspect.Parameter]:
-    parameters = list(inspect.signature(_called(configurable)).parameters.values())
-    own = parameters[1:] if inspect.isclass(configurable) else parameters
-    return {parameter.name: parameter for parameter in own}
-
-
-def _hints(configurable: Callable) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(_called(configurable))
-    except (NameError, TypeError):
-        return {}
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a literal fits an annotation; True where only running it could tell."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(fits(value, argument) for argument in arguments)
-    if hint is None or hint is type(None):
-        return value is None
-    if isinstance(value, Macro) or (isinstance(value, GinReference) and value.evaluate):
-        return True
-    if isinstance(value, GinReference):
-        general = hint in (object, Callable)
-        return general or not isinstance(hint, type) or _is_function(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (bool, str):
-        return isinstance(value, hint)
-    if origin is tuple and Ellipsis not in arguments:
-        return (
-            isinstance(value, list | tuple)
-            and len(value) == len(arguments)
-            and all(map(fits, value, arguments))
-        )
-    if origin is dict:
-        is_dict = isinstance(value, dict)
-        return is_dict and all(fits(item, arguments[1]) for item in value.values())
-    if isinstance(origin, type) and issubclass(origin, Collection | tuple):
-        is_sequence = isinstance(value, list | tuple)
-        return is_sequence and all(fits(item, arguments[0]) for item in value)
-    # What is left are objects and callables: a plain number or string is none.
-    return not isinstance(value, bool | int | float | str)
-
-
-def _is_function(hint: type) -> bool:
-    """Whether a class stands for whatever is called with some arguments."""
-    named = {*vars(hint), *vars(hint).get("__annotations__", ())}
-    return bool(
-        getattr(hint, "_is_protocol", False)
-        and "__call__" in named
-        and all(name.startswith("_") for name in named)
-    )
-
-
-def _describe(hint: Any) -> str:
-    if isinstance(hint, type) and typing.get_origin(hint) is None:
-        return hint.__name__
-    return str(hint).replace("collections.abc.", "").replace("typing.", "")

@@ -118,6 +118,17 @@ def read(
     return recipe
 
 
+def bindings_of(config: str) -> list[Binding]:
+    """The bindings of a configuration that includes nothing and was checked before."""
+    found = []
+    for statement, _ in recipe_files.statements(config, "the configuration"):
+        if isinstance(statement, config_parser.BindingStatement):
+            scope, selector, parameter, value, at = statement
+            where = f"line {at.line_num}"
+            found.append(Binding(scope, selector, parameter, value, where))
+    return found
+
+
 def _check_imports(recipe: Recipe, modules: Sequence[str]) -> None:
     for module in recipe.imports:
         if module.startswith("__gin__"):

@@ -11,6 +11,8 @@ from gin import config_parser
 from logan_tf.errors import ConfigurationError, suggestion
 from logan_tf.installation import RECIPES
 
+PARAMS = "--gin_param"
+"""Where a statement comes from that is in no file."""
 _MOST_FILES = 100  # A recipe reads some ten; includes that double at each turn end.
 
 
@@ -86,7 +88,7 @@ class Text:
         self._num_read = 0
         for path in files:
             self._add_file(path)
-        self._add("\n".join(p.lstrip(" ") for p in params), "--gin_param")
+        self._add("\n".join(p.lstrip(" ") for p in params), PARAMS)
 
     def _add_file(self, path: Path) -> None:
         self._num_read += 1
@@ -96,14 +98,16 @@ class Text:
                 "include fewer"
             )
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(
+                encoding="utf-8-sig"
+            )  # Some editors begin with a mark.
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"cannot read {path} ({error}): give a gin file, which is UTF-8 text"
             ) from error
-        self._add(text, str(path))
+        self._add(text, str(path), path.parent)
 
-    def _add(self, text: str, origin: str) -> None:
+    def _add(self, text: str, origin: str, folder: Path = Path()) -> None:
         # As the parser counts them: by line feeds alone.
         lines = io.StringIO(text if text.endswith("\n") else text + "\n").readlines()
         places = [f"{origin}, line {number + 1}" for number in range(len(lines))]
@@ -112,13 +116,17 @@ class Text:
             if isinstance(statement, config_parser.IncludeStatement):
                 start = statement.location.line_num - 1
                 self._append(lines[taken:start], places[taken:start])
-                self._add_file(self._included(statement.filename, places[start]))
+                name = statement.filename
+                self._add_file(self._included(name, folder, places[start]))
                 taken = end
         self._append(lines[taken:], places[taken:])
 
-    def _included(self, name: str, where: str) -> Path:
-        """The path of a file to include: here, beside the recipes, in `gin`."""
-        folders = (Path("."), *(path.parent for path in self._files), RECIPES)
+    def _included(self, name: str, folder: Path, where: str) -> Path:
+        """The path of a file to include: here, beside the recipes, beside the file that
+        includes it, in `gin`.
+        """
+        given = (path.parent for path in self._files)
+        folders = (Path(), *given, folder, RECIPES)
         return _first_file(
             [folder / name for folder in folders],
             f"{where}: there is no file {name!r} to include"

@@ -137,6 +137,34 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
         ) from error
 
 
+def own_path(path: Path, *receipts: Receipt, unknown: Sequence[str] = ()) -> Path:
+    """The path, or one beside it where numbers of other circumstances lie.
+
+    Numbers that differ in the hash of the weights alone are replaced: of a checkpoint
+    there are no other weights any more. What cannot be read is replaced too.
+
+    Args:
+      path: of an evaluation, or of several in one file.
+      receipts: of what is to be written there, in its order.
+      unknown: further fields that are not known yet.
+    """
+    passed_over = ("checkpoint_hash", *unknown)
+
+    def circumstances(receipt: Any) -> dict[str, Any]:
+        return {k: v for k, v in receipt.items() if k not in passed_over}
+
+    wanted = [circumstances(dataclasses.asdict(receipt)) for receipt in receipts]
+    try:
+        contents = json.loads(path.read_text(encoding="utf-8"))
+        there = contents.get("evaluations", [contents])
+        if [circumstances(each["receipt"]) for each in there] == wanted:
+            return path
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return path
+    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    return path.with_name(f"{path.stem}-{digest[:8]}{path.suffix}")
+
+
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:
     """16 hexadecimal digits that tell the contents of arrays apart."""
     digest = hashlib.sha256()

@@ -8,7 +8,12 @@ as well: to first order L_D(z + Δz) = L_D(z) + E⟨∂f/∂z, Δz⟩ wherever t
 import tensorflow as tf
 
 from logan_tf.game import noise
-from logan_tf.game.latent import LatentOptimizer, LatentStep, Score
+from logan_tf.game.latent import (
+    LatentOptimizer,
+    LatentStep,
+    Score,
+    require_in_range,
+)
 
 
 class RandomDirection(LatentOptimizer):
@@ -64,7 +69,11 @@ def root_of_natural_gradient_step(
 
     Returns:
       Float [batch, dim].
+
+    Raises:
+      ConfigurationError: for a number out of range.
     """
+    require_in_range(step_size, damping)
     curvature = damping + tf.reduce_sum(tf.square(gradient), axis=-1, keepdims=True)
     return gradient * tf.sqrt(step_size / curvature)
 

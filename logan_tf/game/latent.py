@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_above, require_at_least
 from logan_tf.layers.rematerialization import to_inputs_alone
 
 Score = Callable[[tf.Tensor], tf.Tensor]
@@ -29,7 +29,11 @@ def gradient_step(gradient: tf.Tensor, step_size: float) -> tf.Tensor:
 
     Returns:
       Δz, float [batch, dim].
+
+    Raises:
+      ConfigurationError: for a number out of range.
     """
+    require_in_range(step_size)
     return step_size * gradient
 
 
@@ -49,9 +53,21 @@ def natural_gradient_step(
 
     Returns:
       Δz, float [batch, dim].
+
+    Raises:
+      ConfigurationError: for a number out of range.
     """
+    require_in_range(step_size, damping)
     curvature = damping + tf.reduce_sum(tf.square(gradient), axis=-1, keepdims=True)
     return step_size * gradient / curvature
+
+
+def require_in_range(step_size: float, damping: float | None = None) -> None:
+    """Raises ConfigurationError unless α ≥ 0 and β > 0; tensors are let pass."""
+    if not tf.is_tensor(step_size):
+        require_at_least(0, step_size=step_size)
+    if damping is not None and not tf.is_tensor(damping):
+        require_above(0, damping=damping)
 
 
 class LatentStep(NamedTuple):

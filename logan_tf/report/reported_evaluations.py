@@ -143,7 +143,8 @@ def collect(folder: Path) -> Evaluations:
     """Reads the evaluations of a run; the folder need not exist."""
     rows, sweeps, unreadable = [], {}, []
     neighbors = None
-    for path in sorted(folder.glob("[!.]*.json")):
+    # By stem: what has a name of its own comes after what was there first.
+    for path in sorted(folder.glob("[!.]*.json"), key=lambda path: path.stem):
         try:
             text = path.read_text(encoding="utf-8")
             picture = path.with_suffix(".png")

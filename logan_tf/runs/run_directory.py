@@ -91,6 +91,12 @@ class RunDirectory:
         """Whether a run was started here."""
         return self.config.is_file()
 
+    def has(self, config: str) -> bool:
+        """Whether a run of this very configuration was started here."""
+        if not self.exists():
+            return False
+        return self.config.read_text(encoding="utf-8", errors="replace") == config
+
     def recipe(self) -> str:
         """The name of the run's recipe, which its configuration begins with."""
         text = self.config.read_text(encoding="utf-8", errors="replace")

@@ -72,7 +72,9 @@ class ArmRun:
 
     def _read(self) -> list[Evaluation]:
         folder = RunDirectory(self.path).evaluations
-        return [read_evaluation(path) for path in sorted(folder.glob("*.json"))]
+        # By stem: what has a name of its own comes after what was there first.
+        paths = sorted(folder.glob("*.json"), key=lambda path: path.stem)
+        return [read_evaluation(path) for path in paths]
 
     @functools.cached_property
     def metrics(self) -> dict[str, np.ndarray]:

@@ -25,6 +25,7 @@ from logan_tf.training.strategy import require_divisible
 
 MOST_SEED = 2**31 - 1
 PRECISIONS = ("float32", "mixed_bfloat16")
+_RATE = "learning_rate"  # So Keras names the variable of a constant one.
 
 
 class Experiment:
@@ -129,18 +130,23 @@ class Experiment:
 
         What a checkpoint holds beside the numbers of the step and of the attempt, and
         the one list of it: networks with their spectral-norm vectors, the average, the
-        optimizers, and what dynamics and penalties keep.
+        optimizers, and what dynamics and penalties keep. Learning rates are no part of
+        it, though Keras has them among an optimizer's variables: they are the recipe's.
         """
         networks = {
             "generator": self.generator,
             "averaged_generator": self.averaged_generator,
             "discriminator": self.discriminator,
         }
-        optimizers = {f"{player}_optimizer": o for player, o in self.optimizers.items()}
         state = {
-            name: [variable.value for variable in holder.variables]
-            for name, holder in (networks | optimizers).items()
+            name: [v.value for v in held.variables] for name, held in networks.items()
         }
+        for player, optimizer in self.optimizers.items():
+            state[f"{player}_optimizer"] = [
+                variable.value
+                for variable in optimizer.variables
+                if variable.name != _RATE
+            ]
         state["dynamics"] = list(self.dynamics.variables)
         state["penalties"] = [v for each in self.game.penalties for v in each.variables]
         return state

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from logan_tf.evaluation import protocols
+
 
 @pytest.fixture(scope="module")
 def evaluate(command):
@@ -51,6 +53,18 @@ def test_settings_are_in_the_receipt_and_in_the_file_name(evaluate, ring_run):
     assert earlier[0].endswith("step-00000002-samples20.json")
     assert earlier[1]["receipt"]["checkpoint_step"] == 2
     assert earlier[1]["receipt"]["checkpoint_hash"] != receipt["checkpoint_hash"]
+
+
+def test_another_protocol_leaves_the_earlier_numbers(evaluate, ring_run, monkeypatch):
+    flags = ["--num_samples=30"]
+    path, written, _ = evaluate(ring_run, *flags)
+    with monkeypatch.context() as patch:
+        patch.setattr(protocols.PointsModes, "name", "points_modes/2")
+        own, other, _ = evaluate(ring_run, *flags)
+        assert evaluate(ring_run, *flags)[:2] == (own, other)
+    assert own != path
+    assert other["receipt"]["protocol"] == "points_modes/2"
+    assert evaluate(ring_run, *flags)[:2] == (path, written)
 
 
 def test_modes_of_digits_beside_those_of_held_out_data(evaluate, digits_run):

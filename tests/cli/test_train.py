@@ -103,6 +103,32 @@ def test_restart_removes_what_the_run_made(train, params, ring_run, same_run, tm
     assert (run / "notes.txt").read_text() == "mine"
 
 
+def test_learning_rates_changed_on_a_resume_hold(train, params, saved, tmp_path):
+    """Rates of 0 leave the weights as they were; the moments go on."""
+    run = tmp_path / "run"
+    train(RING, f"--run_dir={run}", *params(total_steps=2))
+    players = ("generator", "discriminator")
+    rates = {f"{player}/Adam.learning_rate": 0.0 for player in players}
+    out = train(f"--run_dir={run}", *params(rates, total_steps=4))
+    assert "+generator/Adam.learning_rate = 0.0" in out
+    before, after = saved(run, 2), saved(run, 4)
+    weights = [name for name in before if name.split("/")[0] in players]
+    assert len(weights) == 8
+    for name in weights:
+        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+    moments = [name for name in before if name.startswith("generator_optimizer")]
+    assert any(np.any(before[name] != after[name]) for name in moments)
+
+
+def test_the_operative_configuration_is_a_recipe_of_the_same_run(
+    train, params, ring_run, same_run, tmp_path
+):
+    recipe, run = ring_run / "operative_config.gin", tmp_path / "run"
+    assert "natural_gradient_step.damping = 0.1\n" in recipe.read_text()
+    assert train(f"--gin_file={recipe}", f"--run_dir={run}") == ""
+    same_run(run, ring_run, 4)
+
+
 def test_the_run_directory_is_named_after_the_recipe(
     train, params, ring_run, tmp_path, monkeypatch
 ):

@@ -121,6 +121,32 @@ def test_includes_that_are_missing_or_go_round_in_circles(refusal):
     assert "includes itself" in line
 
 
+def test_an_include_lies_beside_the_file_that_includes_it(tmp_path, monkeypatch):
+    """Two folders down, seen from elsewhere."""
+    folder = tmp_path / "mine" / "sub" / "deeper"
+    folder.mkdir(parents=True)
+    (tmp_path / "mine" / "main.gin").write_text("include 'sub/one.gin'\n")
+    (folder.parent / "one.gin").write_text("include 'deeper/two.gin'\n")
+    (folder / "two.gin").write_text("include 'three.gin'\n")
+    (folder / "three.gin").write_text("seed = 3\n")
+    monkeypatch.chdir(folder.parent.parent.parent)
+    (read,) = recipe.read([str(tmp_path / "mine" / "main.gin")], [], []).bindings
+    assert (read.name, read.value) == ("seed", 3)
+    assert read.where == f"{folder / 'three.gin'}, line 1"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    """Of the recipe and of what it includes, and no later one is swallowed."""
+    mark = b"\xef\xbb\xbf"
+    (tmp_path / "part.gin").write_bytes(mark + b"seed = 3\n")
+    (tmp_path / "main.gin").write_bytes(mark + b"include 'part.gin'\nseed = 4\n")
+    read = recipe.read([str(tmp_path / "main.gin")], [], [])
+    assert [binding.value for binding in read.bindings] == [3, 4]
+    (tmp_path / "main.gin").write_bytes(b"seed = 4\n" + mark + b"seed = 5\n")
+    with pytest.raises(ConfigurationError, match=r"main\.gin, line 2"):
+        recipe.read([str(tmp_path / "main.gin")], [], [])
+
+
 def test_a_file_may_be_included_twice(tmp_path):
     for name, text in {
         "mine": "include 'a.gin'\ninclude 'b.gin'\n",

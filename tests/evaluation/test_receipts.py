@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.evaluation import receipts
+from logan_tf.evaluation import receipts, sweeps
 from logan_tf.evaluation.receipts import Evaluation, Receipt
 
 RECEIPT = Receipt(
@@ -43,6 +43,42 @@ def test_the_file_has_the_form_that_the_design_names(tmp_path):
     assert contents["receipt"]["checkpoint_hash"] == "0a1b"
     assert set(contents) == {"receipt", "metrics"}
     assert receipts.read_evaluation(path) == Evaluation(RECEIPT, METRICS)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [f.name for f in dataclasses.fields(Receipt) if f.name != "checkpoint_hash"],
+)
+def test_numbers_of_other_circumstances_stay(field, tmp_path):
+    """Every field of the receipt, for one evaluation and for a sweep's second."""
+    value = getattr(RECEIPT, field)
+    changed = f"{value}x" if isinstance(value, str) else value + 1
+    other = dataclasses.replace(RECEIPT, **{field: changed})
+    path, curve = tmp_path / "step-00000002.json", tmp_path / "step-00000002-curve.json"
+    receipts.write_evaluation(path, RECEIPT, METRICS)
+    own = receipts.own_path(path, other)
+    assert own != path
+    assert own.name.startswith("step-00000002-")
+    assert own == receipts.own_path(path, other)  # Nor is there a third file.
+    assert receipts.own_path(path, other, unknown=[field]) == path
+    both = [Evaluation(RECEIPT, METRICS)] * 2
+    sweeps.write(curve, sweeps.Sweep("truncation", both))
+    assert receipts.own_path(curve, RECEIPT, RECEIPT) == curve
+    assert receipts.own_path(curve, RECEIPT, other) != curve
+    assert receipts.own_path(curve, RECEIPT) != curve
+
+
+def test_numbers_of_the_same_circumstances_are_replaced(tmp_path):
+    path = tmp_path / "step-00000002.json"
+    assert receipts.own_path(path, RECEIPT) == path
+    receipts.write_evaluation(path, RECEIPT, METRICS)
+    assert receipts.own_path(path, RECEIPT) == path
+    # A step that was trained again: its earlier weights are gone.
+    again = dataclasses.replace(RECEIPT, checkpoint_hash="other")
+    assert receipts.own_path(path, again) == path
+    for garbled in ("", "[]", "{}", '{"receipt": 3}', "[" * 10_000):
+        path.write_text(garbled)
+        assert receipts.own_path(path, RECEIPT) == path
 
 
 @given(

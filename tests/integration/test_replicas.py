@@ -118,21 +118,20 @@ def test_a_run_goes_on_with_another_number_of_replicas(start, ended, tmp_path):
     assert "samples/step-00000004.png" in files(cut)
 
 
-@pytest.mark.slow
-def test_workers_without_a_common_directory_are_refused(start, ended, tmp_path):
-    runs = [tmp_path / "chief", tmp_path / "elsewhere"]
-    assert ended(runs[0], total_steps=2)[0] == 0
+def test_workers_that_disagree_are_refused_before_tensorflow_is_imported(
+    start, tmp_path
+):
+    run = tmp_path / "run"
     workers = [
-        start(run, total_steps=4, tf_config=text)
-        for run, text in zip(runs, cluster(2), strict=True)
+        start(run, total_steps=4, tf_config=text, seed=number)
+        for number, text in enumerate(cluster(2))
     ]
-    for worker in workers:
-        _, err = worker.communicate(timeout=SECONDS)
-        assert worker.returncode == 2
-        (line,) = err.splitlines()
-        assert "different steps (2, 0, the chief's first)" in line
-    assert len(metrics(runs[0])) == 2
-    assert not runs[1].exists()
+    errors = [worker.communicate(timeout=SECONDS)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [2, 2]
+    assert errors[0] == errors[1]
+    (line,) = errors[0].splitlines()
+    assert "the workers differ: seed is 0 at worker 1 (127.0.0.1:" in line
+    assert not run.exists()
 
 
 @pytest.mark.slow

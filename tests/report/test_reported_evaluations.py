@@ -153,6 +153,14 @@ class TestSweeps:
         assert truncation.picture is None
         assert (found.tables, found.unreadable) == ([], [])
 
+    def test_of_a_step_the_one_with_a_name_of_its_own(self, tmp_path):
+        """Which was measured after another, whose file it left."""
+        later = self.write(tmp_path, 20, "truncation", [0.5])
+        later.rename(later.with_stem(f"{later.stem}-0a1b2c3d"))
+        self.write(tmp_path, 20, "truncation", [1.0])
+        (sweep,) = reported_evaluations.collect(tmp_path).sweeps
+        assert [row.setting("truncation") for row in sweep.rows] == ["0.5"]
+
     def test_an_empty_one(self, tmp_path):
         self.write(tmp_path, 1, "truncation", [])
         (sweep,) = reported_evaluations.collect(tmp_path).sweeps

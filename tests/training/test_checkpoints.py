@@ -21,7 +21,12 @@ def fill(experiment, value: float) -> None:
     """Sets all that an experiment holds to numbers that no other variable has."""
     holders = (experiment.generator, experiment.averaged_generator)
     holders += (experiment.discriminator, *experiment.optimizers.values())
-    variables = [variable for holder in holders for variable in holder.variables]
+    variables = [
+        variable
+        for holder in holders
+        for variable in holder.variables
+        if variable.name != "learning_rate"
+    ]
     for index, variable in enumerate(variables):
         full = np.full(variable.shape, value + index)
         variable.assign(full.astype(keras.backend.standardize_dtype(variable.dtype)))
@@ -57,6 +62,53 @@ def test_everything_comes_back(saved, toy, state, same):
         assert checkpoints.restore(which) == number
         assert int(step) == number
         same(state(experiment), states[number])
+
+
+OPTIMIZERS = ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "SGD")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_learning_rate_is_the_recipes_and_not_the_checkpoints(name, toy, tmp_path):
+    """A step of the size of the new one, wherever a constant or a schedule changed."""
+    constant = getattr(keras.optimizers, name)
+    decayed = keras.optimizers.schedules.ExponentialDecay
+
+    def rate(experiment) -> float:
+        return float(experiment.optimizers["generator"].learning_rate)
+
+    begun = toy(optimizer=lambda: constant(0.01))
+    checkpoints, step = opened(tmp_path, begun)
+    for optimizer in begun.optimizers.values():
+        optimizer.iterations.assign(2)
+    step.assign(2)
+    checkpoints.save()
+    for given, expected in (
+        (lambda: 0.2, 0.2),
+        (lambda: decayed(0.4, decay_steps=1, decay_rate=0.5), 0.1),
+        (lambda: 0.3, 0.3),
+    ):
+        resumed = toy(optimizer=lambda given=given: constant(given()))
+        checkpoints, step = opened(tmp_path, resumed)
+        checkpoints.restore()
+        np.testing.assert_allclose(rate(resumed), expected, rtol=1e-6)
+        assert int(resumed.optimizers["generator"].iterations) == 2
+        step.assign_add(1)
+        checkpoints.save()  # And from a schedule back to a constant.
+
+
+def test_a_scaled_optimizers_rate_is_the_recipes_too(toy, tmp_path):
+    def scaled(rate):
+        adam = keras.optimizers.Adam(rate)
+        return keras.optimizers.LossScaleOptimizer(adam, initial_scale=8.0 * rate)
+
+    checkpoints, step = opened(tmp_path, toy(optimizer=lambda: scaled(1.0)))
+    step.assign(1)
+    checkpoints.save()
+    resumed = toy(optimizer=lambda: scaled(0.5))
+    opened(tmp_path, resumed)[0].restore()
+    optimizer = resumed.optimizers["discriminator"]
+    assert float(optimizer.learning_rate) == 0.5
+    assert float(optimizer.dynamic_scale) == 8.0  # It is found while training.
 
 
 def test_the_newest_are_kept_over_a_resume_too(toy, tmp_path):

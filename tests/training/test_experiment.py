@@ -226,14 +226,19 @@ def test_a_resumed_run_of_any_dynamics_has_the_same_bits(make, toy, tmp_path):
 
 
 def test_the_state_is_all_that_a_step_changes(toy):
-    """Every variable in TensorFlow's graph of a step, but the step's number."""
+    """Every variable in TensorFlow's graph of a step, but the step's number and the
+    learning rates, which are the recipe's."""
     experiment = _remembering(toy)
     before = {id(v): np.array(v) for part in experiment.state().values() for v in part}
     step = TrainStep(experiment, tf.distribute.get_strategy())
     graph = tf.function(step.one_step).get_concrete_function(
         experiment.batches().element_spec
     )
-    others = [v for v in graph.variables if v is not step.step]
+    known = [
+        step.step,
+        *(o.learning_rate.value for o in experiment.optimizers.values()),
+    ]
+    others = [v for v in graph.variables if all(v is not other for other in known)]
     assert {id(variable) for variable in others} <= before.keys()
     step.run(iter(experiment.batches()), 2)
     for part, variables in experiment.state().items():

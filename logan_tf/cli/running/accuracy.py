@@ -81,16 +81,16 @@ def main(run: "Run", directory: RunDirectory, step: int) -> None:
         )
         measure = partial(score.of_samples, sampler, settings)
         path = lifecycle.evaluation_path(run, directory, step, settings, "-accuracy")
+        path = receipts.own_path(path, receipt, unknown=["classifier_weights"])
         columns = {f"step {step}": _measured(path, receipt, work_dir, measure)}
         if FLAGS.real_control:
             real = receipts.Receipt(
                 **score.measured_with(), seed=0, subject="real data"
             )
+            control = directory.evaluations / "real-accuracy.json"
+            control = receipts.own_path(control, real, unknown=["classifier_weights"])
             columns["real data"] = _measured(
-                directory.evaluations / "real-accuracy.json",
-                real,
-                work_dir,
-                score.of_real_images,
+                control, real, work_dir, score.of_real_images
             )
     print(f"{receipt.protocol}, {receipt.num_samples:,} training images")
     print(receipts.format_table(receipts.rows(columns)))

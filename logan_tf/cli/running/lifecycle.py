@@ -15,12 +15,13 @@ import tensorflow as tf
 from logan_tf import atomic_file
 from logan_tf.cli.running import memory
 from logan_tf.cli.running.interruption import Interruption
-from logan_tf.configuration import bindings
-from logan_tf.errors import BadDataError, CollapsedError
+from logan_tf.configuration import bindings, reach
+from logan_tf.errors import BadDataError, CollapsedError, ConfigurationError
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import (
     MetricValues,
     Receipt,
+    own_path,
     read_evaluation,
     write_evaluation,
 )
@@ -142,7 +143,7 @@ def _write_beginning(
         atomic_file.write_text(directory.initialization, text)
         print(f"the weights are those of {origin['run']} after {origin['step']} steps")
     atomic_file.write_text(directory.config, config)
-    atomic_file.write_text(directory.operative_config, gin.operative_config_str())
+    atomic_file.write_text(directory.operative_config, reach.operative(config))
 
 
 def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
@@ -171,6 +172,8 @@ def evaluation_path(
     num_seeds: int = 1,
 ) -> Path:
     """Where an evaluation lies: its name says what differs from the protocol's own.
+
+    `receipts.own_path` adds what else differs from a file that is there.
 
     Args:
       kind: of the file, such as "-curve-truncation"; none for an evaluation itself.
@@ -213,11 +216,14 @@ def evaluate(
     path = evaluation_path(run, directory, step, settings, **extent)
     subject = extent | {"checkpoint_step": step, "recipe": directory.recipe()}
     if reuse and path.is_file():
-        with contextlib.suppress(BadDataError):
-            found = read_evaluation(path)
-            if found.receipt == run.evaluator.receipt(settings, **subject):
-                return path, found.receipt, found.metrics
+        receipt = run.evaluator.receipt(settings, **subject)
+        own = own_path(path, receipt)
+        with contextlib.suppress(BadDataError, ConfigurationError):
+            found = read_evaluation(own)
+            if found.receipt == receipt:
+                return own, found.receipt, found.metrics
     receipt, metrics = run.evaluator.evaluate(settings, **subject)
+    path = own_path(path, receipt)
     path.parent.mkdir(exist_ok=True)
     write_evaluation(path, receipt, metrics)
     return path, receipt, metrics
