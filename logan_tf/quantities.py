@@ -67,7 +67,7 @@ EVALUATED = (
     Quantity("confident_modes", "confident modes", "modes", "", HIGHER, True),
     Quantity("confident_share", "share of confident samples", "modes", "", HIGHER),
     Quantity("reverse_kl", "reverse KL to uniform", "modes", "", LOWER, True, "nats"),
-    Quantity("high_quality", "share of high quality", "points", "", HIGHER),
+    Quantity("high_quality", "share of high quality", "points", "", HIGHER, True),
     Quantity("fid", "FID", "images", "", LOWER, True),
     Quantity("is", "inception score", "images", "", HIGHER, True),
     Quantity("is_splits", "inception score of ten splits", "images", "", HIGHER),

@@ -21,7 +21,7 @@ SIZE = {
         "DigitMetrics.kept = 200",
     ),
 }
-"""What a scale changes in every recipe; an arm's own statements follow it."""
+"""What a scale changes in a recipe of pictures; an arm's own statements follow it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +79,7 @@ class Study:
       title: what it shows.
       arms: what is compared.
       steps: scale → the steps at which runs are evaluated; the last ends them.
+      size: scale → what it changes in every recipe.
       seeds: how many runs of each arm, of the seeds from 0 on.
       then: makes further arms of the results.
       asked: evaluations after the training, of every run.
@@ -93,6 +94,9 @@ class Study:
     title: str
     arms: tuple[Arm, ...]
     steps: dict[str, tuple[int, ...]]
+    size: dict[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=lambda: dict(SIZE)
+    )
     seeds: int = 3
     then: Then = lambda results, study: ()
     asked: tuple[SamplingSettings, ...] = ()
