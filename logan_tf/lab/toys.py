@@ -110,6 +110,26 @@ def dirac(penalty: float = 0.0) -> Toy:
     )
 
 
+def wasserstein_dirac(step_size: float = 0.0) -> Toy:
+    """Dirac-GAN with f = ψ(z + θ), one latent z of 0 that a step of α moves by αψ.
+
+    Both see f(z') = ψ(θ + αψ), LOGAN's gradient step: J = [[2α, 1], [−1, 0]] over
+    (ψ, θ), and ρ² = 1 − 2αη + η² for α < 1.
+
+    Args:
+      step_size: α.
+    """
+
+    def value(at: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        critic = at[DISCRIMINATOR]
+        return tf.reduce_sum(critic * (at[GENERATOR] + step_size * critic))
+
+    return Toy(
+        {DISCRIMINATOR: value, GENERATOR: lambda at: -value(at)},
+        {DISCRIMINATOR: [1.0], GENERATOR: [1.0]},
+    )
+
+
 def potential() -> Toy:
     """Both pay (x + 2y)²/2 + x²y² + y²: v is a gradient, J symmetric."""
 
