@@ -24,7 +24,8 @@ def run(folder: Path, seeds: int) -> None:
     begun = rates.starts(seeds, np.sqrt(2))
     rows, drawn = [], {}
     for method in METHODS:
-        found = rates.paths(method.descent(toys.bilinear(), ETA), begun, STEPS)
+        descent = method.descent(toys.bilinear(), ETA)
+        found = rates.paths(descent, begun, STEPS)
         measured = [rates.rate_of(path) for path in found]
         expected = method.rate(ETA, 1.0)
         rows.append(
@@ -36,9 +37,9 @@ def run(folder: Path, seeds: int) -> None:
                 f"‖ω‖ after {STEPS}": [float(np.linalg.norm(p[-1])) for p in found],
             }
         )
-        drawn[method.label] = found[0][:SHOWN]
+        drawn[method.label] = descent.toy, found[0][:SHOWN]
     figures = folder / "figures"
-    rates.draw(figures / "trajectories.png", toys.bilinear, drawn, 3.0)
+    rates.draw(figures / "trajectories.png", drawn, 3.0)
     averages = _averages(figures / "averages.png")
     pages.write(
         folder,

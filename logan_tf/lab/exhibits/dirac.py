@@ -25,13 +25,15 @@ def run(folder: Path, seeds: int) -> None:
     rows, others, drawn = [], [], {}
     for method in METHODS:
         descent, expected = method.descent(toys.dirac(), ETA), method.rate(ETA, SLOPE)
-        row, drawn[method.label] = _measured(descent, expected, near, far)
+        row, path = _measured(descent, expected, near, far)
+        drawn[method.label] = descent.toy, path
         rows.append({"": method.label} | row)
     for label, (toy, expected) in _changed().items():
         descent = Descent(toy, Plain(), ETA)
-        row, drawn[label] = _measured(descent, expected, near, far)
+        row, path = _measured(descent, expected, near, far)
+        drawn[label] = toy, path
         others.append({"": label} | row)
-    rates.draw(folder / "figures" / "trajectories.png", toys.dirac, drawn, 2.5)
+    rates.draw(folder / "figures" / "trajectories.png", drawn, 2.5)
     pages.write(
         folder,
         "rates and endings, η 0.2",

@@ -1,6 +1,6 @@
 """Trajectories of methods on a toy, and the rates at which they come or go."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,17 +47,16 @@ def rate_of(path: np.ndarray) -> float:
 
 
 def draw(
-    path: Path,
-    toy: Callable[[], Toy],
-    drawn: Mapping[str, np.ndarray],
-    extent: float,
+    path: Path, drawn: Mapping[str, tuple[Toy, np.ndarray]], extent: float
 ) -> None:
-    """A panel for each trajectory, in the field of its toy."""
+    """A panel for each trajectory, in the field of its game."""
     rows = -(-len(drawn) // COLUMNS)
     with panels.opened(path, rows, COLUMNS, 3.6) as opened:
         panel: Axes
-        for panel, (label, each) in zip(opened.flat, drawn.items(), strict=False):
-            portraits.field(panel, toy(), extent)
+        for panel, (label, (toy, each)) in zip(
+            opened.flat, drawn.items(), strict=False
+        ):
+            portraits.field(panel, toy, extent)
             portraits.trajectory(panel, each, panels.style(2) | {"linestyle": "-"})
             panel.set_title(label, fontsize=10)
             portraits.ticked(panel, (-extent, 0, extent))
