@@ -112,6 +112,7 @@ TRAINED = (
     ),
     *_of_players("gradient_norm", "‖gradient‖", _UPDATES, "Gradient norms"),
     *_of_players("update_norm", "‖Δθ‖", _UPDATES, "Update norms"),
+    Quantity("discriminator_updates", "updates of D", _UPDATES),
     *_of_players("sigma", "largest singular value", _UPDATES, "Singular value"),
     Quantity("regularizer", "regularizer", "losses", "Regularizer"),
     Quantity("images_per_second", "speed", "run", "Speed", HIGHER, unit="images/s"),

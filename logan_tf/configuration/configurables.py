@@ -104,6 +104,7 @@ for configurable in (
     joint_gradient_norm.JointGradientNorm,
     schedules.Simultaneous,
     schedules.Alternating,
+    schedules.Adaptive,
     averaging.ExponentialMovingAverage,
     averaging.PolynomialAverage,
     priors.uniform_prior,

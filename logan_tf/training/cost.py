@@ -178,10 +178,10 @@ def _programs(
 ) -> Iterator[tuple[int, tf.types.experimental.ConcreteFunction]]:
     """What a replica does in a step: how often, and its traced function."""
     spec = batch_spec(experiment, num_replicas)
-    for players, repeats in experiment.schedule.updates:
-        for times, program in step.programs(players):
+    for update in experiment.schedule.updates:
+        for times, program in step.programs(update.players):
             run = tf.function(partial(step.on_replicas, program))
-            yield repeats * times, run.get_concrete_function(spec)
+            yield update.repeats * times, run.get_concrete_function(spec)
 
 
 def _kind(operation: str) -> str:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from logan_tf.data.batch import Batch
 from logan_tf.game.field import Field, Metrics
 from logan_tf.game.round import Round
+from logan_tf.game.schedules import Update
 from logan_tf.game.weights import GENERATOR
 from logan_tf.layers.spectral_normalization import largest_sigma
 from logan_tf.training import compilation
@@ -80,10 +81,14 @@ class TrainStep:
         """
         metrics: Metrics = {}
         first = 0
-        for players, repeats in self._experiment.schedule.updates:
-            rows = _repeated(repeats, partial(self._update, players, batch, first))
-            metrics |= {name: row[-1] for name, row in rows.items()}
-            first += repeats
+        for update in self._experiment.schedule.updates:
+            call = partial(self._update, update.players, batch, first)
+            if update.below is None:
+                rows = _repeated(update.repeats, call)
+                metrics |= {name: row[-1] for name, row in rows.items()}
+            else:
+                metrics |= _until_below(update, call)
+            first += update.repeats
         self.step.assign_add(1)
         self.metric_names = sorted(metrics)
         return tf.stack([metrics[name] for name in self.metric_names])
@@ -184,6 +189,28 @@ def _repeated(repeats: int, call: Callable[[Number], Metrics]) -> Metrics:
         rows = rows.write(index, _packed(call(index), names))
     columns = tf.ensure_shape(rows.stack(), (repeats, len(names)))
     return _unpacked(tf.transpose(columns), names)
+
+
+def _until_below(update: Update, call: Callable[[Number], Metrics]) -> Metrics:
+    """Calls with 0, 1, … until the loss is low; the metrics of the last call."""
+    names: list[str] = []
+    player = update.players[0]
+
+    def again(
+        count: tf.Tensor, _: tf.Tensor, rows: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        metrics = call(count)
+        going = metrics[f"{player}_loss"] >= update.below
+        return count + 1, going, rows.write(count, _packed(metrics, names))
+
+    count, _, rows = tf.while_loop(
+        lambda count, going, _: going & (count < update.repeats),
+        again,
+        (tf.constant(0), tf.constant(True), tf.TensorArray(tf.float32, update.repeats)),
+    )
+    last = tf.ensure_shape(rows.gather([count - 1])[0], (len(names),))
+    counted = {f"{player}_updates": tf.cast(count, tf.float32)}
+    return _unpacked(last, names) | counted
 
 
 def _packed(metrics: Metrics, names: list[str]) -> tf.Tensor:
