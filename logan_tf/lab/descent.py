@@ -79,7 +79,9 @@ class Descent:
 
     def _step(self) -> None:
         for players in self._schedule:
-            update = self.dynamics(Field(self.toy, None, tuple(players)))
+            others = (None,) * (self.dynamics.rounds - 1)  # There are no samples.
+            field = Field(self.toy, None, tuple(players), others=others)
+            update = self.dynamics(field)
             for player, (change,) in update.items():
                 self.toy.variables[player].assign_sub(self.rate[player] * change)
 

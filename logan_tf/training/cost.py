@@ -156,8 +156,8 @@ def count(function: tf.types.experimental.ConcreteFunction) -> Operations:
 def batch_spec(experiment: Experiment, num_replicas: int = 1) -> Batch:
     """The shapes and dtypes of one step's batch, a replica's part of it."""
     size = experiment.batch_size // num_replicas
-    images = experiment.schedule.images_per_step
-    latents = experiment.schedule.latents_per_step
+    images = experiment.images_per_step
+    latents = experiment.latents_per_step
     draws = {}
     if number := experiment.game.num_draws:
         draws = {

@@ -115,6 +115,16 @@ class Experiment:
         """What moves the game's latents, or None."""
         return self.game.latent_rule.optimizer
 
+    @property
+    def images_per_step(self) -> int:
+        """How many rounds of images a step takes."""
+        return self.schedule.images_per_step * self.dynamics.rounds
+
+    @property
+    def latents_per_step(self) -> int:
+        """How many rounds of latents it takes."""
+        return self.schedule.latents_per_step * self.dynamics.rounds
+
     def ahead(self, gradients: Weights) -> Weights:
         """The weights to which the optimizers would go from here, the others' as well.
 
@@ -208,8 +218,8 @@ class Experiment:
             batch_size=self.batch_size,
             latent_dim=self.latent_dim,
             prior=self.prior,
-            images_per_step=self.schedule.images_per_step,
-            latents_per_step=self.schedule.latents_per_step,
+            images_per_step=self.images_per_step,
+            latents_per_step=self.latents_per_step,
             num_draws=self.game.num_draws,
             seed=self.seed,
             attempt=attempt,

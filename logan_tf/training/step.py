@@ -107,6 +107,7 @@ class TrainStep:
     def programs(self, players: tuple[str, ...]) -> list[tuple[int, Program]]:
         """What one update of these players runs in turn, each so many times."""
         game, sums = self._experiment.game, self.accumulation
+        rounds = self._experiment.dynamics.rounds
 
         def begin(*_: object) -> Metrics:
             game.advance_spectral_norms()
@@ -126,7 +127,10 @@ class TrainStep:
 
         def whole(batch: Batch, number: Number, _: object, step: tf.Tensor) -> Metrics:
             game.advance_spectral_norms()
-            return self._moved(game.field(Round.of(batch, number), players), step)
+            first, *others = [
+                Round.of(batch, number * rounds + k) for k in range(rounds)
+            ]
+            return self._moved(game.field(first, players, others), step)
 
         if sums.parts == 1:
             return [(1, whole)]

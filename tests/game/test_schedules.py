@@ -20,6 +20,16 @@ from logan_tf.training.step import TrainStep
 _LEARNING_RATE = 0.05
 
 
+class _Plays(Plain):
+    """An update of each player is the number of plays so far."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def __call__(self, field):
+        return {player: [self.log.plays] for player in field.players}
+
+
 class _Log(TrainStep):
     """A training step that writes down who does what with which round."""
 
@@ -29,7 +39,7 @@ class _Log(TrainStep):
         experiment = SimpleNamespace(
             game=self,
             schedule=schedule,
-            dynamics=lambda field: {p: [self.plays] for p in field.players},
+            dynamics=_Plays(self),
             accumulation=1,
             optimizers={},
             averaging=SimpleNamespace(update=lambda *_: self.events.append("average")),
@@ -42,7 +52,7 @@ class _Log(TrainStep):
     def advance_spectral_norms(self):
         self.events.append("advance")
 
-    def field(self, round_, players):
+    def field(self, round_, players, others=()):
         self.plays += 1
         real = int(round_.images[0, 0]), int(round_.labels[0])
         fake = int(round_.latents[0, 0]), int(round_.fake_labels[0])
@@ -124,8 +134,8 @@ def test_alternating_draws_afresh_for_each_update(n):
 class _Falling(_Log):
     """Whose discriminator's loss is 2 in the first update, then 1, then 0.4."""
 
-    def field(self, round_, players):
-        found = super().field(round_, players)
+    def field(self, round_, players, others=()):
+        found = super().field(round_, players, others)
         if DISCRIMINATOR in players:
             found.metrics["discriminator_loss"] = (2.0, 1.0, 0.4)[self.plays - 1]
         return found
