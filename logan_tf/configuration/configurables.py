@@ -113,6 +113,7 @@ for configurable in (
     stacked_digits.StackedDigits,
     points.Ring,
     points.Grid,
+    points.SwissRoll,
     tfds_images.TFDSImages,
     image_records.ImageRecords,
     experiment.Experiment,
