@@ -99,6 +99,7 @@ for configurable in (
     optimistic.Optimistic,
     unrolled.Unrolled,
     competitive.CompetitiveGradientDescent,
+    competitive.AdaptiveCompetitiveGradientDescent,
     follow_the_ridge.FollowTheRidge,
     momentum.Momentum,
     joint_gradient_norm.JointGradientNorm,
