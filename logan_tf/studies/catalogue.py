@@ -11,6 +11,7 @@ from logan_tf.studies import (
     presets,
     published,
     rings,
+    spectra,
 )
 from logan_tf.studies.arms import (
     BASELINE,
@@ -239,5 +240,6 @@ _LIST = (
         published=published.COLLAPSE,
     ),
     *rings.STUDIES,
+    spectra.STUDY,
 )
 STUDIES = {study.name: study for study in _LIST}

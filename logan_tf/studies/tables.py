@@ -131,6 +131,8 @@ def markdown(results: Results) -> str:
     }.items():
         if table:
             parts += [heading, as_table(table)]
+    for heading, further in _further(results).items():
+        parts += [heading, as_table([_summarized(row) for row in further])]
     ended = [run for _, runs in results.begun() for run in runs if run.collapsed]
     parts.append(
         "\n".join(f"- {run.path.name}: {run.outcome['message']}" for run in ended)
@@ -151,6 +153,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "table": rows(results),
         "differences": differences(results),
         "endings": endings(results),
+        "further": _further(results),
         "runs": [
             {
                 "arm": dataclasses.asdict(run.arm),
@@ -164,6 +167,16 @@ def as_json(results: Results) -> dict[str, Any]:
             for run in runs
         ],
     }
+
+
+def _further(results: Results) -> dict[str, list[Row]]:
+    """The study's own tables."""
+    return {name: list(make(results)) for name, make in results.study.tables.items()}
+
+
+def _summarized(row: Row) -> Row:
+    """Text as it is, values over seeds in one cell."""
+    return {k: summary(v) if isinstance(v, list) else v for k, v in row.items()}
 
 
 def _settings(
