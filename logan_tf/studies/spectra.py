@@ -1,11 +1,12 @@
 """What the eigenvalues of a game do along its training, as its runs wrote them down."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from logan_tf.plots import complex_plane
 from logan_tf.runs.run_directory import RunDirectory
@@ -15,7 +16,11 @@ from logan_tf.studies.results import ArmRun, Results
 from logan_tf.studies.study import EMBEDDED, PAPER, SMOKE, Arm, Study
 
 _SMALL = 1e-2  # of the largest: smaller eigenvalues are noise around 0
-_STEPS = {EMBEDDED: (1000, 2000), PAPER: (1000, 2000), SMOKE: (2, 4)}
+_STEPS: dict[str, tuple[int, ...]] = {
+    EMBEDDED: (1000, 2000),
+    PAPER: (1000, 2000),
+    SMOKE: (2, 4),
+}
 
 
 class Spectrum(NamedTuple):
@@ -78,14 +83,14 @@ def draw(results: Results, path: Path) -> None:
     planes = [(arm, found) for arm, found in planes if found]
     columns = max(len(found) for _, found in planes)
     with panels.opened(path, len(planes), columns, 3.4) as drawn:
+        panel: Axes
         for row, (arm, found) in zip(drawn, planes, strict=True):
             for panel, (step, each) in zip(row, found.items(), strict=False):
                 points = complex_plane.draw(panel, *each)
                 panel.set_title(f"{arm.label}, step {step:,}", fontsize=10)
                 panel.set_xscale("symlog", linthresh=1e-2)
                 panel.set_yscale("symlog", linthresh=1e-2)
-        figure = drawn[0, 0].figure
-        figure.colorbar(points, ax=drawn, label="D's share of the eigenvector")
+        panel.figure.colorbar(points, ax=drawn, label="D's share of the eigenvector")
 
 
 def _dynamics(name: str) -> str:
@@ -106,11 +111,11 @@ _LOGAN = vary(
     "LOGAN (NGD)",
     *_PLAIN.params,
 )
-_SIZES: dict[str, Sequence[str]] = {
-    scale: (f"spectrum_every = {steps[0]}", *more)
-    for (scale, steps), more in zip(
-        _STEPS.items(), ((), (), ("batch_size = 4",)), strict=True
-    )
+_EVERY = "spectrum_every = {}"
+_SIZES: dict[str, tuple[str, ...]] = {
+    EMBEDDED: (_EVERY.format(1000),),
+    PAPER: (_EVERY.format(1000),),
+    SMOKE: (_EVERY.format(4), "batch_size = 4"),
 }
 
 STUDY = Study(
@@ -128,7 +133,7 @@ STUDY = Study(
         vary(_PLAIN, "consensus", "consensus", _dynamics("Consensus")),
     ),
     _STEPS,
-    size={scale: tuple(params) for scale, params in _SIZES.items()},
+    size=_SIZES,
     figures={"planes": draw},
     tables={"Eigenvalues above 1 % of the largest:": rows},
 )

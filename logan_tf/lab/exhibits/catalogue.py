@@ -30,5 +30,8 @@ EXHIBITS = {
     for exhibit in (
         Exhibit("bilinear", "every dynamics on f = xy: rates against closed forms"),
         Exhibit("dirac", "every dynamics on the Dirac-GAN: rates and endings"),
+        Exhibit(
+            "lecture_figures", "distances, costs, critics, fixed points: the lectures"
+        ),
     )
 }
