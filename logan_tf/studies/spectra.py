@@ -51,16 +51,17 @@ def numbers(spectrum: Spectrum) -> dict[str, float]:
     large = size > _SMALL * size.max()
     turns = large & (np.abs(spectrum.values.imag) > 1e-6 * size.max())
     found = {
-        "largest |λ|": size.max(),
-        "least Re λ": spectrum.values.real.min(),
-        "largest |Im λ|": np.abs(spectrum.values.imag).max(),
-        "share that rotates": turns.sum() / large.sum(),
-        "of the gradient": spectrum.gradient[turns].sum() / spectrum.gradient.sum(),
+        "largest modulus": size.max(),
+        "least real part": spectrum.values.real.min(),
+        "largest imaginary part": np.abs(spectrum.values.imag).max(),
+        "share of pairs": turns.sum() / large.sum(),
+        "their part in the gradient": spectrum.gradient[turns].sum()
+        / spectrum.gradient.sum(),
     }
     if turns.any():
         pair = np.flatnonzero(turns)[np.argmax(size[turns])]
         steep = np.abs(spectrum.values.imag[turns]) / size[turns]
-        found["largest |Im λ| / |λ|"] = steep.max()
+        found["largest ratio of both"] = steep.max()
         found["D's share of the largest pair"] = spectrum.share[pair]
     return {name: float(value) for name, value in found.items()}
 

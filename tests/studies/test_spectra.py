@@ -42,16 +42,16 @@ def test_numbers_are_of_what_is_large(run):
     first.gradient[np.isnan(first.gradient)] = 0
     assert spectra.numbers(first) == pytest.approx(
         {
-            "largest |λ|": 5,
-            "least Re λ": -1,
-            "largest |Im λ|": 4,
-            "share that rotates": 0.5,
-            "of the gradient": 0.8,
-            "largest |Im λ| / |λ|": 0.8,
+            "largest modulus": 5,
+            "least real part": -1,
+            "largest imaginary part": 4,
+            "share of pairs": 0.5,
+            "their part in the gradient": 0.8,
+            "largest ratio of both": 0.8,
             "D's share of the largest pair": 0.6,
         }
     )
-    assert spectra.numbers(last)["share that rotates"] == 0
+    assert spectra.numbers(last)["share of pairs"] == 0
 
 
 def test_rows_and_planes(imitated, tmp_path):
@@ -60,7 +60,7 @@ def test_rows_and_planes(imitated, tmp_path):
         written(each.path / "spectra", 0, VALUES, [0.5] * 5, [0.2] * 5)
     table = list(spectra.rows(results))
     assert [row[""] for row in table] == [arm.label for arm in spectra.STUDY.arms]
-    assert table[0]["largest |λ|"] == [5, 5, 5]
+    assert table[0]["largest modulus"] == [5, 5, 5]
     spectra.draw(results, tmp_path / "planes.png")
     assert (tmp_path / "planes.png").stat().st_size > 10_000
 
