@@ -25,7 +25,8 @@ baseline: .venv/made
 	  docs/receipts/stacked_digits_baseline.json
 
 # A study, and what docs/results.md shows of it: `make docs/results/table2`. All of them
-# take four and a half hours on two cores; what is there already is not run again.
+# take four and a half hours on two cores, and ring and grid more than an hour each; what is
+# there already is not run again.
 STUDIES = $(shell bin/reproduce --list | cut -d' ' -f1)
 studies: $(addprefix docs/results/, $(filter-out table5, $(STUDIES)))
 

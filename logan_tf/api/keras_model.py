@@ -94,6 +94,11 @@ class LOGAN(keras.Model):
         self.num_classes = num_classes
         self._prior, self._seed = prior, seed
         self._dynamics = dynamics or Plain()
+        if self._dynamics.rounds > 1:
+            raise ConfigurationError(
+                f"{type(dynamics).__name__} takes {self._dynamics.rounds} batches an "
+                "update, which fit has not: let both its gradients be of one"
+            )
         self._averaging = averaging or ExponentialMovingAverage(0.999)
         self.latent_dim = latent_dim or latent_dim_of(generator)
         players = Adapted(generator, latent_dim=self.latent_dim), Adapted(discriminator)

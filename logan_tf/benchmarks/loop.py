@@ -89,7 +89,7 @@ def measure(
 
 
 def _summary(loop: Loop, steps: int, experiment: Experiment) -> dict[str, Any]:
-    images = experiment.batch_size * experiment.schedule.images_per_step
+    images = experiment.batch_size * experiment.images_per_step
     return {
         **{name: timing._asdict() for name, timing in loop._asdict().items()},
         "steps_in_a_segment": steps,

@@ -7,6 +7,7 @@ from absl import flags
 from logan_tf.cli import app
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import ConfigurationError, suggestion
+from logan_tf.lab.exhibits.catalogue import EXHIBITS, SEEDS, Exhibit
 from logan_tf.studies.study import EMBEDDED, SCALES, Study
 
 FLAGS = flags.FLAGS
@@ -34,30 +35,52 @@ def main() -> None:
     """Imports no TensorFlow: that the runs do, each in a process of its own."""
     from logan_tf.studies.catalogue import STUDIES
 
-    name = FLAGS.study
-    if name is not None and name not in STUDIES:
+    name, known = FLAGS.study, STUDIES | EXHIBITS
+    if name is not None and name not in known:
         raise ConfigurationError(
-            f"there is no study {name!r}{suggestion(name, STUDIES)}; "
+            f"there is no study {name!r}{suggestion(name, known)}; "
             "bin/reproduce --list shows them"
         )
     if FLAGS.list:
-        for study in STUDIES.values() if name is None else [STUDIES[name]]:
+        for study in known.values() if name is None else [known[name]]:
             _describe(study, arms=name is not None)
     elif name is None:
         raise ConfigurationError(
             "which study? Give its name, such as bin/reproduce table2; bin/reproduce "
             "--list shows them"
         )
+    elif name in EXHIBITS:
+        _show(EXHIBITS[name])
     else:
         _run(STUDIES[name])
 
 
-def _describe(study: Study, arms: bool) -> None:
+def _describe(study: Study | Exhibit, arms: bool) -> None:
+    if isinstance(study, Exhibit):
+        print(f"{study.name:19}{'no runs':12}  {study.title}")
+        return
     size = f"{len(study.arms):3} arms × {study.seeds}"
     print(f"{study.name:19}{size}  {study.title}")
     for arm in study.arms if arms else ():
         at_scale = arm.recipe_at(FLAGS.scale) or "-"
         print(f"  {arm.name:20} {at_scale:25} {arm.label}")
+
+
+def _show(exhibit: Exhibit) -> None:
+    """An exhibit has no runs to choose, to configure or to run at once."""
+    given = {"only": FLAGS.only, "gin_param": FLAGS.gin_param, "jobs": FLAGS.jobs}
+    given["scale"] = FLAGS.scale != EMBEDDED
+    for flag, value in given.items():
+        if value:
+            raise ConfigurationError(
+                f"{exhibit.name} has no runs: leave out --{flag}, or choose another "
+                "study"
+            )
+    folder = Path(FLAGS.output or "runs/studies") / exhibit.name
+    exhibit.run(folder, FLAGS.seeds or SEEDS)
+    print((folder / "table.md").read_text("utf-8"))
+    for path in (folder / "results.json", *sorted((folder / "figures").iterdir())):
+        print(path)
 
 
 def _run(study: Study) -> None:

@@ -29,6 +29,7 @@ KNOBS: dict[str, tuple[type, ...]] = {
     "checkpoint_every": (int,),
     "evaluate_every": (int,),
     "sample_every": (int,),
+    "spectrum_every": (int,),
     "evaluation_latent_steps": (int,),
     "standing_batches": (int,),
 }

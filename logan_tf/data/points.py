@@ -46,11 +46,20 @@ class _Mixture:
         def draw(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             words = random_access.random_words(seed_tensor, position, count)[rows]
             labels = words[:, 0] % self.num_classes
-            points = tf.gather(tf.constant(self.modes), labels)
+            points = self._centers(labels, words[:, 3])
             points += self.sigma * _standard_normal(words[:, 1], words[:, 2])
             return tf.cast(points, tf.float32), tf.cast(labels, tf.int32)
 
         return random_access.chunks(draw, first=first, count=count)
+
+    def _centers(self, labels: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+        """What points of these labels are drawn around, float64 [count, 2].
+
+        Args:
+          labels: int64 [count].
+          words: int64 [count], uniform in [0, 2³²), for whoever has more to draw.
+        """
+        return tf.gather(tf.constant(self.modes), labels)
 
 
 class Ring(_Mixture):
@@ -82,6 +91,35 @@ class Grid(_Mixture):
         ticks = spacing * (np.arange(num_modes_per_side) - (num_modes_per_side - 1) / 2)
         rows = [(x, y) for y in ticks for x in ticks]
         super().__init__(np.array(rows), sigma)
+
+
+class SwissRoll(_Mixture):
+    """A spiral r = t, t uniform in (1.5π, 4.5π), divided by 7.5, and noise.
+
+    Gulrajani et al. 2017, Fig. 1b. Its "modes" are the middles of equally likely
+    pieces, so that their count is how much of the roll is found; points between two of
+    them are of high quality as far as 3 sigma reach, so give it pieces enough.
+    """
+
+    def __init__(self, num_pieces: int = 200, sigma: float = 0.03) -> None:
+        """A roll of `num_pieces` > 0 pieces."""
+        if num_pieces < 1:
+            raise ConfigurationError(
+                f"num_pieces must be at least 1, not {num_pieces}."
+            )
+        middles = tf.constant((np.arange(num_pieces) + 0.5) / num_pieces)
+        super().__init__(_spiral(middles).numpy(), sigma)
+
+    def _centers(self, labels: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+        within = (tf.cast(words, tf.float64) + 0.5) / 2**32
+        return _spiral((tf.cast(labels, tf.float64) + within) / self.num_classes)
+
+
+def _spiral(share: tf.Tensor) -> tf.Tensor:
+    """Points at shares in (0, 1) of the angle, [n] → float64 [n, 2]."""
+    angle = 1.5 * np.pi * (1 + 2 * share)
+    turned = tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)
+    return angle[:, None] / 7.5 * turned
 
 
 def _standard_normal(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:

@@ -66,6 +66,7 @@ class Field:
       players: who is to be updated.
       played: what micro-batches of the round gave at the players' own weights, where
         they have been played already.
+      others: the update's further rounds, where it has any.
 
     Attributes:
       players: as above.
@@ -79,17 +80,25 @@ class Field:
         round_: Any,
         players: Sequence[str],
         played: Played | None = None,
+        others: Sequence[Any] = (),
     ) -> None:
         self.players = tuple(players)
         self.metrics: Metrics = {}
         self._game = game
         self._round = round_
         self._played = played
+        self._others = others
 
     @property
     def weights(self) -> Weights:
         """All players' own weights, those who are not updated included."""
         return self._game.weights()
+
+    @property
+    def fresh(self) -> "Field":
+        """The same field on the next of the update's rounds."""
+        round_, *others = self._others
+        return Field(self._game, round_, self.players, others=others)
 
     def __call__(
         self, at: Weights | None = None, players: Sequence[str] | None = None

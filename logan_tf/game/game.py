@@ -118,9 +118,16 @@ class Game:
         spectral_normalization.advance(self.discriminator)
         spectral_normalization.advance(self.generator)
 
-    def field(self, round_: Round, players: Sequence[str] = PLAYERS) -> Field:
-        """The field on this replica's part of a round; `players` are to be updated."""
-        return Field(self, round_, players)
+    def field(
+        self,
+        round_: Round,
+        players: Sequence[str] = PLAYERS,
+        others: Sequence[Round] = (),
+    ) -> Field:
+        """The field on this replica's part of a round, and of an update's others;
+        `players` are to be updated.
+        """
+        return Field(self, round_, players, others=others)
 
     def play(
         self,

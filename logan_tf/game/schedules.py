@@ -1,4 +1,4 @@
-"""In which order the players move: simultaneous or alternating updates.
+"""In which order the players move: simultaneous, alternating, or as a loss says.
 
 A schedule says which updates a training step has; `training.step` runs them, each kind
 traced once however often a step repeats it. A training step has one update of the
@@ -15,10 +15,17 @@ class Update(NamedTuple):
     """One kind of update, and how often a step makes it, one after the other.
 
     Every time it takes the next round of the batch.
+
+    Attributes:
+      players: who is updated.
+      repeats: how often, 1 or more.
+      below: once the first player's loss was below it, on the round of an update that
+        is made still, that was the last one; None: the loss does not matter.
     """
 
     players: tuple[str, ...]
     repeats: int = 1
+    below: float | None = None
 
 
 class Schedule(Protocol):
@@ -65,3 +72,29 @@ class Alternating:
         )
         self.images_per_step = discriminator_steps
         self.latents_per_step = discriminator_steps + 1
+
+
+class Adaptive:
+    """Updates of the discriminator until its loss is low, then one of the generator.
+
+    The loss is that of the update's own round and before it, so there is one update at
+    least. What it does not use of a batch is drawn all the same: batches do not depend
+    on losses. The metric `discriminator_updates` counts.
+
+    Args:
+      threshold: of D's loss, penalties included.
+      most: updates of D, 1 or more.
+
+    Raises:
+      ConfigurationError: if most < 1.
+    """
+
+    def __init__(self, threshold: float, most: int = 5) -> None:
+        if most < 1:
+            raise ConfigurationError(f"Adaptive.most must be 1 or more, not {most}")
+        self.updates: tuple[Update, ...] = (
+            Update((DISCRIMINATOR,), most, threshold),
+            Update((GENERATOR,)),
+        )
+        self.images_per_step = most
+        self.latents_per_step = most + 1

@@ -39,6 +39,13 @@ class Descent:
         dynamics.build(toy.weights(), self._ahead)
         self.step = tf.function(self._step)
 
+    def restart(self, start: Mapping[str, Sequence[float]]) -> None:
+        """Puts the players somewhere; what the dynamics kept is forgotten."""
+        for player, place in start.items():
+            self.toy.variables[player].assign(place)
+        for variable in self.dynamics.variables:
+            variable.assign(tf.zeros_like(variable))
+
     def trajectory(self, num_steps: int) -> np.ndarray:
         """The players, in their order, at the start and after each step: float64
         [num_steps + 1, size].
@@ -72,7 +79,9 @@ class Descent:
 
     def _step(self) -> None:
         for players in self._schedule:
-            update = self.dynamics(Field(self.toy, None, tuple(players)))
+            others = (None,) * (self.dynamics.rounds - 1)  # There are no samples.
+            field = Field(self.toy, None, tuple(players), others=others)
+            update = self.dynamics(field)
             for player, (change,) in update.items():
                 self.toy.variables[player].assign_sub(self.rate[player] * change)
 

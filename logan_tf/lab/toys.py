@@ -89,6 +89,59 @@ def saddle(of_x: float, of_y: float, of_both: float) -> Toy:
     )
 
 
+def linear(matrix: Sequence[Sequence[float]]) -> Toy:
+    """v = Jω over (discriminator, generator) of one number each, for any J, 2 x 2."""
+    (own, other), (others, mine) = matrix
+
+    def of_discriminator(at: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        y, x = at[DISCRIMINATOR], at[GENERATOR]
+        return tf.reduce_sum(own / 2 * y**2 + other * x * y)
+
+    def of_generator(at: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        y, x = at[DISCRIMINATOR], at[GENERATOR]
+        return tf.reduce_sum(mine / 2 * x**2 + others * x * y)
+
+    return Toy(
+        {DISCRIMINATOR: of_discriminator, GENERATOR: of_generator},
+        {DISCRIMINATOR: [1.0], GENERATOR: [1.0]},
+    )
+
+
+FIXED_POINTS = {
+    "stable node": ((1.0, 0.0), (0.0, 0.4)),
+    "unstable node": ((-1.0, 0.0), (0.0, -0.4)),
+    "saddle": ((1.0, 0.0), (0.0, -0.6)),
+    "stable focus": ((0.3, 1.0), (-1.0, 0.3)),
+    "unstable focus": ((-0.3, 1.0), (-1.0, -0.3)),
+    "center": ((0.0, 1.0), (-1.0, 0.0)),
+    "stable improper node": ((0.6, 1.0), (0.0, 0.6)),
+    "line of fixed points": ((1.0, 0.0), (0.0, 0.0)),
+}
+"""J of each class of fixed points in the plane, as descent along −v meets them."""
+
+
+def kind(matrix: Sequence[Sequence[float]]) -> str:
+    """The class of 0 for the flow dω/dt = −Jω, one of `FIXED_POINTS`, by J's
+    eigenvalues.
+
+    An unstable improper node has no name of its own here: it is an unstable node.
+    """
+    j = np.asarray(matrix, float)
+    trace, determinant = np.trace(j), np.linalg.det(j)
+    if np.isclose(determinant, 0):
+        return "line of fixed points"
+    if determinant < 0:
+        return "saddle"
+    if np.isclose(trace, 0):
+        return "center"
+    stability = "stable" if trace > 0 else "unstable"
+    discriminant = trace**2 / 4 - determinant
+    if np.isclose(discriminant, 0) and stability == "stable":
+        proper = np.allclose(j, j[0, 0] * np.eye(2))
+        return "stable node" if proper else "stable improper node"
+    return f"{stability} {'focus' if discriminant < 0 else 'node'}"
+
+
 def dirac(penalty: float = 0.0) -> Toy:
     """Dirac-GAN: data at 0, a sample at θ, D(x) = ψx (Mescheder et al. 2018).
 
@@ -106,6 +159,26 @@ def dirac(penalty: float = 0.0) -> Toy:
 
     return Toy(
         {DISCRIMINATOR: of_discriminator, GENERATOR: value},
+        {DISCRIMINATOR: [1.0], GENERATOR: [1.0]},
+    )
+
+
+def wasserstein_dirac(step_size: float = 0.0) -> Toy:
+    """Dirac-GAN with f = ψ(z + θ), one latent z of 0 that a step of α moves by αψ.
+
+    Both see f(z') = ψ(θ + αψ), LOGAN's gradient step: J = [[2α, 1], [−1, 0]] over
+    (ψ, θ), and ρ² = 1 − 2αη + η² for α < 1.
+
+    Args:
+      step_size: α.
+    """
+
+    def value(at: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        critic = at[DISCRIMINATOR]
+        return tf.reduce_sum(critic * (at[GENERATOR] + step_size * critic))
+
+    return Toy(
+        {DISCRIMINATOR: value, GENERATOR: lambda at: -value(at)},
         {DISCRIMINATOR: [1.0], GENERATOR: [1.0]},
     )
 

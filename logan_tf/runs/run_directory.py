@@ -39,6 +39,7 @@ class RunDirectory:
         self.events = self.path / "events"
         self.samples = self.path / "samples"
         self.evaluations = self.path / "evaluations"
+        self.spectra = self.path / "spectra"
         self.accuracy_score = self.path / "accuracy_score"
         self.saved_model = self.path / "saved_model"
         self.report = self.path / "report.html"
@@ -117,7 +118,13 @@ class RunDirectory:
     def clear(self) -> None:
         """Removes what a run made, and nothing else."""
         folders = (self.checkpoints, self.events, self.samples, self.evaluations)
-        for folder in (*folders, self.accuracy_score, self.saved_model, self.failures):
+        for folder in (
+            *folders,
+            self.spectra,
+            self.accuracy_score,
+            self.saved_model,
+            self.failures,
+        ):
             shutil.rmtree(folder, ignore_errors=True)
         files = (self.config, self.operative_config, self.initialization, self.metrics)
         for file in (*files, self.report):
@@ -137,6 +144,10 @@ class RunDirectory:
         """Where an evaluation lies, `evaluations/step-00002000.json`."""
         return self.evaluations / f"step-{step:08d}{variant}.json"
 
+    def spectrum_path(self, step: int) -> Path:
+        """Where eigenvalues lie, `spectra/step-00002000.json`; a plot beside it."""
+        return self.spectra / f"step-{step:08d}.json"
+
     def failure_path(self, step: int, attempt: int) -> Path:
         """Where the bundle of a failure lies, `failures/step-00000123-attempt-0`."""
         return self.failures / f"step-{step:08d}-attempt-{attempt}"
@@ -152,7 +163,8 @@ class RunDirectory:
         command's, which does not write where the lock matters.
         """
         swept = CheckpointFiles(self.checkpoints).sweep()
-        for folder in (self.path, self.events, self.samples, self.evaluations):
+        folders = (self.events, self.samples, self.evaluations, self.spectra)
+        for folder in (self.path, *folders):
             for path in folder.glob(".*.*"):
                 if path.is_file() and time.time() - path.stat().st_mtime > _YOUNG:
                     path.unlink(missing_ok=True)

@@ -4,7 +4,15 @@ from dataclasses import replace
 from functools import partial
 
 from logan_tf.sampling.settings import SamplingSettings
-from logan_tf.studies import ablations, figures, hyperparameters, presets, published
+from logan_tf.studies import (
+    ablations,
+    figures,
+    hyperparameters,
+    presets,
+    published,
+    rings,
+    spectra,
+)
 from logan_tf.studies.arms import (
     BASELINE,
     BIGGAN,
@@ -231,5 +239,7 @@ _LIST = (
         figures={"curves": presets.CLASS_CURVES},
         published=published.COLLAPSE,
     ),
+    *rings.STUDIES,
+    spectra.STUDY,
 )
 STUDIES = {study.name: study for study in _LIST}

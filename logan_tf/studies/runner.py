@@ -23,7 +23,7 @@ from logan_tf.studies.results import (
     Results,
     pictures_path,
 )
-from logan_tf.studies.study import SIZE, Arm, Study, sampling_flags
+from logan_tf.studies.study import Arm, Study, sampling_flags
 
 _TRAIN, _EVALUATE, _SAMPLE, _APPROXIMATION = (
     f"logan_tf.cli.{name}"
@@ -129,7 +129,7 @@ class Runner:
             )
         steps = self.study.steps_of(run.arm, self.settings.scale)
         params = [
-            *SIZE[self.settings.scale],
+            *self.study.size[self.settings.scale],
             *run.arm.params,
             *self.settings.params,
             f"seed = {run.seed}",

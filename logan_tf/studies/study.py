@@ -1,7 +1,8 @@
 """What a study is: arms × seeds, what is asked of each run, and what is made of it."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from logan_tf.sampling.settings import SamplingSettings
 
@@ -21,7 +22,7 @@ SIZE = {
         "DigitMetrics.kept = 200",
     ),
 }
-"""What a scale changes in every recipe; an arm's own statements follow it."""
+"""What a scale changes in a recipe of pictures; an arm's own statements follow it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +67,9 @@ Then = Callable[..., Sequence[Arm]]
 """(`Results`, `Study`) → arms that follow from the results of the others; the same from
 the same results."""
 
+MakeRows = Callable[..., Iterable[dict[str, Any]]]
+"""`Results` → rows: by column text, or a number of each seed."""
+
 DrawFigure = Callable[..., None]
 """(`Results`, path) → draws a figure as a PNG."""
 
@@ -79,6 +83,7 @@ class Study:
       title: what it shows.
       arms: what is compared.
       steps: scale → the steps at which runs are evaluated; the last ends them.
+      size: scale → what it changes in every recipe.
       seeds: how many runs of each arm, of the seeds from 0 on.
       then: makes further arms of the results.
       asked: evaluations after the training, of every run.
@@ -86,6 +91,7 @@ class Study:
       local_approximation: whether to measure the error of eq. 26.
       accuracy: scale → the part whose classifier learns from samples; {}: none does.
       figures: file name → what draws it.
+      tables: heading → what makes the rows of a further table.
       published: the paper's numbers, a row each, with what they were measured on.
     """
 
@@ -93,6 +99,9 @@ class Study:
     title: str
     arms: tuple[Arm, ...]
     steps: dict[str, tuple[int, ...]]
+    size: dict[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=lambda: dict(SIZE)
+    )
     seeds: int = 3
     then: Then = lambda results, study: ()
     asked: tuple[SamplingSettings, ...] = ()
@@ -100,6 +109,7 @@ class Study:
     local_approximation: bool = False
     accuracy: dict[str, str] = dataclasses.field(default_factory=dict)
     figures: dict[str, DrawFigure] = dataclasses.field(default_factory=dict)
+    tables: dict[str, MakeRows] = dataclasses.field(default_factory=dict)
     published: tuple[dict[str, str], ...] = ()
 
     def steps_of(self, arm: Arm, scale: str) -> tuple[int, ...]:

@@ -119,7 +119,7 @@ def markdown(results: Results) -> str:
     parts = [
         f"# {study.name}: {study.title}",
         _circumstances(results),
-        _as_table(rows(results)),
+        as_table(rows(results)),
         "Over seeds: mean ± deviation [95 % interval of the mean, Student's t].",
     ]
     for heading, table in {
@@ -130,7 +130,9 @@ def markdown(results: Results) -> str:
         _PUBLISHED: study.published,
     }.items():
         if table:
-            parts += [heading, _as_table(table)]
+            parts += [heading, as_table(table)]
+    for heading, further in _further(results).items():
+        parts += [heading, as_table([_summarized(row) for row in further])]
     ended = [run for _, runs in results.begun() for run in runs if run.collapsed]
     parts.append(
         "\n".join(f"- {run.path.name}: {run.outcome['message']}" for run in ended)
@@ -151,6 +153,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "table": rows(results),
         "differences": differences(results),
         "endings": endings(results),
+        "further": _further(results),
         "runs": [
             {
                 "arm": dataclasses.asdict(run.arm),
@@ -164,6 +167,16 @@ def as_json(results: Results) -> dict[str, Any]:
             for run in runs
         ],
     }
+
+
+def _further(results: Results) -> dict[str, list[Row]]:
+    """The study's own tables."""
+    return {name: list(make(results)) for name, make in results.study.tables.items()}
+
+
+def _summarized(row: Row) -> Row:
+    """Text as it is, values over seeds in one cell."""
+    return {k: summary(v) if isinstance(v, list) else v for k, v in row.items()}
 
 
 def _settings(
@@ -241,7 +254,7 @@ def _learned(evaluations: Sequence[Evaluation | None]) -> Row:
     return {name: summary(values(evaluations, name)) for name in ("top_1", "top_5")}
 
 
-def _as_table(table: Sequence[Row]) -> str:
+def as_table(table: Sequence[Row]) -> str:
     """GitHub's Markdown; columns that say nothing are left out."""
     every = dict.fromkeys(name for row in table for name in row)
     names = [n for n in every if any(row.get(n, "–") != "–" for row in table)]

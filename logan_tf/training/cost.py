@@ -156,8 +156,8 @@ def count(function: tf.types.experimental.ConcreteFunction) -> Operations:
 def batch_spec(experiment: Experiment, num_replicas: int = 1) -> Batch:
     """The shapes and dtypes of one step's batch, a replica's part of it."""
     size = experiment.batch_size // num_replicas
-    images = experiment.schedule.images_per_step
-    latents = experiment.schedule.latents_per_step
+    images = experiment.images_per_step
+    latents = experiment.latents_per_step
     draws = {}
     if number := experiment.game.num_draws:
         draws = {
@@ -178,10 +178,10 @@ def _programs(
 ) -> Iterator[tuple[int, tf.types.experimental.ConcreteFunction]]:
     """What a replica does in a step: how often, and its traced function."""
     spec = batch_spec(experiment, num_replicas)
-    for players, repeats in experiment.schedule.updates:
-        for times, program in step.programs(players):
+    for update in experiment.schedule.updates:
+        for times, program in step.programs(update.players):
             run = tf.function(partial(step.on_replicas, program))
-            yield repeats * times, run.get_concrete_function(spec)
+            yield update.repeats * times, run.get_concrete_function(spec)
 
 
 def _kind(operation: str) -> str:

@@ -121,6 +121,16 @@ class Experiment:
         return self.optimization.optimizers
 
     @property
+    def images_per_step(self) -> int:
+        """How many rounds of images a step takes."""
+        return self.schedule.images_per_step * self.dynamics.rounds
+
+    @property
+    def latents_per_step(self) -> int:
+        """How many rounds of latents it takes."""
+        return self.schedule.latents_per_step * self.dynamics.rounds
+
+    @property
     def dynamics(self) -> Dynamics:
         """How the field becomes the players' update."""
         return self.optimization.dynamics
@@ -202,8 +212,8 @@ class Experiment:
             batch_size=self.batch_size,
             latent_dim=self.latent_dim,
             prior=self.prior,
-            images_per_step=self.schedule.images_per_step,
-            latents_per_step=self.schedule.latents_per_step,
+            images_per_step=self.images_per_step,
+            latents_per_step=self.latents_per_step,
             num_draws=self.game.num_draws,
             seed=self.seed,
             attempt=attempt,

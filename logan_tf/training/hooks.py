@@ -1,4 +1,4 @@
-"""What is due between steps: drawing samples, evaluating."""
+"""What is due between steps: drawing samples, evaluating, measuring a spectrum."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,15 @@ from logan_tf.training.monitor import Monitor
 DrawSamples = Callable[[int, Monitor], object]
 """Called with the number of steps done; CollapsedError stops the run."""
 
+MeasureSpectrum = Callable[[int, Monitor], object]
+"""The same, of the eigenvalues of the game's Jacobian."""
+
 Evaluate = Callable[[int, Monitor], Quality]
 """The same, and returns what it found."""
 
 
 class Hooks:
-    """Calls both when they are due, and at the last step.
+    """Calls each when it is due, and at the last step.
 
     Args:
       total_steps: of the run.
@@ -22,6 +25,8 @@ class Hooks:
       evaluate_every: steps between two calls of `evaluate`; 0: never.
       sample: draws samples.
       evaluate: evaluates; None needs `evaluate_every` 0.
+      spectrum_every: steps between two calls of `spectrum`; 0: never.
+      spectrum: measures one.
 
     Raises:
       ConfigurationError: for steps below 0, or nothing to evaluate by.
@@ -34,8 +39,14 @@ class Hooks:
         evaluate_every: int,
         sample: DrawSamples | None,
         evaluate: Evaluate | None,
+        spectrum_every: int = 0,
+        spectrum: MeasureSpectrum | None = None,
     ) -> None:
-        periods = {"sample_every": sample_every, "evaluate_every": evaluate_every}
+        periods = {
+            "sample_every": sample_every,
+            "evaluate_every": evaluate_every,
+            "spectrum_every": spectrum_every,
+        }
         for name, every in periods.items():
             if every < 0:
                 raise ConfigurationError(f"{name} must be 0 or more, not {every}")
@@ -49,6 +60,8 @@ class Hooks:
         self._evaluate = evaluate
         self._sample_every = sample_every if sample else 0
         self._evaluate_every = evaluate_every
+        self._spectrum = spectrum
+        self._spectrum_every = spectrum_every if spectrum else 0
 
     @property
     def evaluates(self) -> bool:
@@ -57,13 +70,14 @@ class Hooks:
 
     def steps_until_due(self, step: int, other_period: int) -> int:
         """Steps until the next call, the next multiple of a period or the last step."""
-        periods = (other_period, self._sample_every, self._evaluate_every)
-        until = [every - step % every for every in periods if every]
+        periods = (self._sample_every, self._evaluate_every, self._spectrum_every)
+        until = [every - step % every for every in (other_period, *periods) if every]
         return min(*until, self._total_steps - step)
 
     def are_due(self, step: int) -> bool:
         """Whether anything is due at a step."""
-        return self._is_due(step, self._sample_every) or self.evaluation_is_due(step)
+        periods = (self._sample_every, self._evaluate_every, self._spectrum_every)
+        return any(self._is_due(step, every) for every in periods)
 
     def evaluation_is_due(self, step: int) -> bool:
         """Whether an evaluation is."""
@@ -77,6 +91,8 @@ class Hooks:
         """
         if self._sample and self._is_due(step, self._sample_every):
             self._sample(step, monitor)
+        if self._spectrum and self._is_due(step, self._spectrum_every):
+            self._spectrum(step, monitor)
         if self._evaluate and self.evaluation_is_due(step):
             return self._evaluate(step, monitor)
         return None

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from logan_tf import quantities
 from logan_tf.runs.run_directory import RunDirectory
 
-_EVALUATION, _PICTURE = "evaluation/", "pictures/"
+_EVALUATION, _PICTURE, _SPECTRUM = "evaluation/", "pictures/", "spectrum/"
 
 
 class Monitor:
@@ -79,6 +79,12 @@ class Monitor:
         with self._writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(f"{_EVALUATION}{name}", float(value))
+
+    def spectrum(self, step: int, values: dict[str, float]) -> None:
+        """Writes an event per number of an eigenvalue's."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(f"{_SPECTRUM}{name}", float(value))
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Writes a picture, uint8 [height, width, channels]."""
@@ -157,5 +163,6 @@ def truncate_events(directory: Path, step: int, pictures_follow: bool = False) -
 def _is_picture(event: tf.compat.v1.Event) -> bool:
     """Whether it is what a hook wrote."""
     return any(
-        value.tag.startswith((_EVALUATION, _PICTURE)) for value in event.summary.value
+        value.tag.startswith((_EVALUATION, _PICTURE, _SPECTRUM))
+        for value in event.summary.value
     )

@@ -10,6 +10,7 @@ import tensorflow as tf
 from logan_tf.data.batch import Batch
 from logan_tf.game.field import Field, Metrics
 from logan_tf.game.round import Round
+from logan_tf.game.schedules import Update
 from logan_tf.game.weights import GENERATOR
 from logan_tf.layers.spectral_normalization import largest_sigma
 from logan_tf.training import compilation
@@ -77,10 +78,14 @@ class TrainStep:
         """
         metrics: Metrics = {}
         first = 0
-        for players, repeats in self._experiment.schedule.updates:
-            rows = _repeated(repeats, partial(self._update, players, batch, first))
-            metrics |= {name: row[-1] for name, row in rows.items()}
-            first += repeats
+        for update in self._experiment.schedule.updates:
+            call = partial(self._update, update.players, batch, first)
+            if update.below is None:
+                rows = _repeated(update.repeats, call)
+                metrics |= {name: row[-1] for name, row in rows.items()}
+            else:
+                metrics |= _until_below(update, call)
+            first += update.repeats
         self.step.assign_add(1)
         self.metric_names = sorted(metrics)
         return tf.stack([metrics[name] for name in self.metric_names])
@@ -99,6 +104,7 @@ class TrainStep:
     def programs(self, players: tuple[str, ...]) -> list[tuple[int, Program]]:
         """What one update of these players runs in turn, each so many times."""
         game, sums = self._experiment.game, self.accumulation
+        rounds = self._experiment.dynamics.rounds
 
         def begin(*_: object) -> Metrics:
             game.advance_spectral_norms()
@@ -118,7 +124,10 @@ class TrainStep:
 
         def whole(batch: Batch, number: Number, _: object, step: tf.Tensor) -> Metrics:
             game.advance_spectral_norms()
-            return self._moved(game.field(Round.of(batch, number), players), step)
+            first, *others = [
+                Round.of(batch, number * rounds + k) for k in range(rounds)
+            ]
+            return self._moved(game.field(first, players, others), step)
 
         if sums.parts == 1:
             return [(1, whole)]
@@ -167,6 +176,28 @@ def _repeated(repeats: int, call: Callable[[Number], Metrics]) -> Metrics:
         rows = rows.write(index, _packed(call(index), names))
     columns = tf.ensure_shape(rows.stack(), (repeats, len(names)))
     return _unpacked(tf.transpose(columns), names)
+
+
+def _until_below(update: Update, call: Callable[[Number], Metrics]) -> Metrics:
+    """Calls with 0, 1, … until the loss is low; the metrics of the last call."""
+    names: list[str] = []
+    player = update.players[0]
+
+    def again(
+        count: tf.Tensor, _: tf.Tensor, rows: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+        metrics = call(count)
+        going = metrics[f"{player}_loss"] >= update.below
+        return count + 1, going, rows.write(count, _packed(metrics, names))
+
+    count, _, rows = tf.while_loop(
+        lambda count, going, _: going & (count < update.repeats),
+        again,
+        (tf.constant(0), tf.constant(True), tf.TensorArray(tf.float32, update.repeats)),
+    )
+    last = tf.ensure_shape(rows.gather([count - 1])[0], (len(names),))
+    counted = {f"{player}_updates": tf.cast(count, tf.float32)}
+    return _unpacked(last, names) | counted
 
 
 def _packed(metrics: Metrics, names: list[str]) -> tf.Tensor:

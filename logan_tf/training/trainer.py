@@ -21,7 +21,7 @@ from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.checkpoints import Checkpoints
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.flight_recorder import FlightRecorder, not_finite
-from logan_tf.training.hooks import DrawSamples, Evaluate, Hooks
+from logan_tf.training.hooks import DrawSamples, Evaluate, Hooks, MeasureSpectrum
 from logan_tf.training.monitor import Monitor, SilentMonitor
 from logan_tf.training.step import TrainStep
 from logan_tf.training.strategy import (
@@ -48,6 +48,7 @@ class Trainer:
       checkpoint_every: steps between two checkpoints; the last step has one anyway.
       sample_every, evaluate_every, sample, evaluate: as `Hooks`; both work on the
         averaged generator. Each step that is evaluated is a checkpoint too.
+      spectrum_every, spectrum: as `Hooks`; of the players as they are.
       collapse_factor, collapse_floor: as `Watch`.
       jit_compile: whether XLA compiles the steps; "auto": where it pays.
 
@@ -68,6 +69,8 @@ class Trainer:
         evaluate_every: int = 0,
         sample: DrawSamples | None = None,
         evaluate: Evaluate | None = None,
+        spectrum_every: int = 0,
+        spectrum: MeasureSpectrum | None = None,
         collapse_factor: float = 3.0,
         collapse_floor: float = 100.0,
         jit_compile: bool | str = "auto",
@@ -76,7 +79,15 @@ class Trainer:
         for name, value in {"total_steps": total_steps, **periods}.items():
             if value < 1:
                 raise ConfigurationError(f"{name} must be 1 or more, not {value}")
-        self.hooks = Hooks(total_steps, sample_every, evaluate_every, sample, evaluate)
+        self.hooks = Hooks(
+            total_steps,
+            sample_every,
+            evaluate_every,
+            sample,
+            evaluate,
+            spectrum_every,
+            spectrum,
+        )
         self._watch = Watch(collapse_factor, collapse_floor)
         experiment.require_replicas(strategy.num_replicas_in_sync)
         self._is_chief = is_chief(strategy)

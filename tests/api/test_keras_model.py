@@ -159,6 +159,11 @@ def test_one_optimizer_for_both_is_refused():
         logan_tf.LOGAN(*networks()).compile(adam, adam)
 
 
+def test_dynamics_of_several_batches_are_refused():
+    with pytest.raises(ConfigurationError, match="2 batches"):
+        logan_tf.LOGAN(*networks(), dynamics=Extragradient(fresh_batch=True))
+
+
 def test_latents_of_unknown_size_are_refused():
     generator = keras.Sequential([dense(2)])
     with pytest.raises(ConfigurationError, match="latent_dim=N"):

@@ -24,6 +24,15 @@ def param(statement: str) -> str:
     return f"--gin_param={statement}"
 
 
+def dynamics(name: str) -> str:
+    return param(f"Experiment.dynamics = @{name}()")
+
+
+ALTERNATING, ADAPTIVE = (
+    param(f"Experiment.schedule = @{name}()") for name in ("Alternating", "Adaptive")
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -59,6 +68,42 @@ def param(statement: str) -> str:
         ([RING, param("Ring.num_modes = 0")], ["num_modes must be at least 1"]),
         ([RING, param("mlp.Generator.hidden = (-1,)")], ["'Generator': ", "-1"]),
         ([RING, param("total_steps = 0")], ["total_steps must be 1 or more, not 0"]),
+        # Dynamics, and what they do not go with.
+        (
+            [RING, dynamics("FollowTheRidge"), ALTERNATING],
+            ["FollowTheRidge needs a schedule", "not Alternating", "@Simultaneous()"],
+        ),
+        (
+            [RING, dynamics("Optimistic"), ADAPTIVE, param("Adaptive.threshold = 1.0")],
+            ["Optimistic needs a schedule", "not Adaptive"],
+        ),
+        (
+            [
+                RING,
+                dynamics("SymplecticGradientAdjustment"),
+                param("SymplecticGradientAdjustment.align = True"),
+                ALTERNATING,
+            ],
+            ["SymplecticGradientAdjustment needs a schedule", "all players at once"],
+        ),
+        (
+            [RING, dynamics("Consensus"), param("accumulation = 2")],
+            ["accumulation = 2 needs plain dynamics, not Consensus"],
+        ),
+        (
+            [RING, dynamics("Momentum"), param("Momentum.beta = {'critic': 0.1}")],
+            ["Momentum.beta names 'critic'", "discriminator and generator"],
+        ),
+        (
+            [RING, dynamics("Unrolled"), param("Unrolled.players = ('critic',)")],
+            ["Unrolled.players names 'critic'"],
+        ),
+        (
+            [RING, dynamics("NagarajanKolter"), param("NagarajanKolter.player = 'D'")],
+            ["NagarajanKolter.player is 'D'"],
+        ),
+        ([RING, ADAPTIVE], ["Adaptive needs threshold"]),
+        ([RING, param("spectrum_every = -1")], ["spectrum_every must be 0 or more"]),
         ([RING, param("log_every = 0")], ["log_every must be 1 or more"]),
         ([RING, param("standing_batches = 0")], ["standing_batches must be 1"]),
         ([RING, param("evaluation_latent_steps = -1")], ["must be 0 or more"]),

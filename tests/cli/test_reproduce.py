@@ -16,7 +16,9 @@ def test_the_studies_are_listed(command):
     listed = command("reproduce", "--list")
     assert (listed.exit_code, listed.err) == (0, "")
     names = [line.split()[0] for line in listed.out.splitlines()]
-    assert {"table2", "controls", "figure5a", "figure8", "tables45"} <= set(names)
+    assert {"table2", "controls", "figure5a", "figure8", "tables45", "dirac"} <= set(
+        names
+    )
     arms = command("reproduce", "table2", "--list", "--scale=paper")
     assert "sngan_cifar10" in arms.out
     assert "stacked" not in arms.out
@@ -30,6 +32,8 @@ def test_the_studies_are_listed(command):
         (["table2", "--only=lagon"], "no arm 'lagon'; it has baseline, csgan, logan"),
         (["table2", "--jobs=0"], "--jobs"),
         (["table2", "--scale=huge"], "--scale"),
+        (["bilinear", "--only=plain"], "bilinear has no runs: leave out --only"),
+        (["dirac", "--scale=smoke"], "dirac has no runs: leave out --scale"),
     ],
 )
 def test_mistakes_are_one_line(flags, message, command, tmp_path):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from logan_tf.data.points import Grid, Ring
+from logan_tf.data.points import Grid, Ring, SwissRoll
 from logan_tf.errors import ConfigurationError
+from logan_tf.metrics.modes import point_modes
 
 
 def _draw(mixture, count=20_000):
@@ -40,6 +41,30 @@ def test_points_are_normal_about_equally_likely_modes(mixture):
     assert chi_squared < (n - 1) + 5 * np.sqrt(2 * (n - 1))
 
 
+def test_a_swiss_roll_is_a_spiral_with_noise():
+    exact, labels = _draw(SwissRoll(sigma=0.0))
+    radius = np.hypot(*exact.T) * 7.5
+    # The angle is the radius, uniform from 1.5π to 4.5π.
+    np.testing.assert_allclose(exact[:, 0] * 7.5, radius * np.cos(radius), atol=1e-4)
+    np.testing.assert_allclose(exact[:, 1] * 7.5, radius * np.sin(radius), atol=1e-4)
+    shares = np.sort((radius - 1.5 * np.pi) / (3 * np.pi))
+    even = (np.arange(len(shares)) + 0.5) / len(shares)
+    assert np.abs(shares - even).max() < 1.63 / np.sqrt(len(shares))  # Kolmogorov's
+    pieces = ((radius - 1.5 * np.pi) / (3 * np.pi) * 200).astype(int)
+    assert (pieces == labels).mean() > 0.999  # Rounding at the ends.
+    noisy, _ = _draw(SwissRoll())
+    noise = (noisy - exact) / 0.03
+    np.testing.assert_allclose(np.cov(noise.T), np.eye(2), atol=0.05)
+
+
+def test_a_swiss_rolls_pieces_are_close_enough():
+    """Of real points nearly all are of high quality."""
+    roll = SwissRoll()
+    found = point_modes(_draw(roll)[0], roll.modes, roll.sigma)
+    assert found.modes == 200
+    assert found.high_quality > 0.95
+
+
 def test_arguments_move_the_modes():
     ring, grid = Ring(3, 5.0, 0.0), Grid(2, 1.0, 0.0)
     points, labels = _draw(ring, 50)
@@ -53,6 +78,7 @@ def test_arguments_move_the_modes():
     [
         lambda: Ring(0),
         lambda: Grid(0),
+        lambda: SwissRoll(0),
         lambda: Ring(sigma=-1.0),
         lambda: Grid(sigma=float("nan")),
     ],

@@ -11,7 +11,7 @@ from logan_tf.data.batch import Batch
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.dynamics.plain import Plain
 from logan_tf.game.round import Round
-from logan_tf.game.schedules import Alternating, Simultaneous
+from logan_tf.game.schedules import Adaptive, Alternating, Simultaneous
 from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 from logan_tf.layers.spectral_normalization import normalized_layers
 from logan_tf.training.averaging import ExponentialMovingAverage
@@ -30,6 +30,7 @@ class _Log(TrainStep):
         experiment = SimpleNamespace(
             game=self,
             schedule=schedule,
+            dynamics=Plain(),
             accumulation=1,
             optimization=SimpleNamespace(update=self.update),
             averaging=SimpleNamespace(update=lambda *_: self.events.append("average")),
@@ -42,7 +43,7 @@ class _Log(TrainStep):
     def advance_spectral_norms(self):
         self.events.append("advance")
 
-    def field(self, round_, players):
+    def field(self, round_, players, others=()):
         self.plays += 1
         real = int(round_.images[0, 0]), int(round_.labels[0])
         fake = int(round_.latents[0, 0]), int(round_.fake_labels[0])
@@ -122,6 +123,36 @@ def test_alternating_draws_afresh_for_each_update(n):
     }
 
 
+class _Falling(_Log):
+    """Whose discriminator's loss is 2 in the first update, then 1, then 0.4."""
+
+    def field(self, round_, players, others=()):
+        found = super().field(round_, players, others)
+        if DISCRIMINATOR in players:
+            found.metrics["discriminator_loss"] = (2.0, 1.0, 0.4)[self.plays - 1]
+        return found
+
+
+@pytest.mark.parametrize(
+    ("threshold", "updates"), [(9.0, 1), (1.5, 2), (1.0, 3), (0.5, 3), (0.0, 3)]
+)
+def test_adaptive_updates_go_on_until_the_loss_is_low(threshold, updates):
+    """The generator's round is the last one however many were used."""
+    schedule = Adaptive(threshold, 3)
+    log = _Falling(schedule)
+    metrics = _step(log, _numbered_batch(schedule))
+    played = [event for event in log.events if event[0] == "play"]
+    assert [event[1] for event in played] == [(DISCRIMINATOR,)] * updates + [
+        (GENERATOR,)
+    ]
+    rounds = [event[3] for event in played]
+    assert rounds == [(i, 100 + i) for i in [*range(updates), 3]]
+    assert metrics["discriminator_updates"] == updates
+    found = metrics["discriminator_loss"]
+    assert found == pytest.approx((2.0, 1.0, 0.4)[updates - 1])
+    assert metrics["generator_loss"] == updates + 1
+
+
 @pytest.mark.parametrize("number", [1, tf.constant(1)])
 def test_parts_of_a_round_are_the_same_however_many_replicas_share_it(number):
     """Part 1 of 3 has the examples 1, 4, 7, 10; two replicas have six each."""
@@ -141,6 +172,8 @@ def test_parts_of_a_round_are_the_same_however_many_replicas_share_it(number):
 def test_too_few_discriminator_steps(n):
     with pytest.raises(ConfigurationError, match="discriminator_steps must be 1"):
         Alternating(n)
+    with pytest.raises(ConfigurationError, match=f"most must be 1 or more, not {n}"):
+        Adaptive(1.0, n)
 
 
 def _batch(schedule):
@@ -161,6 +194,7 @@ def _run(schedule, game):
         game=game,
         schedule=schedule,
         accumulation=1,
+        dynamics=Plain(),
         optimization=Optimization(game, optimizers, Plain()),
         averaging=ExponentialMovingAverage(0.0),
         generator=game.generator,

@@ -127,3 +127,30 @@ def test_a_look_ahead_obeys_constraints_and_is_taken_back(toy):
     assert np.abs(_flat(ahead) - before).max() > 0.01
     np.testing.assert_array_equal(_flat(game.weights()), before)
     assert {int(o.iterations) for o in experiment.optimizers.values()} == {1}
+
+
+def test_the_second_gradient_may_be_of_a_batch_of_its_own(toy):
+    """A step takes two rounds: it looks ahead by the first and goes by the second."""
+
+    def adam():
+        return keras.optimizers.Adam(RATE, *BETAS, epsilon=EPSILON)
+
+    experiment = toy(adam, dynamics=Extragradient(fresh_batch=True))
+    game, start = experiment.game, _flat(experiment.game.weights())
+    (batch,) = experiment.batches().take(1)
+    assert batch.images.shape[1] == batch.latents.shape[1] == 2
+    own = game.weights()
+    TrainStep(experiment, tf.distribute.get_strategy()).one_step(batch)
+    found = _flat(game.weights())
+    v, other = (
+        lambda at, k=k: _flat(game.field(Round.of(batch, k))(_like(at, own)))
+        for k in (0, 1)
+    )
+    adams = Adam(), Adam()
+    ahead = start - adams[0](v(start))
+    adams[1](v(start))
+    np.testing.assert_allclose(
+        found, start - adams[1](other(ahead)), rtol=1e-4, atol=2e-6
+    )
+    adams[0].count = 1  # With the first batch again it is another step.
+    assert np.abs(found - (start - adams[0](v(ahead)))).max() > 1e-3

@@ -59,7 +59,7 @@ def _cost_rows(
 def _time_rows(
     experiment: Experiment, total_steps: int, rates: Sequence[float]
 ) -> Iterator[tuple[str, str, str]]:
-    per_image = experiment.schedule.images_per_step
+    per_image = experiment.images_per_step
     for rate in rates:
         hours = total_steps * experiment.batch_size / rate / 3600
         note = (

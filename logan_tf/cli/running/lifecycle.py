@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf import atomic_file
-from logan_tf.cli.running import memory
+from logan_tf.cli.running import memory, spectra
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import bindings, reach
 from logan_tf.errors import BadDataError, CollapsedError, ConfigurationError
@@ -129,6 +129,7 @@ def _trainer(run: Run, directory: RunDirectory) -> Trainer:
             directory,
             sample=partial(_draw, run, directory),
             evaluate=partial(_judge, run, directory) if evaluates else None,
+            spectrum=spectra.hook(run.experiment, directory),
         )
 
 

@@ -28,12 +28,15 @@ class Dynamics(Protocol):
     Attributes:
       variables: what it keeps from one update to the next; saved with a run.
       needs_all_players: whether all players have to be updated at once.
+      rounds: how many rounds of the batch an update takes; those after the first are
+        for evaluations on a fresh one, by `Field.fresh`.
       evaluations: how often an update plays the game. A field, a product with its
         Jacobian, and a loss are one each, whatever it costs to differentiate them.
     """
 
     variables: Sequence[tf.Variable] = ()
     needs_all_players: bool = False
+    rounds: int = 1
     evaluations: int = 1
 
     def build(self, weights: Weights, ahead: Ahead) -> None:

@@ -13,12 +13,19 @@ from logan_tf.game.weights import Weights
 class Extragradient(Dynamics):
     """Of any number of players, all at once.
 
-    Both gradients are of the same batch, where the paper's algorithm may draw a second.
     Rates that follow the optimizer's count see two of it an update.
+
+    Args:
+      fresh_batch: whether the second gradient is of a batch of its own, so that a step
+        takes twice as many examples and latents; else both are of the same one.
     """
 
     needs_all_players = True
     evaluations = 2
+
+    def __init__(self, fresh_batch: bool = False) -> None:
+        self.fresh_batch = fresh_batch
+        self.rounds = 1 + fresh_batch
 
     def build(self, weights: Weights, ahead: Ahead) -> None:
         """Keeps nothing but where the optimizers go."""
@@ -26,4 +33,5 @@ class Extragradient(Dynamics):
 
     def __call__(self, field: Field) -> Weights:
         """v(ω')."""
-        return field(self._ahead(field()))
+        ahead = self._ahead(field())
+        return (field.fresh if self.fresh_batch else field)(ahead)

@@ -8,7 +8,7 @@ zero-sum game it is the generator's part of symplectic gradient adjustment, λ =
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.game import weights
-from logan_tf.game.dynamics.dynamics import Dynamics
+from logan_tf.game.dynamics.dynamics import Ahead, Dynamics
 from logan_tf.game.field import Field
 from logan_tf.game.weights import GENERATOR, Weights
 
@@ -33,6 +33,14 @@ class NagarajanKolter(Dynamics):
             )
         self.weight = weight
         self.player = player
+
+    def build(self, weights: Weights, ahead: Ahead) -> None:
+        """Refuses an unknown player; keeps nothing."""
+        if self.player not in weights:
+            raise ConfigurationError(
+                f"NagarajanKolter.player is {self.player!r}: the players are "
+                f"{' and '.join(weights)}"
+            )
 
     def __call__(self, field: Field) -> Weights:
         """v, adjusted for one player; where that one stays it is v."""

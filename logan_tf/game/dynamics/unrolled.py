@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.game import weights
-from logan_tf.game.dynamics.dynamics import Dynamics
+from logan_tf.game.dynamics.dynamics import Ahead, Dynamics
 from logan_tf.game.field import Field
 from logan_tf.game.replicas import summed
 from logan_tf.game.weights import GENERATOR, Weights
@@ -62,6 +62,14 @@ class Unrolled(Dynamics):
         self.betas = beta_1, beta_2
         self.players = tuple(players)
         self.evaluations = 1 + (steps + 1) * len(self.players)
+
+    def build(self, weights: Weights, ahead: Ahead) -> None:
+        """Refuses unknown players; keeps nothing."""
+        if unknown := set(self.players) - set(weights):
+            raise ConfigurationError(
+                f"Unrolled.players names {min(unknown)!r}: the players are "
+                f"{' and '.join(weights)}"
+            )
 
     def __call__(self, field: Field) -> Weights:
         """v, but the gradient through the unrolled steps for those who look ahead."""

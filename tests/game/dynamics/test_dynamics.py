@@ -7,10 +7,14 @@ diagonal. Where a method remembers something, μ are roots of a polynomial.
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.game import weights
-from logan_tf.game.dynamics.competitive import CompetitiveGradientDescent
+from logan_tf.game.dynamics.competitive import (
+    AdaptiveCompetitiveGradientDescent,
+    CompetitiveGradientDescent,
+)
 from logan_tf.game.dynamics.consensus import Consensus
 from logan_tf.game.dynamics.extragradient import Extragradient
 from logan_tf.game.dynamics.extrapolation_from_the_past import (
@@ -36,6 +40,10 @@ ALTERNATING = [[DISCRIMINATOR], [GENERATOR]]
 
 def cgd(rate=ETA, **settings):
     return CompetitiveGradientDescent(rate, **{"tolerance": 0.0} | settings)
+
+
+def acgd(rate=ETA, **settings):
+    return AdaptiveCompetitiveGradientDescent(rate, **{"tolerance": 0.0} | settings)
 
 
 # name → (dynamics, (λ, d) → a number or the coefficients of a polynomial in μ).
@@ -73,6 +81,7 @@ OTHERS = {
     "unrolled_adam": lambda: Unrolled(3, 0.05, adam=True),
     "unrolled_both": lambda: Unrolled(2, 0.05, players=weights.PLAYERS),
     "follow_the_ridge": lambda: FollowTheRidge(damping=0.0, tolerance=0.0),
+    "competitive_adaptive": lambda: acgd(),
 }
 ALL = {name: make for name, (make, _) in NORMAL.items()} | OTHERS
 GAMES = {
@@ -256,6 +265,41 @@ def test_alignment_flees_unstable_points(growth):
     assert free == aligned
 
 
+def test_adaptive_competition_by_a_dense_solution():
+    """Three steps of three numbers against two, ω ← ω − s of (I + HN) s = Hv."""
+    rng = np.random.default_rng(0)
+    jacobian = rng.normal(size=(5, 5))
+    first, second = slice(0, 3), slice(3, 5)
+
+    def loss(player, own, other, rival):
+        block, coupling = jacobian[own, own], jacobian[own, other]
+        symmetric = (block + block.T) / 2
+
+        def value(at):
+            w = at[player]
+            own_part = tf.tensordot(w, tf.linalg.matvec(symmetric, w), 1) / 2
+            return own_part + tf.tensordot(w, tf.linalg.matvec(coupling, at[rival]), 1)
+
+        return value
+
+    start = rng.normal(size=5)
+    losses = {"a": loss("a", first, second, "b"), "b": loss("b", second, first, "a")}
+    toy = toys.Toy(losses, {"a": start[first], "b": start[second]})
+    dynamics = acgd(0.1, iterations=6, beta=0.9, epsilon=1e-3)
+    path = Descent(toy, dynamics, 0.1).trajectory(3)
+    full, coupled = jacobian.copy(), jacobian.copy()
+    for own in (first, second):
+        full[own, own] = (jacobian[own, own] + jacobian[own, own].T) / 2
+        coupled[own, own] = 0
+    at, square = start, np.zeros(5)
+    for count in range(1, 4):
+        v = full @ at
+        square = 0.9 * square + 0.1 * v**2
+        rates = 0.1 / (np.sqrt(square / (1 - 0.9**count)) + 1e-3)
+        at = at - np.linalg.solve(np.eye(5) + rates[:, None] * coupled, rates * v)
+        np.testing.assert_allclose(path[count], at, rtol=1e-8)
+
+
 def test_the_joint_gradients_norm_has_false_fixed_points():
     """It goes to 0, the maximum of both players' losses, where plain descent flees."""
     plain, found = (
@@ -307,6 +351,9 @@ def test_optimistic_iterates_follow_their_rule():
         (lambda: Unrolled(beta_1=1.0), r"beta_1 must be in \(−1, 1\) .* not 1.0"),
         (lambda: Unrolled(beta_2=0.0), r"beta_2 in \(0, 1\), not 0.5 and 0.0"),
         (lambda: cgd(0.0), "rate must be above 0"),
+        (lambda: acgd(0.0), "AdaptiveCompetitiveGradientDescent.rate must be above 0"),
+        (lambda: acgd(beta=1.0), r"beta must be in \(0, 1\) .* not 1.0 and 1e-05"),
+        (lambda: acgd(epsilon=0.0), "epsilon above 0, not 0.99 and 0.0"),
         (lambda: cgd(iterations=0), "iterations 1 or more"),
         (lambda: cgd(tolerance=-1.0), "tolerance 0 or more"),
         (lambda: FollowTheRidge(0.0), "rate_ratio must be above 0"),
