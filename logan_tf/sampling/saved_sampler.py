@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, ConfigurationError, first_line
+from logan_tf.literal_paths import literal
 from logan_tf.sampling import saved_assets
 from logan_tf.sampling.sampler import Samples, checked_labels
 from logan_tf.sampling.saved_assets import Points
@@ -35,7 +36,8 @@ class SavedSampler:
         self._path = Path(path)
         self.receipt = saved_assets.read_receipt(path)
         try:
-            self._loaded = tf.saved_model.load(str(path))
+            with literal(path) as folder:
+                self._loaded = tf.saved_model.load(str(folder))
         except (OSError, ValueError, KeyError, IndexError, tf.errors.OpError) as error:
             raise BadDataError(
                 f"{path} cannot be read ({first_line(error)}): export it again"

@@ -24,8 +24,10 @@ def path(tmp_path):
     sampler = Sampler(SamplingGraph(*networks, None, uniform_prior, 0))
     signatures = Signatures(sampler.graph, 1, 4)
     receipt = {"latent_steps": 0} | signatures.description()
-    export(tmp_path / "model", signatures, receipt, ["one"])
-    return tmp_path / "model"
+    # TensorFlow takes the name for a pattern that the folder does not fit.
+    path = tmp_path / "model[1]"
+    export(path, signatures, receipt, ["one"])
+    return path
 
 
 def test_bad_requests_are_refused_before_the_graph(path):
