@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ def held(directory: Path) -> Iterator[None]:
     """Holds the lock of a run directory, which the block alone then writes to.
 
     The operating system releases the lock of a process that dies, however it dies, so
-    a lock file that was left behind locks nobody out.
+    a lock file that was left behind locks nobody out. On a file system without locks
+    (some Lustre, NFS and FUSE mounts) a warning says so, and the block runs.
 
     Args:
       directory: of the run; exists and can be written to.
@@ -53,7 +55,17 @@ def holder(directory: Path) -> str | None:
 def _locked(path: Path) -> TextIO:
     while True:
         file = path.open("a+", encoding="utf-8")
-        if not _try_lock(file):
+        try:
+            is_free = _try_lock(file)
+        except OSError as error:
+            print(
+                f"warning: {path.parent} lies on a file system without locks "
+                f"({error.strerror}): nothing keeps a second process from writing "
+                "there too",
+                file=sys.stderr,
+            )
+            break
+        if not is_free:
             who = _described(file)
             file.close()
             raise ConfigurationError(
@@ -72,6 +84,7 @@ def _locked(path: Path) -> TextIO:
 
 
 def _try_lock(file: TextIO) -> bool:
+    """Whether it is locked now; OSError: there are no locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

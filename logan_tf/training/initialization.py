@@ -93,7 +93,8 @@ def _read(experiment: Experiment, path: str, io_device: str | None) -> None:
             raise ConfigurationError(
                 "--init_from holds other networks than this configuration (variable "
                 f"{name} is {found.get(name, 'missing')} there and "
-                f"{own.get(name, 'missing')} here): give them the same sizes, or choose another --init_from"
+                f"{own.get(name, 'missing')} here): give them the same sizes, "
+                "or choose another --init_from"
             )
     options = tf.train.CheckpointOptions(experimental_io_device=io_device)
     status = tf.train.Checkpoint(**networks).read(path, options=options)

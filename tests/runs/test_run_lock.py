@@ -1,5 +1,7 @@
 """One writer a run directory, also over processes that die."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -86,3 +88,20 @@ def test_it_is_released_after_an_error(tmp_path):
     with pytest.raises(KeyError), run_lock.held(tmp_path):
         raise KeyError
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_costs_a_warning(
+    number, tmp_path, monkeypatch, capsys
+):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with run_lock.held(tmp_path):
+        assert (tmp_path / "lock").read_text().startswith("{")
+        assert run_lock.holder(tmp_path) is None
+    assert os.listdir(tmp_path) == []
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path} lies on a file system without locks" in line
+    assert os.strerror(number) in line
