@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs.collapse import Best
 
 _PREFIX = "ckpt-"
 _SET_ASIDE = "set_aside"
+_KINDS = {"attempt": int, "hooks_pending": bool, "sound": int | None}
 
 
 class CheckpointFiles:
@@ -58,10 +59,15 @@ class CheckpointFiles:
         """
         path = self._manifest_path(step)
         try:
-            noted = json.loads(path.read_text(encoding="utf-8"))
-            if noted["checksum"] == _checksum(noted["manifest"]):
-                return noted["manifest"]
-        except (OSError, ValueError, KeyError, TypeError):
+            noted = small_files.read_json(path)
+            found = noted["manifest"]
+            if noted["checksum"] == _checksum(found):
+                # A checksum keeps no forger out.
+                kinds = {name: kind for name, kind in _KINDS.items() if name in found}
+                small_files.require_kinds(found, kinds)
+                Best.of(found)
+                return found
+        except small_files.GARBLED:
             pass
         raise BadDataError(f"{path.name} is missing or garbled")
 

@@ -12,8 +12,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs import run_lock
 from logan_tf.runs.checkpoint_files import CheckpointFiles
@@ -93,7 +94,7 @@ class RunDirectory:
 
     def recipe(self) -> str:
         """The name of the run's recipe, which its configuration begins with."""
-        text = self.config.read_text(encoding="utf-8", errors="replace")
+        text = small_files.read_text(self.config, errors="replace")
         first, *_ = text.splitlines() or [""]
         name = first.removeprefix(_RECIPE)
         return name if name != first else self.path.name
@@ -169,12 +170,19 @@ class RunDirectory:
         if not self.metrics.is_file():
             return []
         text = self.metrics.read_text(encoding="utf-8", errors="replace")
-        return [(line, _step_of(line)) for line in text.splitlines()]
+        rows = ((line, metric_row(line)) for line in text.split("\n") if line)
+        return [(line, row["step"] if row else None) for line, row in rows]
 
 
-def _step_of(line: str) -> int | None:
+def metric_row(line: str) -> dict[str, Any] | None:
+    """What a line of `metrics.jsonl` says, by name; None if it is none of them.
+
+    Its "step" is an integer of 0 or more that fits into 64 bits; of the other values
+    nothing is known.
+    """
     try:
-        step = json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
+        row = json.loads(line)
+        is_step = type(row["step"]) is int and 0 <= row["step"] < 2**63
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return step if isinstance(step, int) else None
+    return row if is_step else None

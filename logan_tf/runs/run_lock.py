@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from logan_tf import small_files
 from logan_tf.errors import ConfigurationError
 
 _NAME = "lock"
+_MOST = 1000  # characters of it
 
 
 @contextlib.contextmanager
@@ -102,7 +104,7 @@ def _is_at(file: TextIO, path: Path) -> bool:
 def _described(file: TextIO) -> str:
     try:
         file.seek(0)
-        owner = json.load(file)
+        owner = small_files.parse(file.read(_MOST))
         return f"process {owner['pid']} on {owner['host']} (since {owner['started']})"
-    except (ValueError, KeyError, TypeError):
+    except small_files.GARBLED:
         return "another process"

@@ -170,8 +170,8 @@ class Checkpoints:
                 f"this configuration ({first_line(error)}): keep the configuration, or "
                 "start anew with --restart or another --run_dir"
             ) from error
-        self.hooks_pending = manifest["hooks_pending"]
-        self.best, self.sound = Best.of(manifest), manifest["sound"]
+        self.hooks_pending = manifest.get("hooks_pending", False)
+        self.best, self.sound = Best.of(manifest), manifest.get("sound")
 
 
 @contextlib.contextmanager

@@ -6,12 +6,12 @@ average that starts late (`ExponentialMovingAverage.start_step`) is a copy of th
 generator until then.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from logan_tf import small_files
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
@@ -64,8 +64,8 @@ def require_same_source(directory: RunDirectory, source: RunDirectory) -> None:
       ConfigurationError: unless it began with the weights of `source`.
     """
     try:
-        noted = json.loads(directory.initialization.read_text(encoding="utf-8"))["run"]
-    except (OSError, ValueError, KeyError, TypeError):
+        noted = small_files.read_json(directory.initialization)["run"]
+    except small_files.GARBLED:
         noted = None
     if noted != str(source.path.resolve()):
         raise ConfigurationError(

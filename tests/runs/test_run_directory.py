@@ -21,6 +21,12 @@ from logan_tf.runs.run_directory import RunDirectory
         ('{"step": "a"}\n{"step": 2}\n{"step": 9}\n', 5, '{"step": 2}\n'),
         ('{"step": 1}\n{"stop": 2}\n', 5, '{"step": 1}\n'),
         ('{"step": 1}\n\x00\x00\x00', 5, '{"step": 1}\n'),
+        (
+            '{"step": 1}\n{"step": NaN}\n{"step": "2"}\n{"step": true}\n{"step": -1}\n'
+            '[{"step": 1}]\n%s\n{"step": 2}\n' % ("[" * 100_000),
+            5,
+            '{"step": 1}\n{"step": 2}\n',
+        ),
     ],
 )
 def test_truncate_metrics(before, step, after, tmp_path):

@@ -12,7 +12,7 @@ import matplotlib.image
 import numpy as np
 import tensorflow as tf
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.cli.running import memory
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import bindings
@@ -227,7 +227,7 @@ def _report_changes(directory: RunDirectory, config: str) -> None:
     """Shows how the configuration differs from that which the run was started with."""
     if not directory.exists():
         return
-    before = directory.config.read_text(encoding="utf-8").splitlines()
+    before = small_files.read_text(directory.config, errors="replace").splitlines()
     difference = [
         line
         for line in difflib.unified_diff(before, config.splitlines(), n=0, lineterm="")
