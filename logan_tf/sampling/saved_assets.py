@@ -34,6 +34,7 @@ _READ = {
     "latent_optimizer": bool,
     "conditional": bool,
     "num_classes": int,
+    "image_shape": list,
 }
 _ARRAYS = ("modes", "sigma", "real")
 
@@ -81,6 +82,7 @@ def read_receipt(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "it again"
             )
         small_files.require_kinds(found, _READ)
+        small_files.require_numbers(found["image_shape"])
     except ConfigurationError:
         raise
     except small_files.GARBLED as error:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.literal_paths import literal
 from logan_tf.sampling import saved_assets
-from logan_tf.sampling.sampler import Samples, checked_labels
+from logan_tf.sampling.sampler import Samples, checked_labels, require_room
 from logan_tf.sampling.saved_assets import Points
 from logan_tf.sampling.settings import SamplingSettings
 
@@ -56,6 +56,7 @@ class SavedSampler:
     ) -> Samples:
         """As `Sampler.sample` after `Sampler.collect_standing` of the same settings."""
         settings.require(self.receipt["latent_optimizer"], num, interpolate)
+        require_room(num, self.receipt["image_shape"])
         inputs = {
             "num": tf.constant(num),
             "truncation": tf.constant(settings.truncation, tf.float32),
