@@ -4,10 +4,12 @@ Imports no TensorFlow: a second writer is refused before anything is built.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -41,22 +43,22 @@ def held(directory: Path) -> Iterator[None]:
     finally:
         # Removed while it is held: who opened it meanwhile finds that out and retries.
         with contextlib.suppress(OSError):
-            os.unlink(file.name)
+            os.unlink(directory / _NAME)
         file.close()
 
 
 def holder(directory: Path) -> str | None:
     """Who writes to a run directory at the moment, in words; None if nobody does."""
     try:
-        with (directory / _NAME).open("r+", encoding="utf-8") as file:
+        with _opened(directory / _NAME) as file:
             return None if _try_lock(file) else _described(file)
-    except OSError:
+    except (OSError, ConfigurationError):
         return None
 
 
 def _locked(path: Path) -> TextIO:
     while True:
-        file = path.open("a+", encoding="utf-8")
+        file = _opened(path, os.O_CREAT)
         try:
             is_free = _try_lock(file)
         except OSError as error:
@@ -83,6 +85,21 @@ def _locked(path: Path) -> TextIO:
     file.write(json.dumps(owner))
     file.flush()
     return file
+
+
+def _opened(path: Path, flags: int = 0) -> TextIO:
+    """A lock file; no link, whose target would be emptied, and no pipe."""
+    try:
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o666
+        )
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return open(descriptor, "r+", encoding="utf-8")
+        os.close(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise
+    raise ConfigurationError(f"{path} is no regular file: remove it")
 
 
 def _try_lock(file: TextIO) -> bool:

@@ -105,3 +105,23 @@ def test_a_file_system_without_locks_costs_a_warning(
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{tmp_path} lies on a file system without locks" in line
     assert os.strerror(number) in line
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_lock_file_is_refused_untouched(kind, tmp_path):
+    thesis, lock = tmp_path / "thesis.txt", tmp_path / "run" / "lock"
+    lock.parent.mkdir()
+    thesis.write_text("years of work")
+    if kind == "link":
+        lock.symlink_to(thesis)
+    elif kind == "pipe":
+        os.mkfifo(lock)
+    else:
+        lock.mkdir()
+    assert run_lock.holder(lock.parent) is None
+    with (
+        pytest.raises(ConfigurationError, match="lock is no regular file: remove it"),
+        run_lock.held(lock.parent),
+    ):
+        pass
+    assert thesis.read_text() == "years of work"
