@@ -11,6 +11,7 @@ Imports no TensorFlow: a run can be looked at on any machine.
 
 import contextlib
 import json
+import re
 import shutil
 import tempfile
 import zlib
@@ -23,6 +24,7 @@ from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs.collapse import Best
 
 _PREFIX = "ckpt-"
+_STEP = re.compile(r"0|[1-9][0-9]{0,18}")
 _SET_ASIDE = "set_aside"
 _KINDS = {"attempt": int, "hooks_pending": bool, "sound": int | None}
 
@@ -41,7 +43,7 @@ class CheckpointFiles:
         """The steps of which there is a checkpoint, ascending."""
         names = (path.name for path in self.directory.glob(f"{_PREFIX}*"))
         numbers = (name.removeprefix(_PREFIX) for name in names)
-        return sorted(int(number) for number in numbers if number.isdigit())
+        return sorted(int(number) for number in numbers if _STEP.fullmatch(number))
 
     def path(self, step: int) -> Path:
         """A checkpoint's path as TensorFlow has it: its files', without suffix."""
@@ -161,7 +163,7 @@ class CheckpointFiles:
                 "the best: choose 'latest', or train with evaluate_every"
             )
         number = str(best.step) if best else which
-        if not number.isdigit() or int(number) not in steps:
+        if number not in map(str, steps):
             raise ConfigurationError(
                 f"there is no checkpoint {number!r} in {self.directory}: choose "
                 f"'latest', 'best' or one of the steps {', '.join(map(str, steps))}"
