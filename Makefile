@@ -6,7 +6,7 @@ RUN = .venv/bin/python -m
 JOBS ?= 2
 
 .PHONY: quickstart baseline test test-slow tpu-build test-tpu-build benchmark-peers
-.PHONY: studies parity lint format clean
+.PHONY: studies parity converters lint format clean
 
 .venv/made: setup.cfg setup.py constraints.txt
 	$(PYTHON) -m venv .venv
@@ -27,8 +27,9 @@ baseline: .venv/made
 # A study, and what docs/results.md shows of it: `make docs/results/table2`. All of them
 # take four and a half hours on two cores, and ring and grid more than an hour each; what is
 # there already is not run again.
-STUDIES = $(shell bin/reproduce --list | cut -d' ' -f1)
-studies: $(addprefix docs/results/, $(filter-out table5, $(STUDIES)))
+studies: .venv/made
+	$(MAKE) $$(bin/reproduce --list | cut -d' ' -f1 | grep -vx table5 \
+	  | sed 's|^|docs/results/|')
 
 docs/results/%: .venv/made
 	bin/reproduce $*
@@ -68,6 +69,14 @@ parity: .venv-parity/made
 	.venv-parity/bin/python -m pip install --quiet -r $<
 	touch $@
 
+# Converters to ONNX for a test of exports (`make test-slow`); with a TensorFlow, 1 GB.
+converters: .venv-converters/made
+
+.venv-converters/made: tests/sampling/conversion/requirements.txt
+	$(PYTHON) -m venv .venv-converters
+	.venv-converters/bin/python -m pip install --quiet -r $<
+	touch $@
+
 lint: .venv/made
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -78,7 +87,7 @@ format: .venv/made
 	$(RUN) ruff format .
 
 clean:
-	rm -rf .venv .venv-tpu .venv-peers .venv-parity
+	rm -rf .venv .venv-tpu .venv-peers .venv-parity .venv-converters
 
 # Our step beside PyTorch's, and the gradients compared. PyTorch's own environment
 # takes up to 5 GB.

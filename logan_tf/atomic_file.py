@@ -1,6 +1,7 @@
 """Files and folders that are there whole or not at all."""
 
 import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -8,6 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+PREFIX = ".logan_tf-unfinished-"
+"""How the names of files begin that are being written; nobody else's do."""
 
 _YOUNG = 3600.0  # seconds; what is younger may be another process's
 
@@ -24,7 +28,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=PREFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -51,7 +55,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{path.name}.*"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
         if time.time() - left.stat().st_mtime > _YOUNG:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(

@@ -10,26 +10,34 @@ import keras
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, DivergedError, first_line
+from logan_tf.literal_paths import literal
+from logan_tf.runs.checkpoint_files import CheckpointFiles
 
 
 class Epochs(keras.callbacks.Callback):
-    """Saves all that an epoch leaves behind, and restores it."""
+    """Saves all that an epoch leaves behind, and restores it.
+
+    Args:
+      model: compiled, its optimizer built.
+      folder: of the last epoch's checkpoint; need not exist.
+    """
 
     def __init__(self, model: keras.Model, folder: Path) -> None:
         super().__init__()
         self._done = tf.Variable(0, dtype=tf.int64)
         variables = [*model.variables, *model.optimizer.variables]
-        checkpoint = tf.train.Checkpoint(
+        self._checkpoint = tf.train.Checkpoint(
             done=self._done, variables=[variable.value for variable in variables]
         )
-        with _writing(folder):
-            self._manager = tf.train.CheckpointManager(checkpoint, str(folder), 1)
-            self._folder = folder
+        self._folder = folder
+        self._files = CheckpointFiles(folder)
 
     def restore(self) -> int:
         """Restores the last epoch; returns how many were done."""
-        with _writing(self._folder):
-            self._manager.restore_or_initialize()
+        for epoch in self._files.steps()[-1:]:
+            path = self._files.path(epoch)
+            with _writing(self._folder), literal(path.parent) as folder:
+                self._checkpoint.read(str(folder / path.name)).assert_consumed()
         return int(self._done.numpy())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -37,7 +45,9 @@ class Epochs(keras.callbacks.Callback):
             raise diverged(f"has a loss of NaN or Inf in epoch {epoch + 1}")
         self._done.assign(epoch + 1)
         with _writing(self._folder):
-            self._manager.save(epoch + 1)
+            with self._files.saving(epoch + 1, {}) as path:
+                self._checkpoint.write(path)
+            self._files.keep(1)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.installation import ROOT
 
@@ -58,15 +58,23 @@ def read(path: str | os.PathLike) -> Measurements:
       BadDataError: the file is no results.
     """
     try:
-        results = json.loads(Path(path).read_text(encoding="utf-8"))
+        results = small_files.read_json(path)
     except FileNotFoundError:
         raise ConfigurationError(
             f"no results at {path}: bin/benchmark --output={path} makes them"
         ) from None
     except (OSError, ValueError) as error:
         raise BadDataError(f"{path} cannot be read ({error}): measure anew") from error
-    if not isinstance(results, dict) or "identity" not in results:
-        raise BadDataError(f"{path} holds no results of bin/benchmark: measure anew")
+    try:
+        small_files.require_kinds(results, {"identity": dict})
+        for _, numbers in _numbers(results):
+            small_files.require_numbers(numbers)
+            if min(numbers) <= 0:
+                raise ValueError
+    except small_files.GARBLED as error:
+        raise BadDataError(
+            f"{path} holds no results of bin/benchmark: measure anew"
+        ) from error
     return results
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
 
 VARIANTS = ("baseline", "ngd")
@@ -100,4 +101,5 @@ def plot(path: Path, rows: Sequence[dict[str, Any]], recipe: str) -> None:
     figure.suptitle(recipe)
     figure.supylabel("ms a step", fontsize="medium")
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    with atomic_file.replacing(path) as file:
+        figure.savefig(file, format="png", dpi=120)

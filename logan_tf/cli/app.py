@@ -5,6 +5,7 @@ goes on with the same command · 1 a defect of ours, the only case with a traceb
 """
 
 import logging
+import math
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 from absl import flags
 from absl import logging as absl_logging
 
+from logan_tf.cli import full_disk, screen
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
@@ -29,6 +31,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Else the first process takes all of a GPU, and no run can be sampled while it trains.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
+MOST = 2**31 - 1
+"""Of what is counted: TensorFlow counts in 32 bits."""
+
+MOST_DEVICES = 1024  # that one CPU can be cut into
+
+PATHS = frozenset(
+    {
+        *("run_dir", "output", "saved_model", "init_from", "work_dir", "images"),
+        *("data_dir", "gin_file", "compare", "with", "stablehlo", "python"),
+    }
+)
+"""The flags that name files and folders: ~ is the home, as in the shell's own words."""
+
 _HELP = {"--help", "-help", "-h"}
 
 
@@ -40,23 +55,58 @@ def run(main: Callable[[], None], about: str, first: str | None = None) -> NoRet
       about: what the command does, for `--help`.
       first: the flag whose value may be given without its name.
     """
+    screen.open_missing()
+    before = sys.stdout, sys.stderr
+    out, err = (screen.Screen(stream) for stream in before)
+    sys.stdout, sys.stderr = out, err
+    try:
+        code = _ended(main, about, first)
+        out.flush()
+        if out.is_lost and not code:
+            print(f"error: the output was lost: {out.error}", file=sys.stderr)
+            code = BadDataError.exit_code
+        err.flush()
+    finally:
+        sys.stdout, sys.stderr = before
+    sys.exit(code)
+
+
+def _ended(main: Callable[[], None], about: str, first: str | None) -> int:
+    """Runs `main`; the exit code."""
     try:
         if _HELP & set(sys.argv[1:]):
             print(as_typed(_help(about)))
-            sys.exit(0)
+            return 0
         _parse(sys.argv, first)
         main()
     except (ConfigurationError, BadDataError, DivergedError) as error:
         # gin appends lines that say in which call of which object.
         print(as_typed(f"error: {first_line(error, None)}"), file=sys.stderr)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except PreemptedError as error:
         print(as_typed(str(error)), file=sys.stderr)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(PreemptedError.exit_code)
-    sys.exit(0)
+        return PreemptedError.exit_code
+    except PermissionError as error:
+        print(
+            f"error: {first_line(error)}: choose another place, or change who may "
+            "write there",
+            file=sys.stderr,
+        )
+        return ConfigurationError.exit_code
+    except Exception as error:
+        cause = full_disk.cause(error)
+        if cause is None:
+            raise
+        print(
+            f"error: {cause}: make room or another place for it; what was saved before "
+            "is intact, and the same command goes on",
+            file=sys.stderr,
+        )
+        return BadDataError.exit_code
+    return 0
 
 
 def list_devices() -> Any:
@@ -108,6 +158,12 @@ def _parse(argv: list[str], first: str | None) -> None:
         rest = flags.FLAGS(argv)[1:]
         if first and rest and flags.FLAGS[first].using_default_value:
             flags.FLAGS[first].parse(rest.pop(0))
+        for flag in _flags():
+            if flag.name in PATHS:
+                flag.value = _expanded(flag.value)
+            # absl takes NaN to be within all bounds.
+            if isinstance(flag.value, float) and not math.isfinite(flag.value):
+                raise flags.Error(f"--{flag.name} is {flag.value}: give a number")
     except flags.Error as error:
         line = " ".join(str(error).split())
         raise ConfigurationError(f"{line} (see --help)") from error
@@ -115,6 +171,12 @@ def _parse(argv: list[str], first: str | None) -> None:
         raise ConfigurationError(
             f"{rest[0]!r} is no flag: every argument is --name=value (see --help)"
         )
+
+
+def _expanded(value: str | list[str] | None) -> str | list[str] | None:
+    if isinstance(value, list):
+        return list(map(os.path.expanduser, value))
+    return value and os.path.expanduser(value)
 
 
 def _help(about: str) -> str:

@@ -38,14 +38,22 @@ flags.DEFINE_list(
     "which operations take a step's time.",
 )
 flags.DEFINE_list("variants", [], "Some of the variants; all by default.")
-flags.DEFINE_integer("repeats", 9, "How often each step is timed.")
+flags.DEFINE_integer(
+    "repeats", 9, "How often each step is timed.", upper_bound=app.MOST
+)
 flags.DEFINE_multi_string(
     "sweep",
     [],
     "Times against a macro of the recipe, 'batch_size = 16, 32, 64', or 'replicas = 1, "
     "2'. With --output it draws a picture beside it.",
 )
-flags.DEFINE_integer("virtual_devices", 0, "Times the steps on several parts of a CPU.")
+flags.DEFINE_integer(
+    "virtual_devices",
+    0,
+    "Times the steps on several parts of a CPU.",
+    lower_bound=0,
+    upper_bound=app.MOST_DEVICES,
+)
 flags.DEFINE_string("stablehlo", None, "Write each variant's step there, and stop.")
 flags.DEFINE_bool("jit_compile", False, "Compile the steps with XLA.")
 flags.DEFINE_string("output", None, "results.json")

@@ -17,9 +17,17 @@ if TYPE_CHECKING:
     from logan_tf.evaluation.receipts import Receipt
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("num_samples", None, "How many samples; None: the protocol's.")
 flags.DEFINE_integer(
-    "seeds", 1, "How many evaluations, of the seeds from --seed on; 5 give intervals."
+    "num_samples",
+    None,
+    "How many samples; None: the protocol's.",
+    upper_bound=app.MOST,
+)
+flags.DEFINE_integer(
+    "seeds",
+    1,
+    "How many evaluations, of the seeds from --seed on; 5 give intervals.",
+    upper_bound=app.MOST,
 )
 flags.DEFINE_string(
     "compare", None, "An evaluation's file; a second one follows. Nothing is measured."
@@ -35,7 +43,10 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_list("values", [], "Of the curve's setting; LOGAN's figures' by default.")
 flags.DEFINE_integer(
-    "neighbors", None, "Shows so many nearest training images of samples instead."
+    "neighbors",
+    None,
+    "Shows so many nearest training images of samples instead.",
+    upper_bound=app.MOST,
 )
 
 FIRST = "with"
@@ -50,6 +61,11 @@ def main() -> None:
         return
     names = ("num_samples", "seeds", "neighbors")
     require_at_least(1, **{f"--{name}": FLAGS[name].value for name in names})
+    if FLAGS.seed + FLAGS.seeds - 1 > app.MOST:
+        raise ConfigurationError(
+            f"--seed={FLAGS.seed} with --seeds={FLAGS.seeds} goes beyond {app.MOST}: "
+            "lower one of them"
+        )
     accuracy.require_flags()
     modes = [n for n in ("curve", "neighbors", "accuracy_score") if FLAGS[n].value]
     if len(modes) > 1:

@@ -13,9 +13,13 @@ _FORMS = ("contiguous", "channels_last", "compiled")
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("python", ".venv-peers/bin/python", "That which has PyTorch.")
-flags.DEFINE_integer("width", 64, "Of both networks.")
-flags.DEFINE_integer("batch_size", 64, "Of one update.")
-flags.DEFINE_integer("repeats", 9, "How often each step is timed.")
+flags.DEFINE_integer(
+    "width", 64, lower_bound=1, upper_bound=app.MOST, help="Of both networks."
+)
+flags.DEFINE_integer(
+    "batch_size", 64, lower_bound=1, upper_bound=app.MOST, help="Of one update."
+)
+flags.DEFINE_integer("repeats", 9, "How often each step is timed.", 1, app.MOST)
 flags.DEFINE_list("forms", list(_FORMS), "Of PyTorch.")
 flags.DEFINE_string("output", None, "results.json")
 

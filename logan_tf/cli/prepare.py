@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from logan_tf.cli import app
+from logan_tf.cli.running import interruption
 from logan_tf.data import manifest
 from logan_tf.data.preparation import folders, image_files
 from logan_tf.errors import ConfigurationError, PreemptedError
@@ -36,10 +37,16 @@ flags.DEFINE_string("output", None, "Folder to make; it becomes a recipe's data_
 flags.DEFINE_integer("size", None, "Side of the pictures in pixels.")
 flags.DEFINE_float("test_share", 0.0, "Share of the files to hold out, by their names.")
 flags.DEFINE_integer(
-    "shards", None, "Into how many files, about; None: 1,024 pictures a file."
+    "shards",
+    None,
+    "Into how many files, about; None: 1,024 pictures a file.",
+    upper_bound=app.MOST,
 )
 flags.DEFINE_integer(
-    "max_pixels", image_files.MAX_PIXELS, "Larger pictures are set aside undecoded."
+    "max_pixels",
+    image_files.MAX_PIXELS,
+    "Larger pictures are set aside undecoded.",
+    upper_bound=app.MOST,
 )
 flags.DEFINE_string("tfds", None, "A data set of TFDS instead of --images.")
 flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
@@ -102,7 +109,7 @@ def _checked_flags() -> Path:
     for name in ("shards", "max_pixels"):
         if FLAGS[name].value is not None and FLAGS[name].value < 1:
             raise ConfigurationError(f"--{name} must be 1 or more")
-    output = Path(FLAGS.output).expanduser()
+    output = Path(FLAGS.output)
     images = _images()
     if images and output.resolve().is_relative_to(images.resolve()):
         raise ConfigurationError(
@@ -112,7 +119,7 @@ def _checked_flags() -> Path:
 
 
 def _images() -> Path | None:
-    return Path(FLAGS.images).expanduser() if FLAGS.images else None
+    return Path(FLAGS.images) if FLAGS.images else None
 
 
 def _start() -> None:
@@ -145,14 +152,16 @@ def _writing(output: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does: interrupted, to go on later."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM and its like end the block as Ctrl-C does: to go on later."""
+    end = signal.default_int_handler
+    before = {each: signal.signal(each, end) for each in interruption.heeded()}
     try:
         yield
     except KeyboardInterrupt as error:
         raise PreemptedError("interrupted: the same command goes on") from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _run(prepared: "Preparation") -> manifest.Manifest:

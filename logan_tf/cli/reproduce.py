@@ -20,8 +20,8 @@ flags.DEFINE_enum(
     "embedded: data that comes along, a few cores; paper: the paper's recipes; smoke: "
     "four steps of the smallest networks.",
 )
-flags.DEFINE_integer("seeds", None, "Runs of each arm; None: the study's.", 1)
-flags.DEFINE_integer("jobs", None, "Runs at once; None: one a core.", 1)
+flags.DEFINE_integer("seeds", None, "Runs of each arm; None: the study's.", 1, app.MOST)
+flags.DEFINE_integer("jobs", None, "Runs at once; None: one a core.", 1, app.MOST)
 flags.DEFINE_string(
     "output", None, "The studies' folder; runs/studies, of other scales runs/studies-…"
 )

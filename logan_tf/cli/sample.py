@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import flags
 
+from logan_tf import atomic_file
 from logan_tf.cli import app
 from logan_tf.cli.running import run_flags
 from logan_tf.errors import ConfigurationError
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from logan_tf.sampling.sampler import Samples
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("num", 64, "How many samples.")
+flags.DEFINE_integer("num", 64, "How many samples.", 1, app.MOST)
 flags.DEFINE_integer(
     "interpolate",
     0,
     "Pictures a row: rows that go from one sample to the next along a straight line of "
     "latents; 0: the samples themselves.",
+    0,
+    app.MOST,
 )
 flags.DEFINE_list(
     "classes",
@@ -147,7 +150,9 @@ def _save_arrays(output: Path, samples: "Samples") -> None:
 
     images = samples.images
     images = to_uint8(images) if images.ndim == 4 else images
-    np.savez(output, images=images, latents=samples.latents, labels=samples.labels)
+    arrays = {"latents": samples.latents, "labels": samples.labels}
+    with atomic_file.replacing(output) as file:
+        np.savez(file, images=images, **arrays)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ flags.DEFINE_integer(
     "virtual_devices",
     0,
     "Tries several devices on one CPU; how many a --dry_run reckons with.",
+    lower_bound=0,
+    upper_bound=app.MOST_DEVICES,
 )
 flags.DEFINE_float(
     "rate", None, "Images a second that a --dry_run reckons with.", lower_bound=1e-3

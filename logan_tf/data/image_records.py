@@ -54,6 +54,7 @@ class ImageRecords(StoredImages):
         self._path = path and os.path.expanduser(path)
         self._size = size
         self._given_classes = num_classes
+        self._counted: set[str] = set()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -131,6 +132,9 @@ class ImageRecords(StoredImages):
                 f"{self._describe(split)} is empty: prepare the pictures again with "
                 "another --test_share"
             )
+        if split not in self._counted:  # It takes seconds where there are millions.
+            manifest.require_records(self._folder, found)
+            self._counted.add(split)
         return found
 
     def _num_examples(self, split: str) -> int:

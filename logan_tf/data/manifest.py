@@ -7,9 +7,13 @@ says what the pictures are. Imports no TensorFlow: what cannot work is refused a
 import dataclasses
 import hashlib
 import json
+import os
+import struct
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, TypeVar
 
+from logan_tf import small_files
 from logan_tf.errors import BadDataError, ConfigurationError
 
 T = TypeVar("T")
@@ -22,8 +26,7 @@ ENCODING = "png"
 PREPROCESSING = "central square, area"
 SPLITS = ("train", "test")
 MOST_PIXELS = 4096  # of a side; more is a mistake
-# What a JSON file raises that is none, or that holds something else.
-GARBLED = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_AT_ONCE = 16  # files whose records are counted
 _LEAST_BYTES = 16  # of a record: its length and two checksums
 
 
@@ -116,7 +119,7 @@ def read(folder: Path) -> Manifest:
     if not path.is_file():
         raise ConfigurationError(_missing(folder))
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = small_files.read_json(path)
         found = fields["format"]
         if found != FORMAT:
             raise ConfigurationError(
@@ -126,7 +129,7 @@ def read(folder: Path) -> Manifest:
         manifest = _manifest(fields)
     except ConfigurationError:
         raise
-    except GARBLED as error:
+    except small_files.GARBLED as error:
         raise BadDataError(
             f"{path} cannot be read ({type(error).__name__}): put an intact copy in "
             "its place, or prepare the pictures again"
@@ -140,6 +143,38 @@ def checksum(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_records(folder: Path, split: Split) -> None:
+    """Counts the records of a split's files by their lengths, reading nothing else.
+
+    Raises:
+      BadDataError: a file holds more or less of them than the manifest says.
+    """
+    paths = [folder / file.name for file in split.files]
+    with ThreadPool(_AT_ONCE) as pool:
+        counts = pool.map(_num_records, paths)
+    for path, file, found in zip(paths, split.files, counts, strict=True):
+        if found != file.examples:
+            number = "no whole" if found is None else f"{found:,}"
+            raise BadDataError(
+                f"{path} is damaged, or {NAME} is ({number} pictures there, "
+                f"{file.examples:,} said to be): put intact copies in their place, or "
+                "prepare the pictures again in another folder"
+            )
+
+
+def _num_records(path: Path) -> int | None:
+    """The records of a TFRecord file; None if the last one ends elsewhere."""
+    number = at = 0
+    with path.open("rb") as file:
+        descriptor, size = file.fileno(), os.fstat(file.fileno()).st_size
+        while at < size:
+            # The length, its checksum (4 bytes), the content, its checksum (4).
+            (length,) = struct.unpack("<Q", os.pread(descriptor, 8, at).ljust(8))
+            at += _LEAST_BYTES + length
+            number += 1
+    return number if at == size else None
 
 
 def _missing(folder: Path) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from logan_tf import host_memory
 from logan_tf.data import pixels, random_access, tfrecords
 from logan_tf.errors import ConfigurationError
 
@@ -125,6 +126,12 @@ class StoredImages(abc.ABC):
         """
         _require_split(split)
         if split not in self._arrays:
+            num = self._num_examples(split) or 0
+            host_memory.require(
+                2 * num * math.prod(self.shape),  # Parts, and then the whole.
+                f"{self._describe(split)}, {num:,} pictures,",
+                "lower limit, or make the pictures smaller",
+            )
             images, labels = zip(*self._checked(split), strict=True)
             self._arrays[split] = np.concatenate(images), np.concatenate(labels)
         return self._arrays[split]

@@ -4,15 +4,15 @@ import dataclasses
 import hashlib
 import json
 import os
+import typing
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tabulate
 
-from logan_tf import atomic_file
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf import atomic_file, small_files
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.sampling.settings import SamplingSettings
 
 ACCURACY_SCORE = "accuracy_score/"
@@ -101,10 +101,17 @@ class Evaluation:
         Raises:
           AttributeError, KeyError, TypeError, ValueError: it is no evaluation.
         """
-        metrics = contents["metrics"]
-        if not all("value" in metric for metric in metrics.values()):
-            raise ValueError("it has a metric without a value")
-        return cls(Receipt(**contents["receipt"]), metrics)
+        receipt, metrics = Receipt(**contents["receipt"]), contents["metrics"]
+        small_files.require_kinds(vars(receipt), typing.get_type_hints(Receipt))
+        for metric in metrics.values():
+            small_files.require_kinds(metric, {"value": float})
+            for several in {"values", "interval"} & metric.keys():
+                small_files.require_numbers(metric[several])
+            if len(metric.get("interval", (0, 0))) != 2:
+                raise ValueError("it has an interval without two ends")
+            if len(metric.get("values", (0, 0))) < 2:
+                raise ValueError("it has values of less than two seeds")
+        return cls(receipt, metrics)
 
 
 def write_evaluation(
@@ -128,12 +135,13 @@ def read_evaluation(path: str | os.PathLike[str]) -> Evaluation:
       BadDataError: the file is garbled or of another version.
     """
     try:
-        return Evaluation.of(json.loads(Path(path).read_text(encoding="utf-8")))
+        return Evaluation.of(small_files.read_json(path))
     except FileNotFoundError:
         raise ConfigurationError(f"no evaluation at {path}: run bin/evaluate") from None
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except small_files.GARBLED as error:
         raise BadDataError(
-            f"{path} is no evaluation ({error}): remove it and evaluate again"
+            f"{path} is no evaluation ({first_line(error)}): remove it and evaluate "
+            "again"
         ) from error
 
 

@@ -65,14 +65,14 @@ def read(
     Nothing in it is executed: arrays of objects are refused.
 
     Args:
-      path: of the file.
+      path: of the file; ~ is expanded.
       dim: how many features the classifier has; None: any number.
       **notes: what the file must say where it says anything of that name.
 
     Raises:
       ConfigurationError: no such file; other keys, shapes or notes; objects; NaN.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     try:
         with np.load(path, allow_pickle=False) as file:
             contents = {name: file[name] for name in file.files}

@@ -12,6 +12,8 @@ from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation.receipts import Evaluation
 
+_MOST_STEPS = 2**31 - 1  # TensorFlow counts in 32 bits.
+
 LATENT_STEPS, TRUNCATION = "latent_steps", "truncation"
 
 DEFAULT_VALUES: dict[str, tuple[float, ...]] = {
@@ -50,7 +52,7 @@ def checked_values(axis: str, texts: Sequence[str]) -> list[float]:
     except ValueError:
         values = {-1}
     values = values or set(DEFAULT_VALUES[axis])
-    if not all(x >= 0 if of_steps else 0 < x <= 1 for x in values):
+    if not all(0 <= x <= _MOST_STEPS if of_steps else 0 < x <= 1 for x in values):
         wanted = "integers of 0 or more" if of_steps else "numbers above 0, at most 1"
         raise ConfigurationError(
             f"--values={','.join(texts)}: {axis} takes {wanted}, such as "

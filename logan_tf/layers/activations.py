@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from logan_tf.layers.custom_gradients import is_forward_only
+
 
 def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     """max(x, slope · x), elementwise, for 0 ≤ slope ≤ 1.
@@ -22,6 +24,8 @@ def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     Returns:
       Tensor of x's shape and dtype.
     """
+    if is_forward_only():
+        return tf.nn.leaky_relu(x, slope) if slope else tf.nn.relu(x)
     constant = tf.stop_gradient(x)
     return tf.raw_ops.LeakyReluGrad(gradients=x, features=constant, alpha=slope)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from logan_tf.layers.custom_gradients import custom_gradient
+
 
 def scale_and_shift(x: tf.Tensor, gain: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     """x · gain + offset.
@@ -26,8 +28,7 @@ def scale_and_shift(x: tf.Tensor, gain: tf.Tensor, offset: tf.Tensor) -> tf.Tens
     return shift(_scale(x, gain), offset)
 
 
-@tf.autograph.experimental.do_not_convert
-@tf.custom_gradient
+@custom_gradient
 def shift(x: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     """x + offset, whose gradient to the offset is one accurate sum, in bfloat16 too.
 
@@ -42,8 +43,7 @@ def shift(x: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     return x + offset, lambda cotangent: (cotangent, _sum(cotangent, rank))
 
 
-@tf.autograph.experimental.do_not_convert
-@tf.custom_gradient
+@custom_gradient
 def _scale(x: tf.Tensor, gain: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     def gradient(cotangent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _scale(cotangent, gain), _contract(cotangent, x, gain.shape.rank)
@@ -55,7 +55,7 @@ def _scale(x: tf.Tensor, gain: tf.Tensor) -> tuple[tf.Tensor, Callable]:
 def _contract(a: tf.Tensor, b: tf.Tensor, rank: int) -> tf.Tensor:
     """Σ a · b over all axes but the last, or but the first and the last (rank > 1)."""
 
-    @tf.custom_gradient
+    @custom_gradient
     def contract(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         def gradient(cotangent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return _scale(b, cotangent), _scale(a, cotangent)

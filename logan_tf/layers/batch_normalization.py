@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from logan_tf.layers.affine import scale_and_shift
+from logan_tf.layers.custom_gradients import custom_gradient
 
 
 class Statistics(NamedTuple):
@@ -70,7 +71,7 @@ def given_statistics(given: Mapping[int, Statistics]) -> Iterator[None]:
         _thread.given = {}
 
 
-@tf.custom_gradient
+@custom_gradient
 def _batch_moments(x: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]:
     """E[x] and E[x²] of each channel (last axis) of one replica's part.
 

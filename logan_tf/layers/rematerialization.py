@@ -22,6 +22,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from logan_tf.layers.custom_gradients import custom_gradient
+
 Function = Callable[..., list[tf.Tensor]]
 """Of tensors, to tensors."""
 
@@ -93,7 +95,7 @@ class _Block:
         self._order = order
 
     def __call__(self, *tensors: tf.Tensor) -> list[tf.Tensor]:
-        @tf.custom_gradient
+        @custom_gradient
         def call(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
             def gradient(*cotangents: tf.Tensor) -> list[tf.Tensor | None]:
                 return self._pull_back(tensors, cotangents)

@@ -4,18 +4,16 @@ Doubling by nearest neighbors and averaging are each other's adjoint, up to the 
 4, and each is written as the other's gradient: a derivative of any order is again one
 of these two kernels. (The gradient of a reshape and a mean, which says the same, takes
 fifty times as long on a CPU.)
-
-AutoGraph is kept away: it would look through `tf.custom_gradient`, which it does to no
-function that Keras calls but does to one that a user's `tf.function` calls.
 """
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from logan_tf.layers.custom_gradients import custom_gradient
 
-@tf.autograph.experimental.do_not_convert
-@tf.custom_gradient
+
+@custom_gradient
 def upsample(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     """Each pixel four times: [batch, h, w, channels] → [batch, 2 h, 2 w, channels].
 
@@ -28,8 +26,7 @@ def upsample(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     return y, lambda cotangent: 4 * average_pool(cotangent)
 
 
-@tf.autograph.experimental.do_not_convert
-@tf.custom_gradient
+@custom_gradient
 def average_pool(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     """Means of 2×2 pixels: [batch, h, w, channels] → [batch, h / 2, w / 2, channels].
 

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError, require_at_least
+from logan_tf.literal_paths import literal
 from logan_tf.metrics import hub_modules
 
 INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
@@ -119,7 +120,8 @@ class SavedModelClassifier:
     def _forward(self) -> Any:
         """Runs the program that the SavedModel is."""
         try:
-            model = tf.saved_model.load(str(self._directory))
+            with literal(self._directory) as folder:
+                model = tf.saved_model.load(str(folder))
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise ConfigurationError(
                 f"the SavedModel {self._directory} cannot be loaded "

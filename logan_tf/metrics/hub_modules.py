@@ -32,7 +32,8 @@ def resolve(handle: str) -> Path:
     """
     if "://" not in handle:
         return _checked(Path(handle).expanduser())
-    cache = Path(os.environ.get("TFHUB_CACHE_DIR") or default_cache_dir() / "tfhub")
+    given = os.environ.get("TFHUB_CACHE_DIR")
+    cache = Path(given).expanduser() if given else default_cache_dir() / "tfhub"
     cached = cache / hashlib.sha1(handle.encode()).hexdigest()
     if not (cached / _MODEL).is_file():
         _download(handle, cached)

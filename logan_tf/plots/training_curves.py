@@ -1,6 +1,5 @@
 """What `metrics.jsonl` says, as charts. Imports no TensorFlow."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ import numpy as np
 from logan_tf import quantities
 from logan_tf.plots.charts import Chart, Line, chart
 from logan_tf.quantities import Quantity
+from logan_tf.runs.run_directory import metric_row
 
 _GREATEST = 1e100  # matplotlib's scales overflow at some power of it
 _NOT_DRAWN = ("attempt", "best_")
@@ -48,11 +48,15 @@ def read(path: Path) -> History:
     garbled = 0
     text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
     for line in filter(str.strip, text.split("\n")):
-        row = _row(line)
+        row = metric_row(line)
         if row is None:
             garbled += 1
         else:
-            rows[int(row["step"])] = row
+            rows[row["step"]] = {
+                name: _number(value)
+                for name, value in row.items()
+                if name.isprintable()
+            }
     steps = sorted(rows)
     names = dict.fromkeys(name for step in steps for name in rows[step])
     metrics = {
@@ -93,20 +97,6 @@ def _chosen(history: History, names: Iterable[str]) -> list[Line]:
         for name in names
         if np.nan_to_num(history.metrics.get(name, np.zeros(1))).any()
     ]
-
-
-def _row(line: str) -> dict[str, float] | None:
-    """A line's numbers; None if it is none of the monitor's."""
-    try:
-        read = json.loads(line)
-        step = read["step"]
-        if isinstance(step, bool) or not isinstance(step, int) or step < 0:
-            return None
-        return {
-            name: _number(value) for name, value in read.items() if name.isprintable()
-        }
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
 
 
 def _number(value: object) -> float:

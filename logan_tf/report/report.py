@@ -4,7 +4,6 @@ Whatever is absent is left out. Imports no TensorFlow: a page takes a second or 
 """
 
 import datetime
-import json
 import platform
 import shlex
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 
-from logan_tf import atomic_file, versions
+from logan_tf import atomic_file, small_files, versions
 from logan_tf.installation import as_typed
 from logan_tf.plots import training_curves
 from logan_tf.plots.training_curves import History
@@ -144,7 +143,7 @@ def _configurations(directory: RunDirectory) -> dict[str, str]:
     found = {}
     for path in (directory.config, directory.operative_config):
         if path.is_file():
-            found[path.name] = path.read_text(encoding="utf-8", errors="replace")
+            found[path.name] = small_files.read_text(path, errors="replace")
     return found
 
 
@@ -164,10 +163,9 @@ def _failures(directory: RunDirectory) -> list[dict[str, Any]]:
     found = []
     for folder in sorted(directory.failures.glob("*/")):
         try:
-            text = (folder / "failure.json").read_text(encoding="utf-8")
-            failure = json.loads(text)
+            failure = small_files.read_json(folder / "failure.json")
             step, reason = int(failure["step"]), str(failure["reason"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (*small_files.GARBLED, OverflowError):
             step, reason = 0, "failure.json cannot be read"
         command = as_typed(f"bin/train --run_dir={shlex.quote(str(folder))}")
         found.append(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from logan_tf import quantities
+from logan_tf import quantities, small_files
 from logan_tf.plots.charts import Chart, Line, chart, shown
 from logan_tf.report.inlined_pictures import Inlined, inline
 
@@ -146,14 +146,14 @@ def collect(folder: Path) -> Evaluations:
     # By stem: what has a name of its own comes after what was there first.
     for path in sorted(folder.glob("[!.]*.json"), key=lambda path: path.stem):
         try:
-            text = path.read_text(encoding="utf-8")
+            text = small_files.read_text(path)
             picture = path.with_suffix(".png")
             if "neighbors" in path.stem:
                 image = inline(picture, _LONGEST_PICTURE)
                 details = _cut(text, path.name)
                 neighbors = ReportedNeighbors(_step(path), image, details)
                 continue
-            contents = json.loads(text)
+            contents = small_files.parse(text)
             if "axis" not in contents:
                 rows.append(_row(path, contents))
                 continue
@@ -163,7 +163,7 @@ def collect(folder: Path) -> Evaluations:
             ]
             axis, image = str(contents["axis"]), inline(picture, _LONGEST_PICTURE)
             sweeps[axis] = Table(of_curve, _step(path), axis, image)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except small_files.GARBLED:
             unreadable.append(path.name)
     tables = _tables(rows)
     charts = _charts(tables[0]) if tables else []

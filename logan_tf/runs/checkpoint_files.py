@@ -11,6 +11,7 @@ Imports no TensorFlow: a run can be looked at on any machine.
 
 import contextlib
 import json
+import re
 import shutil
 import tempfile
 import zlib
@@ -18,12 +19,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs.collapse import Best
 
 _PREFIX = "ckpt-"
+_STEP = re.compile(r"0|[1-9][0-9]{0,18}")
 _SET_ASIDE = "set_aside"
+_KINDS = {"attempt": int, "hooks_pending": bool, "sound": int | None}
 
 
 class CheckpointFiles:
@@ -40,7 +43,7 @@ class CheckpointFiles:
         """The steps of which there is a checkpoint, ascending."""
         names = (path.name for path in self.directory.glob(f"{_PREFIX}*"))
         numbers = (name.removeprefix(_PREFIX) for name in names)
-        return sorted(int(number) for number in numbers if number.isdigit())
+        return sorted(int(number) for number in numbers if _STEP.fullmatch(number))
 
     def path(self, step: int) -> Path:
         """A checkpoint's path as TensorFlow has it: its files', without suffix."""
@@ -58,10 +61,15 @@ class CheckpointFiles:
         """
         path = self._manifest_path(step)
         try:
-            noted = json.loads(path.read_text(encoding="utf-8"))
-            if noted["checksum"] == _checksum(noted["manifest"]):
-                return noted["manifest"]
-        except (OSError, ValueError, KeyError, TypeError):
+            noted = small_files.read_json(path)
+            found = noted["manifest"]
+            if noted["checksum"] == _checksum(found):
+                # A checksum keeps no forger out.
+                kinds = {name: kind for name, kind in _KINDS.items() if name in found}
+                small_files.require_kinds(found, kinds)
+                Best.of(found)
+                return found
+        except small_files.GARBLED:
             pass
         raise BadDataError(f"{path.name} is missing or garbled")
 
@@ -155,7 +163,7 @@ class CheckpointFiles:
                 "the best: choose 'latest', or train with evaluate_every"
             )
         number = str(best.step) if best else which
-        if not number.isdigit() or int(number) not in steps:
+        if number not in map(str, steps):
             raise ConfigurationError(
                 f"there is no checkpoint {number!r} in {self.directory}: choose "
                 f"'latest', 'best' or one of the steps {', '.join(map(str, steps))}"

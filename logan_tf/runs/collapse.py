@@ -3,8 +3,10 @@
 Imports no TensorFlow: a run directory can be asked for its best checkpoint anywhere.
 """
 
+import typing
 from typing import Any, NamedTuple
 
+from logan_tf import small_files
 from logan_tf.errors import CollapsedError, ConfigurationError
 
 
@@ -25,9 +27,16 @@ class Best(NamedTuple):
 
     @classmethod
     def of(cls, manifest: dict[str, Any]) -> "Best | None":
-        """That which a checkpoint's manifest names, if it does."""
+        """That which a checkpoint's manifest names, if it does.
+
+        Raises:
+          KeyError, TypeError, ValueError: it names something else.
+        """
         noted = manifest.get("best")
-        return cls(**noted) if noted else None
+        if noted is None:
+            return None
+        small_files.require_kinds(noted, typing.get_type_hints(cls))
+        return cls(**noted)
 
     def scalars(self) -> dict[str, float | int]:
         """For the lines of metrics."""

@@ -5,20 +5,25 @@ built.
 """
 
 import contextlib
+import itertools
 import json
 import os
+import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs import run_lock
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 
 _RECIPE = "# Recipe: "
+_GRID = re.compile(r"step-([0-9]{8,19})\.png")
 _YOUNG = 600.0  # seconds
 
 
@@ -55,6 +60,7 @@ class RunDirectory:
         Raises:
           ConfigurationError: if it cannot be written to, or somebody else writes.
         """
+        self._require_plain()
         missing = [p for p in (self.path, *self.path.parents) if not p.exists()]
         try:
             self._make()
@@ -76,13 +82,27 @@ class RunDirectory:
                 "choose another with --run_dir"
             ) from error
 
+    def _require_plain(self) -> None:
+        """Refuses pipes and devices, and links to them: reading one might never end."""
+        entries = self._files() + self._folders()
+        below = (path for folder in self._folders() for path in folder.rglob("*"))
+        for path in itertools.chain(entries, below):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                mode = path.stat().st_mode
+                if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                    raise ConfigurationError(
+                        f"{path} is neither a file nor a folder: remove it"
+                    )
+
     def require(self) -> None:
         """Raises ConfigurationError unless a run with a configuration lies here."""
-        if not self.config.is_file():
+        if not self.exists():
+            self._require_plain()
             raise ConfigurationError(
                 f"{self.path} is not a run directory (it has no config.gin): give "
                 "that of a bin/train run with --run_dir"
             )
+        self._require_plain()
 
     def require_checkpoint(self, which: str = "latest") -> None:
         """Raises ConfigurationError unless there is such a checkpoint to restore."""
@@ -100,7 +120,7 @@ class RunDirectory:
 
     def recipe(self) -> str:
         """The name of the run's recipe, which its configuration begins with."""
-        text = self.config.read_text(encoding="utf-8", errors="replace")
+        text = small_files.read_text(self.config, errors="replace")
         first, *_ = text.splitlines() or [""]
         name = first.removeprefix(_RECIPE)
         return name if name != first else self.path.name
@@ -117,18 +137,19 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Removes what a run made, and nothing else."""
-        folders = (self.checkpoints, self.events, self.samples, self.evaluations)
-        for folder in (
-            *folders,
-            self.spectra,
-            self.accuracy_score,
-            self.saved_model,
-            self.failures,
-        ):
+        for folder in self._folders():
             shutil.rmtree(folder, ignore_errors=True)
-        files = (self.config, self.operative_config, self.initialization, self.metrics)
-        for file in (*files, self.report):
+        for file in self._files():
             file.unlink(missing_ok=True)
+
+    def _folders(self) -> list[Path]:
+        written = [self.checkpoints, self.events, self.samples, self.evaluations]
+        others = [self.spectra, self.accuracy_score, self.saved_model, self.failures]
+        return [*written, *others]
+
+    def _files(self) -> list[Path]:
+        files = [self.config, self.operative_config, self.initialization, self.metrics]
+        return [*files, self.report]
 
     def sample_path(self, step: int) -> Path:
         """Where the grid of a step lies, `samples/step-00002000.png`."""
@@ -136,9 +157,8 @@ class RunDirectory:
 
     def drawn_samples(self) -> dict[int, Path]:
         """The grids that are there, by step."""
-        paths = self.samples.glob("step-*.png")
-        found = {path.stem.removeprefix("step-"): path for path in paths}
-        return {int(step): path for step, path in found.items() if step.isdigit()}
+        named = ((_GRID.fullmatch(p.name), p) for p in self.samples.glob("step-*.png"))
+        return {int(match[1]): path for match, path in named if match}
 
     def evaluation_path(self, step: int, variant: str = "") -> Path:
         """Where an evaluation lies, `evaluations/step-00002000.json`."""
@@ -165,8 +185,12 @@ class RunDirectory:
         swept = CheckpointFiles(self.checkpoints).sweep()
         folders = (self.events, self.samples, self.evaluations, self.spectra)
         for folder in (self.path, *folders):
-            for path in folder.glob(".*.*"):
-                if path.is_file() and time.time() - path.stat().st_mtime > _YOUNG:
+            if folder.is_symlink() and folder != self.path:
+                continue
+            for path in folder.glob(f"{atomic_file.PREFIX}*"):
+                status = path.lstat()
+                is_old = time.time() - status.st_mtime > _YOUNG
+                if stat.S_ISREG(status.st_mode) and is_old:
                     path.unlink(missing_ok=True)
                     swept.append(path.name)
         return swept
@@ -187,12 +211,19 @@ class RunDirectory:
         if not self.metrics.is_file():
             return []
         text = self.metrics.read_text(encoding="utf-8", errors="replace")
-        return [(line, _step_of(line)) for line in text.splitlines()]
+        rows = ((line, metric_row(line)) for line in text.split("\n") if line)
+        return [(line, row["step"] if row else None) for line, row in rows]
 
 
-def _step_of(line: str) -> int | None:
+def metric_row(line: str) -> dict[str, Any] | None:
+    """What a line of `metrics.jsonl` says, by name; None if it is none of them.
+
+    Its "step" is an integer of 0 or more that fits into 64 bits; of the other values
+    nothing is known.
+    """
     try:
-        step = json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
+        row = json.loads(line)
+        is_step = type(row["step"]) is int and 0 <= row["step"] < 2**63
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return step if isinstance(step, int) else None
+    return row if is_step else None

@@ -1,5 +1,6 @@
 """A generator as a SavedModel that needs nothing of this package."""
 
+import itertools
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, first_line
@@ -44,8 +46,26 @@ def export(
         try:
             with atomic_file.replacing_folder(path) as temporary:
                 tf.saved_model.save(root, str(temporary), signatures=functions)
+                _forget_gradients(temporary / "saved_model.pb")
         except (OSError, tf.errors.OpError) as error:
             raise BadDataError(
                 f"cannot write {path} ({first_line(error)}): make room there, or "
                 "choose another --output"
             ) from error
+
+
+def _forget_gradients(path: Path) -> None:
+    """Removes the names of our own gradients from a SavedModel's operations.
+
+    They are in no other program, and TensorFlow would warn of each as it loads one.
+    """
+    program = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for graph in (meta.graph_def for meta in program.meta_graphs):
+        nodes = [
+            graph.node,
+            *(function.node_def for function in graph.library.function),
+        ]
+        for node in itertools.chain(*nodes):
+            node.attr.pop("_gradient_op_type", None)
+        del graph.library.gradient[:]
+    path.write_bytes(program.SerializeToString(deterministic=True))

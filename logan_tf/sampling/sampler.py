@@ -4,11 +4,13 @@ What a sample looks like depends on neither how many are drawn nor the batch siz
 first k of `num` = 64 are those of `num` = k.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from logan_tf import host_memory
 from logan_tf.errors import ConfigurationError, DivergedError, require_at_least
 from logan_tf.sampling.graph import Samples, SamplingGraph
 from logan_tf.sampling.settings import SamplingSettings
@@ -53,6 +55,7 @@ class Sampler:
             latent optimizer; a label that is no class.
         """
         settings.require(self.has_latent_steps, num, interpolate)
+        require_room(num, self.graph.shape)
         given = checked_labels(labels, num, self.graph.num_classes)
         return self._drawn(0, num, settings, given, interpolate)
 
@@ -140,6 +143,11 @@ class Sampler:
             tf.constant(columns),
         )
         return Samples(*(x.numpy() for x in drawn))
+
+
+def require_room(num: int, shape: Sequence[int]) -> None:
+    """Raises ConfigurationError for more samples of a shape than memory can hold."""
+    host_memory.require(4 * num * math.prod(shape), f"{num} samples", "ask for fewer")
 
 
 def checked_labels(labels: np.ndarray | None, num: int, num_classes: int) -> np.ndarray:

@@ -7,15 +7,18 @@
 Imports no TensorFlow: a folder that is no export is refused at once.
 """
 
+import io
 import json
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf import small_files
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 
 FORMAT = "logan_tf_saved_model/1"
 FOREIGN = (
@@ -23,6 +26,17 @@ FOREIGN = (
 )
 _PROGRAM, _FOLDER = "saved_model.pb", "assets"
 _RECEIPT, _CLASS_NAMES, _POINTS = "receipt.json", "class_names.txt", "points.npz"
+
+# What whoever samples reads of a receipt; there is more in it.
+_READ = {
+    "checkpoint_step": int,
+    "latent_steps": int,
+    "latent_optimizer": bool,
+    "conditional": bool,
+    "num_classes": int,
+    "image_shape": list,
+}
+_ARRAYS = ("modes", "sigma", "real")
 
 Points = Mapping[str, Any]
 """The arguments modes, sigma and real of `pictures.scatter`."""
@@ -61,24 +75,42 @@ def read_receipt(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigurationError(f"{path} {FOREIGN}")
     receipt = Path(path) / _FOLDER / _RECEIPT
     try:
-        found = json.loads(receipt.read_text(encoding="utf-8"))
-        known = found["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = small_files.read_json(receipt)
+        if found["format"] != FORMAT:
+            raise ConfigurationError(
+                f"{path} is of the format {found['format']!r}, not {FORMAT!r}: export "
+                "it again"
+            )
+        small_files.require_kinds(found, _READ)
+        small_files.require_numbers(found["image_shape"])
+    except ConfigurationError:
+        raise
+    except small_files.GARBLED as error:
         raise BadDataError(
-            f"{receipt} cannot be read ({error}): export it again"
+            f"{receipt} cannot be read ({first_line(error)}): export it again"
         ) from error
-    if not known:
-        raise ConfigurationError(
-            f"{path} is of the format {found['format']!r}, not {FORMAT!r}: export it "
-            "again"
-        )
     return found
 
 
 def read_points(path: str | os.PathLike[str]) -> Points | None:
-    """The modes to draw generated points with; None where pictures are generated."""
+    """The modes to draw generated points with; None where pictures are generated.
+
+    Raises:
+      BadDataError: their file is garbled.
+    """
     points = Path(path) / _FOLDER / _POINTS
     if not points.is_file():
         return None
-    with np.load(points) as file:
-        return dict(file)
+    try:
+        with np.load(io.BytesIO(small_files.read_bytes(points))) as file:
+            found = {name: np.asarray(file[name], float) for name in _ARRAYS}
+        shapes = {name: array.shape[1:] for name, array in found.items()}
+        if shapes != {"modes": (2,), "sigma": (), "real": (2,)}:
+            raise ValueError("other arrays")
+        if not all(np.isfinite(array).all() for array in found.values()):
+            raise ValueError("NaN or Inf")
+        return found
+    except (*small_files.GARBLED, zipfile.BadZipFile, MemoryError) as error:
+        raise BadDataError(
+            f"{points} cannot be read ({first_line(error)}): export it again"
+        ) from error

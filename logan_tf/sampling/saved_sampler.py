@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, ConfigurationError, first_line
+from logan_tf.literal_paths import literal
 from logan_tf.sampling import saved_assets
-from logan_tf.sampling.sampler import Samples, checked_labels
+from logan_tf.sampling.sampler import Samples, checked_labels, require_room
 from logan_tf.sampling.saved_assets import Points
 from logan_tf.sampling.settings import SamplingSettings
 
@@ -35,7 +36,8 @@ class SavedSampler:
         self._path = Path(path)
         self.receipt = saved_assets.read_receipt(path)
         try:
-            self._loaded = tf.saved_model.load(str(path))
+            with literal(path) as folder:
+                self._loaded = tf.saved_model.load(str(folder))
         except (OSError, ValueError, KeyError, IndexError, tf.errors.OpError) as error:
             raise BadDataError(
                 f"{path} cannot be read ({first_line(error)}): export it again"
@@ -54,6 +56,7 @@ class SavedSampler:
     ) -> Samples:
         """As `Sampler.sample` after `Sampler.collect_standing` of the same settings."""
         settings.require(self.receipt["latent_optimizer"], num, interpolate)
+        require_room(num, self.receipt["image_shape"])
         inputs = {
             "num": tf.constant(num),
             "truncation": tf.constant(settings.truncation, tf.float32),

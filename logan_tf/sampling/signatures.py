@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from logan_tf.layers.custom_gradients import forward_only
 from logan_tf.sampling.graph import Samples, SamplingGraph
 
 _NUM = tf.TensorSpec([], tf.int32, "num")
@@ -98,7 +99,8 @@ class Signatures:
         with tf.control_dependencies(checks):
             latents = tf.identity(inputs["latents"])
             labels = self._batch_labels(inputs, tf.shape(latents)[0])
-        images = self._samples.generator(latents, labels, training=False)
+        with forward_only():
+            images = self._samples.generator(latents, labels, training=False)
         return {"images": tf.cast(images, tf.float32)}
 
     def _score(self, inputs: Inputs) -> dict[str, tf.Tensor]:
@@ -106,7 +108,8 @@ class Signatures:
         with tf.control_dependencies(checks):
             images = tf.identity(inputs["images"])
             labels = self._batch_labels(inputs, tf.shape(images)[0])
-        scores = self._samples.discriminator(images, labels)
+        with forward_only():
+            scores = self._samples.discriminator(images, labels)
         return {"scores": tf.cast(scores, tf.float32)}
 
     def _sample(self, inputs: Inputs) -> dict[str, tf.Tensor]:

@@ -1,6 +1,7 @@
 """The figures: one function each, from results to a PNG."""
 
 import itertools
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from logan_tf import quantities
+from logan_tf import quantities, small_files
+from logan_tf.errors import BadDataError, first_line
 from logan_tf.plots.pictures import grid as tiled
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import hyperparameters, panels, series
@@ -180,8 +182,14 @@ def matched_samples(results: Results, path: Path) -> None:
 
 
 def _pictures(path: Path) -> np.ndarray:
-    with np.load(path) as arrays:
-        return arrays["images"]
+    try:
+        with np.load(path) as arrays:
+            return arrays["images"]
+    except (*small_files.GARBLED, zipfile.BadZipFile) as error:
+        raise BadDataError(
+            f"{path} cannot be read ({first_line(error)}): remove it, and it is drawn "
+            "again"
+        ) from error
 
 
 def _samples(panel: Axes, pictures: np.ndarray, title: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
+from logan_tf.errors import BadDataError, first_line
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
 from logan_tf.plots import training_curves
 from logan_tf.runs.run_directory import RunDirectory
@@ -36,8 +37,8 @@ class ArmRun:
     @functools.cached_property
     def outcome(self) -> dict[str, Any]:
         """How its training ended: `exit_code`, `message`; empty before that."""
-        path = self.path / _OUTCOME
-        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        kinds = {"flags": list, "exit_code": int, "message": str}
+        return _written(self.path / _OUTCOME, kinds)
 
     def write_outcome(self, outcome: dict[str, Any]) -> None:
         """Puts `outcome` on disk, whole or not at all."""
@@ -86,8 +87,8 @@ class ArmRun:
     @functools.cached_property
     def local_approximation(self) -> dict[str, float]:
         """The error of eq. 26 by player; empty where nobody has measured it."""
-        path = self.path / LOCAL_APPROXIMATION
-        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        kinds = {"generator": float, "discriminator": float}
+        return _written(self.path / LOCAL_APPROXIMATION, kinds)
 
     def ending(self, name: str) -> float:
         """A training metric's mean over the last fifth of its lines."""
@@ -166,3 +167,18 @@ def values(evaluations: Sequence[Evaluation | None], name: str) -> list[float]:
     known = [each.metrics for each in evaluations if each is not None]
     found = [metrics.get(name, metrics.get(f"{name}_digits")) for metrics in known]
     return [float(metric["value"]) for metric in found if metric is not None]
+
+
+def _written(path: Path, kinds: dict[str, Any]) -> dict[str, Any]:
+    """What a run's file says, each name of its kind; nothing where there is no file."""
+    if not path.is_file():
+        return {}
+    try:
+        found = small_files.read_json(path)
+        small_files.require_kinds(found, {k: kinds[k] for k in kinds if k in found})
+        return dict(found)
+    except small_files.GARBLED as error:
+        raise BadDataError(
+            f"{path} cannot be read ({first_line(error)}): remove it, and it is made "
+            "again"
+        ) from error

@@ -8,12 +8,14 @@ from typing import Any
 import tensorflow as tf
 
 from logan_tf.errors import BadDataError, ConfigurationError, first_line
+from logan_tf.literal_paths import literal
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.collapse import Best
 from logan_tf.training.experiment import Experiment
 
-UNREADABLE = (tf.errors.OpError, IndexError, OSError)
-"""What TensorFlow raises for damaged files."""
+# What TensorFlow raises for damaged files; the first two say nothing about the files.
+_INACCESSIBLE = (tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError)
+_UNREADABLE = (tf.errors.OpError, IndexError, OSError)
 
 
 class Checkpoints:
@@ -157,28 +159,56 @@ class Checkpoints:
     def _read(self, step: int) -> None:
         """Reads a checkpoint into the variables; BadDataError where it is damaged."""
         manifest = self.files.manifest(step)
-        path = str(self.files.path(step))
         try:
-            self._checkpoint.read(path, options=self._options).assert_consumed()
+            with reading(self.files, step) as path:
+                self._checkpoint.read(path, options=self._options).assert_consumed()
+        except ConfigurationError:
+            raise
         except (ValueError, AssertionError) as error:
             raise ConfigurationError(
                 f"{self.files.folder(step)} holds other networks or optimizers than "
                 f"this configuration ({first_line(error)}): keep the configuration, or "
                 "start anew with --restart or another --run_dir"
             ) from error
-        except UNREADABLE as error:
-            raise BadDataError(first_line(error)) from error
-        self.hooks_pending = manifest["hooks_pending"]
-        self.best, self.sound = Best.of(manifest), manifest["sound"]
+        self.hooks_pending = manifest.get("hooks_pending", False)
+        self.best, self.sound = Best.of(manifest), manifest.get("sound")
+
+
+@contextlib.contextmanager
+def reading(files: CheckpointFiles, step: int) -> Iterator[str]:
+    """The path for TensorFlow to read a checkpoint from within the block.
+
+    Raises:
+      ConfigurationError: its files may not be read, or memory does not suffice.
+      BadDataError: it is damaged.
+    """
+    path = files.path(step)
+    try:
+        with literal(path.parent) as folder:
+            yield str(folder / path.name)
+    except _INACCESSIBLE as error:
+        raise ConfigurationError(
+            f"{path.parent} cannot be read ({first_line(error)}): make its files "
+            "readable, or free memory"
+        ) from error
+    except _UNREADABLE as error:
+        raise BadDataError(first_line(error)) from error
 
 
 def damage(files: CheckpointFiles, step: int) -> str | None:
-    """Reads all of a checkpoint; says what is wrong with it, or None."""
+    """Reads all of a checkpoint; says what is wrong with it, or None.
+
+    Raises:
+      ConfigurationError: it may not be read.
+    """
     try:
         files.manifest(step)
-        reader = tf.train.load_checkpoint(str(files.path(step)))
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-    except (*UNREADABLE, ValueError, RuntimeError) as error:
+        with reading(files, step) as path:
+            reader = tf.train.load_checkpoint(path)
+            for name in reader.get_variable_to_shape_map():
+                reader.get_tensor(name)
+    except ConfigurationError:
+        raise
+    except (BadDataError, ValueError, RuntimeError) as error:
         return first_line(error)
     return None

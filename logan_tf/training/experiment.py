@@ -5,14 +5,16 @@ an `Experiment` and needs no configuration of its own.
 """
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
 
+from logan_tf import host_memory
 from logan_tf.data.batch import WHOLE, Dataset, Part, batches
 from logan_tf.data.priors import uniform_prior
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.game.dynamics.dynamics import Dynamics
 from logan_tf.game.dynamics.plain import Plain
 from logan_tf.game.game import Game
@@ -100,6 +102,7 @@ class Experiment:
             self.averaged_generator = generator()
             self.discriminator = discriminator()
             self.latent_dim = self.generator.latent_dim
+            self._require_sizes()
             self._build_networks()
         self.averaging.update(self.averaged_generator, self.generator, -1)
         self.game = game(self.generator, self.discriminator)
@@ -165,7 +168,51 @@ class Experiment:
         """Raises ConfigurationError unless so many replicas can share a batch."""
         require_divisible(self.batch_size, replicas, self.accumulation)
 
+    def _require_sizes(self) -> None:
+        require_at_least(1, latent_dim=self.latent_dim)
+        numbers = self.batch_size * (math.prod(self.dataset.shape) + self.latent_dim)
+        host_memory.require(
+            4 * numbers,
+            f"a batch of {self.batch_size} examples with latents of {self.latent_dim} "
+            "numbers",
+            "lower batch_size or latent_dim",
+        )
+
+    def _require_memory(self) -> None:
+        """Makes the variables without values, and asks whether these have room.
+
+        An accelerator refuses what does not fit; without one, the system would kill the
+        process.
+        """
+        if any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU")):
+            return
+        labels = keras.KerasTensor([2], "int32")
+        latents = keras.KerasTensor([2, self.latent_dim])
+        networks = (self.averaged_generator, self.generator, self.discriminator)
+        inputs = (latents, latents, keras.KerasTensor([2, *self.dataset.shape]))
+        # What is wrong with a network is found where it is called.
+        with (
+            keras.StatelessScope(initialize_variables=False),
+            contextlib.suppress(Exception),
+        ):
+            for network, given in zip(networks, inputs, strict=True):
+                network(given, labels)
+        shapes = [variable.shape for each in networks for variable in each.variables]
+        numbers = sum(math.prod(shape) for shape in shapes)
+        try:
+            host_memory.require(
+                4 * numbers,
+                f"the networks and the average, {numbers:,} numbers,",
+                "make them smaller",
+            )
+        except ConfigurationError:
+            keras.utils.clear_session()  # Of variables that are to have values yet.
+            raise
+        with keras.StatelessScope():
+            pass  # As it ends, all of them get their values.
+
     def _build_networks(self) -> None:
+        self._require_memory()
         latents = tf.zeros([2, self.latent_dim])
         labels = tf.zeros([2], tf.int32)
         self.averaged_generator(latents, labels)

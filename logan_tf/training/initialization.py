@@ -6,16 +6,16 @@ average that starts late (`ExponentialMovingAverage.start_step`) is a copy of th
 generator until then.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from logan_tf.errors import BadDataError, ConfigurationError, first_line
+from logan_tf import small_files
+from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
-from logan_tf.training.checkpoints import UNREADABLE
+from logan_tf.training.checkpoints import reading
 from logan_tf.training.experiment import Experiment
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -47,11 +47,11 @@ def initialize(
     files = CheckpointFiles(source.checkpoints)
     for step in files.choose("latest"):
         try:
-            _read(experiment, str(files.path(step)), io_device)
+            with reading(files, step) as path:
+                _read(experiment, path, io_device)
             return {"run": str(source.path.resolve()), "step": step}
-        except UNREADABLE as error:
-            damage = first_line(error)
-            warn(f"the checkpoint of step {step} of {source.path} is damaged: {damage}")
+        except BadDataError as error:
+            warn(f"the checkpoint of step {step} of {source.path} is damaged: {error}")
     raise BadDataError(
         f"{source.path} holds no checkpoint that is whole: see bin/doctor {source.path}"
     )
@@ -64,8 +64,8 @@ def require_same_source(directory: RunDirectory, source: RunDirectory) -> None:
       ConfigurationError: unless it began with the weights of `source`.
     """
     try:
-        noted = json.loads(directory.initialization.read_text(encoding="utf-8"))["run"]
-    except (OSError, ValueError, KeyError, TypeError):
+        noted = small_files.read_json(directory.initialization)["run"]
+    except small_files.GARBLED:
         noted = None
     if noted != str(source.path.resolve()):
         raise ConfigurationError(
@@ -91,9 +91,10 @@ def _read(experiment: Experiment, path: str, io_device: str | None) -> None:
     for name in (*own, *sorted(found)):
         if found.get(name) != own.get(name):
             raise ConfigurationError(
-                f"{path} holds other networks than this configuration (variable {name} "
-                f"is {found.get(name, 'missing')} there and {own.get(name, 'missing')} "
-                "here): give them the same sizes, or choose another --init_from"
+                "--init_from holds other networks than this configuration (variable "
+                f"{name} is {found.get(name, 'missing')} there and "
+                f"{own.get(name, 'missing')} here): give them the same sizes, "
+                "or choose another --init_from"
             )
     options = tf.train.CheckpointOptions(experimental_io_device=io_device)
     status = tf.train.Checkpoint(**networks).read(path, options=options)

@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from logan_tf import quantities
+from logan_tf import atomic_file, quantities
 from logan_tf.runs.run_directory import RunDirectory
 
+_FRAME = 16  # bytes of a record that are not its content
 _EVALUATION, _PICTURE, _SPECTRUM = "evaluation/", "pictures/", "spectrum/"
 
 
@@ -145,19 +146,19 @@ def truncate_events(directory: Path, step: int, pictures_follow: bool = False) -
       pictures_follow: whether its own pictures and evaluations go too.
     """
     for path in sorted(directory.glob("events.out.tfevents.*")):
-        kept = []
+        contents, kept, at = path.read_bytes(), [], 0
         # A run that was killed leaves a half-written last record.
         with contextlib.suppress(tf.errors.DataLossError):
             for record in tf.data.TFRecordDataset(str(path)):
                 event = tf.compat.v1.Event.FromString(record.numpy())
                 last = step - (pictures_follow and _is_picture(event))
+                # Its length, two checksums, and what it holds.
+                end = at + _FRAME + len(record.numpy())
                 if event.step <= last:
-                    kept.append(record.numpy())
-        temporary = path.with_name(f".{path.name}")
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for record in kept:
-                writer.write(record)
-        temporary.replace(path)
+                    kept.append(contents[at:end])
+                at = end
+        with atomic_file.replacing(path) as file:
+            file.writelines(kept)
 
 
 def _is_picture(event: tf.compat.v1.Event) -> bool:

@@ -54,8 +54,11 @@ def training(architecture: str | Callable = tiny, **arguments) -> ClassifierTrai
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> tuple[keras.Model, Path]:
-    """A training that nothing interrupted, and its folder."""
-    folder = tmp_path_factory.mktemp("whole")
+    """A training that nothing interrupted, and its folder.
+
+    TensorFlow takes the name for a pattern that the folder does not fit.
+    """
+    folder = tmp_path_factory.mktemp("whole") / "of[all]"
     return training(warmup_epochs=1).train(examples(), folder, "tests"), folder
 
 
@@ -72,7 +75,7 @@ def test_it_learns_the_classes(whole):
     logits = list(training().logits(model, parts))
     assert [part.shape for part in logits] == [(40, 3), (30, 3)]
     assert np.mean(np.concatenate(logits).argmax(1) == data.labels) > 0.95
-    assert (folder / "ckpt-4.index").is_file()
+    assert [path.name for path in folder.iterdir()] == ["ckpt-4"]
 
 
 @pytest.mark.parametrize("killed_at", ["batch", "saving"])
@@ -89,22 +92,20 @@ def test_a_training_that_was_killed_ends_with_the_same_bits(
 
     where = {
         "batch": (classifier_epochs.Epochs, "on_train_batch_end"),
-        "saving": (tf.train.CheckpointManager, "save"),
+        "saving": (tf.train.Checkpoint, "write"),
     }[killed_at]
     original = getattr(*where)
     with monkeypatch.context() as patch:
         patch.setattr(*where, kill)
         with pytest.raises(KeyboardInterrupt):
             train_again(tmp_path)
-    assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-2.index"]
+    assert [path.name for path in tmp_path.iterdir()] == ["ckpt-2"]
     assert train_again(tmp_path) == fingerprint(whole[0].get_weights())
 
 
 def test_a_damaged_checkpoint_is_one_line(whole, tmp_path):
     folder = shutil.copytree(whole[1], tmp_path / "damaged")
-    state = (folder / "checkpoint").read_text()
-    (folder / "checkpoint").write_text(state.replace(str(whole[1]), str(folder)))
-    (data,) = folder.glob("ckpt-4.data*")
+    (data,) = folder.glob("ckpt-4/state.data*")
     damaged = bytearray(data.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     data.write_bytes(damaged)

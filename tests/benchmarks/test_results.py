@@ -55,13 +55,21 @@ def test_rows_of_a_table():
     assert row["floor GFLOP/s"] == 3.0
 
 
+_GARBLED = (
+    '{"identity": {}, "steps": []}',
+    '{"identity": {}, "steps": {"logan": {"seconds": {"median": "1"}}}}',
+    '{"identity": {}, "operations": {"logan": {"work": null}}}',
+    '{"identity": {}, "operations": {"logan": {"work": 0}}}',
+)
+
+
 def test_files(tmp_path):
     path = tmp_path / "results.json"
     with pytest.raises(ConfigurationError, match="no results at"):
         results.read(path)
     results.write(path, _results(1, 2, 3))
     assert results.read(path) == _results(1, 2, 3)
-    for text in ("[1]", "{}", "{"):
+    for text in ("[1]", "{}", "{", "[" * 100_000, '{"identity": 1}', *_GARBLED):
         path.write_text(text)
         with pytest.raises(BadDataError, match="measure anew"):
             results.read(path)

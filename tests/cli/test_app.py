@@ -1,5 +1,6 @@
 """The frame of every command: exit codes, one line an error, a quiet start."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -112,3 +113,75 @@ def test_tensorflow_starts_quietly_unless_it_fails(failure, tmp_path):
         assert "no such library" in done.stderr
     else:
         assert (done.returncode, done.stderr) == (0, "ours\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "x.png"), "'x.png'"),
+        (OSError(errno.EFBIG, "File too large"), "File too large"),
+        (OSError(errno.EROFS, "Read-only file system", "run"), "Read-only"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "quota"),
+    ],
+)
+def test_a_full_disk_is_one_line_wherever_it_shows(error, shown, ended):
+    def wrapped() -> None:
+        try:
+            raise error
+        except OSError as cause:
+            raise ValueError("something else") from cause
+
+    for main in (raising(error), wrapped):
+        code, out, err = ended(main)
+        assert (code, out) == (3, "")
+        (line,) = err.splitlines()
+        assert line.startswith("error: ")
+        assert shown in line
+        assert "the same command goes on" in line
+
+
+def test_tensorflows_word_for_a_full_disk(ended):
+    import tensorflow as tf
+
+    full = tf.errors.ResourceExhaustedError(None, None, "e.v2; No space left on device")
+    assert ended(raising(full))[0] == 3
+    other = tf.errors.ResourceExhaustedError(None, None, "out of memory")
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        app.run(raising(other), "what it does")
+
+
+LONG = """
+import sys
+from logan_tf.cli import app
+sys.argv = ["bin/command"]
+def main():
+    for number in range(50_000):
+        print(number)
+    open(sys.path[0] + "/done", "w").close()
+app.run(main, "")
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "said"),
+    [
+        ("| head -1; echo ${PIPESTATUS[0]}", "0", ""),
+        ("> /dev/full; echo $?", "3", "error: the output was lost: [Errno 28]"),
+        (">&- ; echo $?", "0", ""),
+        (">&- 2>&-; echo $?", "0", ""),
+        ("2> /dev/full > /dev/null; echo $?", "0", ""),
+    ],
+)
+def test_who_reads_the_output_does_not_end_the_work(ending, code, said, tmp_path):
+    (tmp_path / "command.py").write_text(LONG)
+    environment = os.environ | {"PYTHONPATH": str(recipe_files.RECIPES.parent)}
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} {tmp_path}/command.py {ending}"],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.stdout.split()[-1] == code
+    assert done.stderr.startswith(said)
+    assert bool(said) == bool(done.stderr)
+    assert (tmp_path / "done").exists()

@@ -67,6 +67,14 @@ ALTERNATING, ADAPTIVE = (
         ([RING, param("seed = -1")], ["seed must be 0 to"]),
         ([RING, param("Ring.num_modes = 0")], ["num_modes must be at least 1"]),
         ([RING, param("mlp.Generator.hidden = (-1,)")], ["'Generator': ", "-1"]),
+        ([RING, param("latent_dim = -1")], ["latent_dim must be 1 or more"]),
+        ([RING, param("latent_dim = 2147483648")], ["would take", "GiB", "latent_dim"]),
+        ([RING, param("batch_size = 2147483648")], ["would take", "lower batch_size"]),
+        (
+            [RING, param("mlp.Generator.hidden = (3000000000,)")],
+            ["the networks and the average", "would take", "GiB"],
+        ),
+        ([DIGITS, param("width = 10000")], ["would take 182.9 GiB"]),
         ([RING, param("total_steps = 0")], ["total_steps must be 1 or more, not 0"]),
         # Dynamics, and what they do not go with.
         (

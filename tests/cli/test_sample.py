@@ -112,3 +112,22 @@ def test_a_scatter_plot_of_points(command, ring_run, tmp_path):
     picture = matplotlib.image.imread(path)
     assert min(picture.shape[:2]) > 100
     assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 10
+
+
+def test_arrays_are_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    from logan_tf.cli import sample
+    from logan_tf.sampling.sampler import Samples
+
+    output = tmp_path / "samples.npz"
+    output.write_bytes(b"the earlier ones")
+
+    def full(file, **_):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    samples = Samples(np.zeros((1, 4, 4, 1)), np.zeros((1, 2)), np.zeros(1))
+    with pytest.raises(OSError, match="No space left"):
+        sample._save_arrays(output, samples)
+    assert output.read_bytes() == b"the earlier ones"
+    assert list(tmp_path.iterdir()) == [output]

@@ -256,6 +256,20 @@ def test_more_pictures_than_the_files_have_room_for_are_refused(copied):
     _refused(copied, "dataset.json cannot be read", BadDataError)
 
 
+@pytest.mark.parametrize("limit", [0, 2**30])
+@pytest.mark.parametrize("difference", [1, -1])
+def test_other_numbers_of_pictures_than_the_files_hold_are_refused(
+    difference, limit, copied
+):
+    splits = _splits(copied)
+    splits["train"]["files"][0]["examples"] += difference
+    splits["train"]["class_counts"][0] += difference
+    _edit(copied, splits=splits)
+    there = splits["train"]["files"][0]["examples"] - difference
+    message = f"is damaged, or dataset.json is .{there} pictures there"
+    _refused(copied, message, BadDataError, limit=limit)
+
+
 @pytest.mark.parametrize("key", ["examples", "bytes", "sha256"])
 @pytest.mark.parametrize("value", [None, [7], -1, 0.5])
 def test_files_are_described_by_values_of_their_types(key, value, copied):
@@ -290,7 +304,7 @@ def test_missing_and_cut_files_are_found_at_once(copied):
 
 def _flip_a_bit(path):
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 4
+    content[20] ^= 4  # Of the first record's content: all lengths are in order.
     path.write_bytes(content)
 
 
@@ -313,6 +327,10 @@ def test_damaged_files_are_named(damage, copied):
     with pytest.raises(BadDataError, match=f"{path} is damaged"):
         ImageRecords(str(copied)).arrays("train")
     streamed = ImageRecords(str(copied), limit=0)
+    if damage is not _flip_a_bit:
+        with pytest.raises(BadDataError, match=f"{path} is damaged"):
+            batch.batches(streamed, batch_size=8, latent_dim=2, seed=0)
+        return
     pipeline = iter(batch.batches(streamed, batch_size=8, latent_dim=2, seed=0))
     with pytest.raises(tf.errors.OpError) as caught:
         list(itertools.islice(pipeline, 9))

@@ -28,6 +28,7 @@ RECEIPT = Receipt(
     reference="r1",
     reference_hash="r2",
 )
+SMALL = {"protocol": "p", "num_samples": 1, "seed": 1}
 METRICS = {
     "modes": {"value": 995, "of": 1000},
     "reverse_kl": {"value": 0.1, "unit": "nats"},
@@ -124,6 +125,33 @@ def test_a_number_that_is_none_is_never_written(tmp_path):
         b' "metrics": {"modes": {}}}',
         b'{"receipt": {"protocol": "p", "num_samples": 1, "seed": 1, "moon": 2},'
         b' "metrics": {}}',
+        b"[" * 100_000,
+        *(
+            json.dumps({"receipt": SMALL | wrong, "metrics": {}}).encode()
+            for wrong in (
+                {"protocol": 7},
+                {"num_samples": "many"},
+                {"num_seeds": None},
+                {"seed": True},
+                {"truncation": "1"},
+                {"recipe": 5},
+                {"checkpoint_step": 0.5},
+                {"classifier_accuracy": float("nan")},
+            )
+        ),
+        *(
+            json.dumps({"receipt": SMALL, "metrics": {"modes": wrong}}).encode()
+            for wrong in (
+                {"value": "995"},
+                {"value": None},
+                {"value": float("inf")},
+                {"value": 1, "interval": 2},
+                {"value": 1, "interval": [1]},
+                {"value": 1, "interval": ["0", "2"]},
+                {"value": 1, "values": [1]},
+                {"value": 1, "values": [1, "2"]},
+            )
+        ),
     ],
 )
 def test_garbled_files_are_refused_in_one_line(garbled, tmp_path):

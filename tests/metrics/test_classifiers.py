@@ -60,9 +60,10 @@ def test_a_signature_serves_where_the_object_cannot_be_called(tmp_path):
             return {"logits": flat[:, :7], "pool_3": flat[:, None, None, :]}
 
     model = Silent()
-    tf.saved_model.save(model, str(tmp_path / "m"), signatures=model.read)
+    path = str(tmp_path / "[m]")  # A pattern to TensorFlow, which the folder fits not.
+    tf.saved_model.save(model, path, signatures=model.read)
     del model
-    found = SavedModelClassifier(str(tmp_path / "m")).outputs(IMAGES)
+    found = SavedModelClassifier(path).outputs(IMAGES)
     expected = 2 * (IMAGES.reshape(10, 192) / 127.5 - 1)
     np.testing.assert_allclose(found.features, expected, atol=1e-5)
     assert found.logits.shape == (10, 7)

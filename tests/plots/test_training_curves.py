@@ -39,6 +39,7 @@ def test_a_file_that_is_not_there(tmp_path):
 GARBLED = [
     b"}{", b'{"step"', b"\xff\xfe\x00", b"[1, 2]", b"3", b'"step"', b"null", b"{}",
     b'{"step": "7"}', b'{"step": 1.5}', b'{"step": true}', b'{"step": -1}',
+    b'{"step": NaN}', b'{"step": Infinity}', b'{"step": 1%s}' % (b"0" * 200),
     b"[" * 100_000,
 ]  # fmt: skip
 

@@ -104,6 +104,29 @@ def test_a_manifest_that_is_not_what_was_written(content, files):
     assert files.steps() == [5, 10, 20]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "NESTED",
+        {"attempt": "0"},
+        {"hooks_pending": 1},
+        {"sound": "20"},
+        {"best": 5},
+        {"best": {"step": 10}},
+        {"best": {"step": "10", "metric": "fid", "value": 3.0}},
+        {"best": {"step": 10, "metric": "fid", "value": None}},
+    ],
+)
+def test_a_checksum_keeps_no_forger_out(wrong, files):
+    if wrong == "NESTED":
+        manifest(files, 20).write_text("[" * 100_000)
+    else:
+        write(files, 20, **wrong)
+    with pytest.raises(BadDataError, match=r"manifest.json is missing or garbled"):
+        files.manifest(20)
+    assert files.best() is None
+
+
 def test_no_flipped_bit_changes_what_a_manifest_says(files):
     write(files, 30, best={"step": 10, "metric": "fid", "value": 3.0}, sound=20)
     path, said = manifest(files, 30), files.manifest(30)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 
@@ -21,6 +22,12 @@ from logan_tf.runs.run_directory import RunDirectory
         ('{"step": "a"}\n{"step": 2}\n{"step": 9}\n', 5, '{"step": 2}\n'),
         ('{"step": 1}\n{"stop": 2}\n', 5, '{"step": 1}\n'),
         ('{"step": 1}\n\x00\x00\x00', 5, '{"step": 1}\n'),
+        (
+            '{"step": 1}\n{"step": NaN}\n{"step": "2"}\n{"step": true}\n{"step": -1}\n'
+            '[{"step": 1}]\n%s\n{"step": 2}\n' % ("[" * 100_000),
+            5,
+            '{"step": 1}\n{"step": 2}\n',
+        ),
     ],
 )
 def test_truncate_metrics(before, step, after, tmp_path):
@@ -82,17 +89,22 @@ def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path):
     directory = RunDirectory(tmp_path)
     for folder in (directory.checkpoints, directory.evaluations):
         folder.mkdir()
-    old = directory.evaluations / ".step-00000002.json.abc"
-    young = directory.evaluations / ".step-00000004.json.abc"
+    old = directory.evaluations / f"{atomic_file.PREFIX}abc"
+    young = directory.evaluations / f"{atomic_file.PREFIX}abd"
     whole = directory.evaluations / "step-00000002.json"
+    somebodys = directory.evaluations / ".config.gin.swp"
+    linked = tmp_path / "elsewhere" / f"{atomic_file.PREFIX}abe"
+    linked.parent.mkdir()
+    directory.samples.symlink_to(linked.parent)
     half = directory.checkpoints / ".ckpt-3.abc"
     half.mkdir()
-    for path in (old, young, whole):
+    for path in (old, young, whole, somebodys, linked):
         path.write_text("{}")
         os.utime(path, (0, 0) if path != young else None)
     assert sorted(directory.sweep()) == [".ckpt-3.abc", old.name]
     assert not half.exists()
-    assert sorted(directory.evaluations.iterdir()) == [young, whole]
+    assert sorted(directory.evaluations.iterdir()) == sorted([somebodys, young, whole])
+    assert linked.exists()
 
 
 def test_clear_removes_what_a_run_made_and_nothing_else(tmp_path):
@@ -141,3 +153,24 @@ def test_names_sort_by_step(tmp_path):
     assert directory.evaluation_path(2000, "-latent3") == (
         tmp_path / "evaluations" / "step-00002000-latent3.json"
     )
+
+
+NAMES = ("config.gin", "metrics.jsonl", "samples", "checkpoints/ckpt-5/manifest.json")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "evaluations/step-00000005.json"])
+@pytest.mark.parametrize("kind", ["pipe", "endless"])
+def test_pipes_and_devices_are_refused_before_they_are_read(kind, name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "config.gin").touch()
+    path.unlink(missing_ok=True)
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    directory = RunDirectory(tmp_path)
+    with pytest.raises(ConfigurationError, match=f"{name} is neither a file nor a fol"):
+        directory.require()
+    with (
+        pytest.raises(ConfigurationError, match=f"{name} is neither a file nor a fol"),
+        directory.writing(),
+    ):
+        pass

@@ -1,5 +1,7 @@
 """One writer a run directory, also over processes that die."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -86,3 +88,40 @@ def test_it_is_released_after_an_error(tmp_path):
     with pytest.raises(KeyError), run_lock.held(tmp_path):
         raise KeyError
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_costs_a_warning(
+    number, tmp_path, monkeypatch, capsys
+):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with run_lock.held(tmp_path):
+        assert (tmp_path / "lock").read_text().startswith("{")
+        assert run_lock.holder(tmp_path) is None
+    assert os.listdir(tmp_path) == []
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path} lies on a file system without locks" in line
+    assert os.strerror(number) in line
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_lock_file_is_refused_untouched(kind, tmp_path):
+    thesis, lock = tmp_path / "thesis.txt", tmp_path / "run" / "lock"
+    lock.parent.mkdir()
+    thesis.write_text("years of work")
+    if kind == "link":
+        lock.symlink_to(thesis)
+    elif kind == "pipe":
+        os.mkfifo(lock)
+    else:
+        lock.mkdir()
+    assert run_lock.holder(lock.parent) is None
+    with (
+        pytest.raises(ConfigurationError, match="lock is no regular file: remove it"),
+        run_lock.held(lock.parent),
+    ):
+        pass
+    assert thesis.read_text() == "years of work"

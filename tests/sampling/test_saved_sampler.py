@@ -5,6 +5,7 @@ That it draws the run's samples is tested in test_export.py and cli/test_export.
 
 import json
 
+import numpy as np
 import pytest
 
 from logan_tf.data.priors import uniform_prior
@@ -23,9 +24,11 @@ def path(tmp_path):
     networks = mlp.Generator(3, (5,)), mlp.Discriminator((5,))
     sampler = Sampler(SamplingGraph(*networks, None, uniform_prior, 0))
     signatures = Signatures(sampler.graph, 1, 4)
-    receipt = {"latent_steps": 0} | signatures.description()
-    export(tmp_path / "model", signatures, receipt, ["one"])
-    return tmp_path / "model"
+    receipt = {"latent_steps": 0, "checkpoint_step": 0} | signatures.description()
+    # TensorFlow takes the name for a pattern that the folder does not fit.
+    path = tmp_path / "model[1]"
+    export(path, signatures, receipt, ["one"])
+    return path
 
 
 def test_bad_requests_are_refused_before_the_graph(path):
@@ -47,6 +50,31 @@ def test_damage_is_bad_data(path):
     (path / "assets/receipt.json").write_text("{")
     with pytest.raises(BadDataError, match=r"receipt.json cannot be read"):
         SavedSampler(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["NESTED", {"latent_steps": "none"}, {"num_classes": None}, {"conditional": 0}],
+)
+def test_a_garbled_receipt_is_bad_data(wrong, path):
+    receipt = path / "assets/receipt.json"
+    found = json.loads(receipt.read_text())
+    text = "[" * 100_000 if wrong == "NESTED" else json.dumps(found | wrong)
+    receipt.write_text(text)
+    with pytest.raises(BadDataError, match=r"receipt.json cannot be read .*: export"):
+        SavedSampler(path)
+
+
+@pytest.mark.parametrize("arrays", [None, {}, {"modes": "text"}, {"sigma": [np.nan]}])
+def test_garbled_points_are_bad_data(arrays, path):
+    points = path / "assets/points.npz"
+    if arrays is None:
+        points.write_bytes(b"no zip")
+    else:
+        whole = {"modes": np.zeros((3, 2)), "sigma": 0.1, "real": np.zeros((4, 2))}
+        np.savez(points, **whole | arrays if arrays else {})
+    with pytest.raises(BadDataError, match=r"points.npz cannot be read .*: export"):
+        SavedSampler(path).points()
 
 
 def test_weights_that_are_missing_are_bad_data(path):

@@ -111,6 +111,29 @@ def test_a_scaled_optimizers_rate_is_the_recipes_too(toy, tmp_path):
     assert float(optimizer.dynamic_scale) == 8.0  # It is found while training.
 
 
+@pytest.mark.parametrize("name", ["a[1]", "b\\c", "[!a]", "q?*"])
+def test_what_tensorflow_takes_for_wildcards(name, saved, toy, state, same, tmp_path):
+    path = shutil.copytree(saved[0], tmp_path / name / "checkpoints")
+    experiment = toy()
+    checkpoints, _ = opened(path, experiment)
+    warnings: list[str] = []
+    assert checkpoints.restore(warn=warnings.append, repair=True) == 10
+    assert not warnings
+    same(state(experiment), saved[1][10])
+    assert damage(checkpoints.files, 10) is None
+
+
+def test_files_that_may_not_be_read_are_not_damaged(saved, toy, monkeypatch):
+    def refuse(*_, **__):
+        raise tf.errors.PermissionDeniedError(None, None, "state.index: no permission")
+
+    monkeypatch.setattr(tf.train.Checkpoint, "read", refuse)
+    checkpoints, _ = opened(saved[0], toy())
+    with pytest.raises(ConfigurationError, match=r"ckpt-10 .* no permission"):
+        checkpoints.restore(repair=True)
+    assert checkpoints.steps() == [5, 10]
+
+
 def test_the_newest_are_kept_over_a_resume_too(toy, tmp_path):
     for first in (1, 4):
         checkpoints, step = opened(tmp_path, toy(), max_to_keep=2)

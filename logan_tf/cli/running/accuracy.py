@@ -146,7 +146,7 @@ def _claim(folder: Path, receipt: "Receipt") -> None:
     """Empties a folder of what another checkpoint, setting or seed left there."""
     text = json.dumps(dataclasses.asdict(receipt), indent=2) + "\n"
     claim = folder / "receipt.json"
-    if claim.is_file() and claim.read_text(encoding="utf-8") == text:
+    if claim.is_file() and claim.read_bytes() == text.encode():
         return
     shutil.rmtree(folder, ignore_errors=True)
     atomic_file.write_text(claim, text)

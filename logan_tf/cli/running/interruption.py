@@ -1,4 +1,8 @@
-"""SIGTERM and Ctrl-C: finish what was begun, save, and exit; a second one exits now."""
+"""Signals that ask to stop: finish what was begun, save, and exit; a second exits now.
+
+SIGTERM, Ctrl-C, a terminal that is closed (SIGHUP), SLURM's notice (SIGUSR1) and a
+limit on the processor's time (SIGXCPU).
+"""
 
 import contextlib
 import os
@@ -11,7 +15,8 @@ from typing import Any, Self
 
 from logan_tf.errors import PreemptedError
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_NAMES = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGXCPU")
+_ALL = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 class Interruption:
@@ -78,11 +83,11 @@ class Interruption:
 
     def _take_signals(self) -> dict[signal.Signals, Any]:
         """Handlers of Python's that do nothing; the ones before, by signal."""
-        return {each: signal.signal(each, _ignore) for each in _SIGNALS}
+        return {each: signal.signal(each, _ignore) for each in heeded()}
 
     def _watch(self) -> None:
         while number := self._reader.recv(1):
-            if number[0] not in _SIGNALS:
+            if number[0] not in _ALL:
                 continue
             name = signal.Signals(number[0]).name
             if self.requested or not self._finishing:
@@ -94,7 +99,14 @@ class Interruption:
 
     def _say(self, line: str) -> None:
         """One line in one piece, below a progress bar."""
-        os.write(self._screen, f"\n{line}\n".encode())
+        with contextlib.suppress(OSError):  # The terminal may be gone.
+            os.write(self._screen, f"\n{line}\n".encode())
+
+
+def heeded() -> tuple[signal.Signals, ...]:
+    """The signals that ask to stop; without SIGHUP where nohup has it ignored."""
+    ignored = {s for s in _ALL if signal.getsignal(s) is signal.SIG_IGN}
+    return tuple(s for s in _ALL if s.name != "SIGHUP" or s not in ignored)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

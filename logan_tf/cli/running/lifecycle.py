@@ -12,7 +12,7 @@ import matplotlib.image
 import numpy as np
 import tensorflow as tf
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.cli.running import memory, spectra
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import bindings, reach
@@ -59,7 +59,7 @@ def build(strategy: tf.distribute.Strategy | None = None) -> Run:
       ConfigurationError: if its parts do not fit together.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    with bindings.building(), strategy.scope():
+    with bindings.building(), strategy.scope(), memory.networks_that_fit():
         experiment = gin.get_configurable(Experiment)()
         return Run(experiment, gin.get_configurable(Evaluator)(experiment), strategy)
 
@@ -234,7 +234,7 @@ def _report_changes(directory: RunDirectory, config: str) -> None:
     """Shows how the configuration differs from that which the run was started with."""
     if not directory.exists():
         return
-    before = directory.config.read_text(encoding="utf-8").splitlines()
+    before = small_files.read_text(directory.config, errors="replace").splitlines()
     difference = [
         line
         for line in difflib.unified_diff(before, config.splitlines(), n=0, lineterm="")

@@ -1,4 +1,4 @@
-"""What to do when the memory of a device runs out, in one line."""
+"""What does not fit into memory, in one line."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,22 @@ from logan_tf.errors import ConfigurationError
 # trying to allocate … bytes" (XLA), "Ran out of memory in memory space hbm" (TPU).
 _OUT_OF_MEMORY = re.compile(r"\boom\b|out of memory|out_of_memory", re.IGNORECASE)
 _DEVICE = re.compile(r"device:(\w+:\d+)")
+_NODE = re.compile(r"\x1b\[\d*m|\{\{.*?\}\}\s*| \[Op:.*")  # Of TensorFlow's messages.
+
+
+@contextmanager
+def networks_that_fit() -> Iterator[None]:
+    """Turns what TensorFlow says of impossible sizes into a mistake with a remedy."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        lines = [_NODE.sub("", line) for line in str(error).splitlines()]
+        # Keras puts a line of its own before it.
+        cause = next((x for x in lines if x and not x.startswith("Exception")), "")
+        raise ConfigurationError(
+            f"the networks cannot be made ({cause}): make the recipe's sizes smaller, "
+            "or mend the networks"
+        ) from error
 
 
 @contextmanager

@@ -17,15 +17,36 @@ if TYPE_CHECKING:
 FLAGS = flags.FLAGS
 flags.DEFINE_string("run_dir", None, "The run, as bin/train made it.")
 flags.DEFINE_string("checkpoint", "latest", "'latest', 'best' or a step.")
-flags.DEFINE_integer("seed", 0, "Of the samples.")
+flags.DEFINE_integer("seed", 0, "Of the samples.", 0, app.MOST)
 flags.DEFINE_integer(
-    "latent_steps", None, "Latent steps before sampling; None: the recipe's."
+    "latent_steps",
+    None,
+    "Latent steps before sampling; None: the recipe's.",
+    upper_bound=app.MOST,
 )
 flags.DEFINE_float(
     "truncation",
     1.0,
     "s in (0, 1]: uniform latents are scaled by it, normal ones lie within 2 s.",
 )
+
+
+@flags.validator("latent_steps")
+def _require_steps(steps: int | None) -> bool:
+    if steps is not None and steps < 0:
+        raise flags.ValidationError(f"latent_steps must be 0 or more, not {steps}")
+    return True
+
+
+@flags.validator("truncation")
+def _require_truncation(factor: float) -> bool:
+    if not 0 < factor <= 1:
+        raise flags.ValidationError(
+            f"truncation is {factor}: give a number above 0, at most 1"
+        )
+    return True
+
+
 flags.DEFINE_multi_string(
     "module", [], "A module of yours that the run's recipe names."
 )

@@ -4,13 +4,12 @@ Imports no TensorFlow: a folder that cannot work is refused at once.
 """
 
 import collections
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from logan_tf.data import manifest
+from logan_tf import small_files
 from logan_tf.errors import BadDataError, ConfigurationError
 
 LABELS = "dataset.json"  # Of StyleGAN's layout, whose folders are no classes.
@@ -132,13 +131,13 @@ def _read_labels(path: Path, names: list[str]) -> tuple[list[int], list[str]] | 
     if not path.is_file():
         return None
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = small_files.read_json(path)
         if "labels" not in fields:  # Of somebody else.
             return None
         if fields["labels"] is None:
             return [0] * len(names), []
         known = dict(fields["labels"])
-    except manifest.GARBLED as error:
+    except small_files.GARBLED as error:
         raise BadDataError(
             f"{path} cannot be read ({type(error).__name__}): put an intact copy in "
             "its place, or remove it and give each class a folder"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.data import manifest as manifests
 from logan_tf.data.manifest import Manifest
 from logan_tf.errors import BadDataError, ConfigurationError, first_line
@@ -92,7 +92,7 @@ class _Note:
 
     @classmethod
     def read(cls, path: Path) -> "_Note":
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = small_files.read_json(path)
         note = cls(**fields | {"file": manifests.File(**fields["file"])})
         is_whole = sum(note.class_counts.values()) == note.file.examples
         if not is_whole or note.enlarged > note.file.examples:
@@ -152,11 +152,11 @@ class Preparation:
         plan = self._unfinished / _PLAN
         if plan.is_file():
             try:
-                settings = json.loads(plan.read_text(encoding="utf-8"))
+                settings = small_files.read_json(plan)
                 self._require_same(settings)
             except ConfigurationError:
                 raise
-            except manifests.GARBLED as error:
+            except small_files.GARBLED as error:
                 raise BadDataError(
                     f"{plan} cannot be read: delete {self._output} and begin again"
                 ) from error
@@ -210,7 +210,7 @@ class Preparation:
             if manifests.checksum(self._output / planned.name) == note.file.sha256:
                 progress(planned.stop - planned.start, False)
                 return note
-        except manifests.GARBLED:
+        except small_files.GARBLED:
             pass  # Made again.
         note = self._write(planned, progress)
         atomic_file.write_text(path, json.dumps(dataclasses.asdict(note)))

@@ -53,7 +53,13 @@ def start():
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(signal.SIGTERM, signal.SIGINT),  # What follows would end a process.
+        *(signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU),
+    ],
+)
 def test_a_first_signal_is_a_request(number, start):
     process = start("work")
     assert process.stdout.readline() == "working\n"
@@ -82,6 +88,15 @@ def test_where_there_is_nothing_to_save_the_first_one_stops(start):
     out, err = process.communicate(timeout=20)
     assert (out, process.returncode) == ("", 42)
     assert "SIGTERM: stopped" in err
+
+
+def test_what_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_the_handlers_come_back():
