@@ -90,6 +90,10 @@ class LOGAN(keras.Model):
     ) -> None:
         super().__init__()
         require_at_least(0, num_classes=num_classes, seed=seed)
+        if isinstance(latent_rule, str) and latent_rule != "logan":
+            raise ConfigurationError(
+                f'latent_rule is "logan", a LatentRule or None, not {latent_rule!r}'
+            )
         self.generator, self.discriminator = generator, discriminator
         self.num_classes = num_classes
         self._prior, self._seed = prior, seed
@@ -102,7 +106,7 @@ class LOGAN(keras.Model):
         self._averaging = averaging or ExponentialMovingAverage(0.999)
         self.latent_dim = latent_dim or latent_dim_of(generator)
         players = Adapted(generator, latent_dim=self.latent_dim), Adapted(discriminator)
-        rule = logan_rule() if latent_rule == "logan" else latent_rule
+        rule = logan_rule() if isinstance(latent_rule, str) else latent_rule
         self.game = Game(
             *players,
             objective=objective,
