@@ -126,3 +126,12 @@ def test_an_arrow_up_would_be_seen(where, line, found, tmp_path):
 def test_a_circle_would_be_seen():
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
     assert not circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_no_folder_holds_more_than_fifteen_modules():
+    folders = {path.parent for path in (ROOT / "logan_tf").rglob("*.py")}
+    counts = {
+        folder: len([p for p in folder.glob("*.py") if p.name != "__init__.py"])
+        for folder in folders
+    }
+    assert {f: n for f, n in counts.items() if n > 15} == {}

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from absl import flags
 from absl import logging as absl_logging
 
-from logan_tf.cli import full_disk, screen
+from logan_tf.cli.running import full_disk, screen
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,

@@ -14,9 +14,10 @@ from logan_tf.errors import (
     DivergedError,
     PreemptedError,
 )
+from logan_tf.runs import jobs
+from logan_tf.runs.jobs import Ended, Job
 from logan_tf.runs.run_directory import RunDirectory
-from logan_tf.studies import jobs, tables
-from logan_tf.studies.jobs import Ended, Job
+from logan_tf.studies import tables
 from logan_tf.studies.results import (
     LOCAL_APPROXIMATION,
     ArmRun,

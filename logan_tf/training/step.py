@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from logan_tf.data.batch import Batch
+from logan_tf.game.accumulation import Accumulation
 from logan_tf.game.field import Field, Metrics
 from logan_tf.game.round import Round
 from logan_tf.game.schedules import Update
 from logan_tf.game.weights import GENERATOR
 from logan_tf.layers.spectral_normalization import largest_sigma
 from logan_tf.training import compilation
-from logan_tf.training.accumulation import Accumulation
 from logan_tf.training.experiment import Experiment
 
 Number: TypeAlias = int | tf.Tensor

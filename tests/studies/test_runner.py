@@ -12,9 +12,9 @@ import pytest
 
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import BadDataError, ConfigurationError, PreemptedError
-from logan_tf.runs import run_lock
+from logan_tf.runs import jobs, run_lock
 from logan_tf.sampling.settings import SamplingSettings
-from logan_tf.studies import arms, jobs
+from logan_tf.studies import arms
 from logan_tf.studies.study import EMBEDDED, PAPER, SIZE
 
 
