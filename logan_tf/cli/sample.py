@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from logan_tf.sampling.sampler import Samples
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("num", 64, "How many samples.", 1, app.MOST)
+flags.DEFINE_integer("num", 64, "How many samples.", upper_bound=app.MOST)
 flags.DEFINE_integer(
     "interpolate",
     0,
@@ -44,6 +44,14 @@ flags.DEFINE_string(
     "grid.png; samples.npz for the arrays; training.gif for the run's pictures of its "
     "fixed latents over the training.",
 )
+
+
+@flags.validator("num")
+def _require_some(num: int) -> bool:
+    if num < 1:
+        raise flags.ValidationError(f"{num} samples are asked for: ask for at least 1")
+    return True
+
 
 _ENDINGS = (".png", ".npz", ".gif")
 

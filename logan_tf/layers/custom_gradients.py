@@ -4,7 +4,6 @@ A converter to another format, or a server, knows TensorFlow's own forward opera
 """
 
 import contextlib
-import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -41,9 +40,9 @@ def custom_gradient(function: Callable[..., tuple[Any, Callable]]) -> Callable:
     """
     with_gradient = tf.custom_gradient(function)
 
-    @tf.autograph.experimental.do_not_convert
-    @functools.wraps(function)
     def call(*tensors: Any) -> Any:
         return function(*tensors)[0] if is_forward_only() else with_gradient(*tensors)
 
-    return call
+    # Not `functools.wraps`, whose mark AutoGraph follows to the function itself.
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    return tf.autograph.experimental.do_not_convert(call)
