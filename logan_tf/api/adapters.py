@@ -11,18 +11,19 @@ from logan_tf.errors import ConfigurationError
 
 
 class Adapted:
-    """A network that may take no labels, or return scores [batch, 1].
+    """A network that may take no labels, or have a list of two inputs.
 
     Everything else is the network's own.
 
     Args:
-      network: called with (inputs) or (inputs, labels).
+      network: called with (inputs), (inputs, labels) or ([inputs, labels]).
       **attributes: that it is to have besides.
     """
 
     def __init__(self, network: keras.Model, **attributes: Any) -> None:
         self._network = network
         self._takes_labels = "labels" in inspect.signature(network.call).parameters
+        self._takes_both = len(getattr(network, "inputs", None) or ()) == 2
         self.__dict__.update(attributes)
 
     def __call__(
@@ -31,14 +32,28 @@ class Adapted:
         labels: tf.Tensor | None = None,
         training: bool | None = None,
     ) -> tf.Tensor:
+        if self._takes_both:
+            return self._network([inputs, labels], training=training)
         given = (labels,) if self._takes_labels else ()
-        outputs = self._network(inputs, *given, training=training)
-        if outputs.shape.rank == 2 and outputs.shape[1] == 1:
-            return tf.squeeze(outputs, 1)
-        return outputs
+        return self._network(inputs, *given, training=training)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
+
+
+class Scores(Adapted):
+    """A discriminator that may return scores [batch, 1]."""
+
+    def __call__(
+        self,
+        inputs: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        training: bool | None = None,
+    ) -> tf.Tensor:
+        scores = super().__call__(inputs, labels, training)
+        if scores.shape.rank == 2 and scores.shape[1] == 1:
+            return tf.squeeze(scores, 1)
+        return scores
 
 
 def latent_dim_of(generator: keras.Model) -> int:
@@ -59,15 +74,25 @@ def latent_dim_of(generator: keras.Model) -> int:
     return int(found)
 
 
-def warn_of_normalization(*networks: keras.Model) -> None:
-    """Warns once where Keras's own batch normalization would make gradients wrong."""
+def warn_of_layers(*networks: keras.Model) -> None:
+    """Warns once of layers that do not do here what they do elsewhere.
+
+    A game is played as a function of the weights, as often as one likes: what a layer
+    would change or draw while it is called stays as it is.
+    """
     for network in networks:
         for layer in network._flatten_layers(include_self=False):
             if isinstance(layer, keras.layers.BatchNormalization):
-                warnings.warn(
-                    f"{layer.name} is Keras's BatchNormalization, whose second "
-                    "derivative is wrong and whose moving averages stay as they are "
-                    "here: use logan_tf.layers.batch_normalization.BatchNormalization",
-                    stacklevel=3,
-                )
-                return
+                fault = "has a wrong second derivative and no moving averages"
+            elif isinstance(layer, keras.layers.SpectralNormalization):
+                fault = "does not normalize"
+            elif hasattr(layer, "seed_generator"):
+                fault = "draws the same numbers in every step, or none"
+            else:
+                continue
+            warnings.warn(
+                f"Keras's {type(layer).__name__} ({layer.name}) {fault} in LOGAN: "
+                "logan_tf.layers has batch and spectral normalization",
+                stacklevel=3,
+            )
+            return

@@ -1,6 +1,7 @@
 """LOGAN as a `keras.Model`: two networks of yours, `compile`, `fit`, `generate`."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.api.adapters import Adapted, latent_dim_of, warn_of_normalization
+from logan_tf.api.adapters import Adapted, Scores, latent_dim_of, warn_of_layers
 from logan_tf.data.priors import Prior, uniform_prior
 from logan_tf.data.random_access import derive_seed
 from logan_tf.errors import ConfigurationError, require_at_least
@@ -31,6 +32,7 @@ from logan_tf.training.optimization import Optimization
 
 _LATENTS, _LABELS, _REAL_DRAWS, _FAKE_DRAWS = range(4)
 _STANDING_BATCHES = 16
+_KEPT = "kept_"
 
 
 class _Trained(NamedTuple):
@@ -105,7 +107,7 @@ class LOGAN(keras.Model):
             )
         self._averaging = averaging or ExponentialMovingAverage(0.999)
         self.latent_dim = latent_dim or latent_dim_of(generator)
-        players = Adapted(generator, latent_dim=self.latent_dim), Adapted(discriminator)
+        players = Adapted(generator, latent_dim=self.latent_dim), Scores(discriminator)
         rule = logan_rule() if isinstance(latent_rule, str) else latent_rule
         self.game = Game(
             *players,
@@ -118,7 +120,7 @@ class LOGAN(keras.Model):
             SamplingGraph(*players, self.game.latent_rule.optimizer, prior, num_classes)
         )
         self.game.build(self._sampler.graph.shape)
-        warn_of_normalization(generator, discriminator)
+        warn_of_layers(generator, discriminator)
         self._step = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
         )
@@ -208,6 +210,32 @@ class LOGAN(keras.Model):
         with self._averaged():
             self._sampler.collect_standing(_STANDING_BATCHES, settings)
             return np.asarray(self._sampler.sample(num, settings, labels=labels).images)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Of `save_weights`: the average, the step, and what methods keep as well."""
+        super().save_own_variables(store)
+        for index, variable in enumerate(self._kept()):
+            store[f"{_KEPT}{index}"] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Of `load_weights`; compile first, for what dynamics and optimizers keep."""
+        found = {name: store[name] for name in store.keys()}  # noqa: SIM118
+        number = sum(name.startswith(_KEPT) for name in found)
+        values = [found.pop(f"{_KEPT}{index}") for index in range(number)]
+        super().load_own_variables(found)
+        kept = self._kept()
+        if number > len(kept):
+            warnings.warn(
+                "what the dynamics keep is not loaded: compile before load_weights",
+                stacklevel=2,
+            )
+        for variable, value in zip(kept, values, strict=False):
+            variable.assign(value)
+
+    def _kept(self) -> list[tf.Variable]:
+        """By penalties, and by dynamics once the model is compiled."""
+        penalties = [v for each in self.game.penalties for v in each.variables]
+        return [*penalties, *self._dynamics.variables]
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:

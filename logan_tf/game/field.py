@@ -163,7 +163,8 @@ class Field:
             tape.watch(at)
             gradients = self._game.play(self._round, tuple(u), at).gradients
             product = weights.inner(u, gradients)
-        return tape.gradient(product, at, unconnected_gradients="zero")
+        gradients = tape.gradient(product, at, unconnected_gradients="zero")
+        return {player: weights.dense(each) for player, each in gradients.items()}
 
 
 def _norms(

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import tensorflow as tf
 
+from logan_tf.errors import ConfigurationError
 from logan_tf.game.augmentation import Augmentation, Draws
 from logan_tf.game.field import Field, Metrics, Played
 from logan_tf.game.latent_rule import LatentRule, Move
@@ -25,7 +26,13 @@ from logan_tf.game.objectives import Objective, hinge
 from logan_tf.game.penalties.penalty import Penalty, Sample
 from logan_tf.game.replicas import all_replicas, per_replica
 from logan_tf.game.round import Round
-from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS, Weights
+from logan_tf.game.weights import (
+    DISCRIMINATOR,
+    GENERATOR,
+    PLAYERS,
+    Weights,
+    dense,
+)
 from logan_tf.layers import spectral_normalization
 
 
@@ -57,6 +64,10 @@ class Game:
         self.discriminator = discriminator
         self.objective = objective
         self.latent_rule = latent_rule or LatentRule()
+        if not isinstance(penalties, Sequence):
+            raise ConfigurationError(
+                "Game.penalties is a list: write [@R1()], say, with the brackets"
+            )
         self.penalties = tuple(penalties)
         self.augmentation = augmentation
 
@@ -118,6 +129,11 @@ class Game:
         spectral_normalization.advance(self.discriminator)
         spectral_normalization.advance(self.generator)
 
+    def advance_penalties(self, players: Sequence[str], metrics: Metrics) -> None:
+        """Moves what penalties keep; once per update, after it."""
+        for penalty in self.penalties:
+            penalty.advance(players, metrics)
+
     def field(
         self,
         round_: Round,
@@ -170,7 +186,7 @@ class Game:
                 second_order = self.latent_rule.pulled_back(
                     player, move, cotangent, inner, weights[player]
                 )
-                played.gradients[player] = _sum(direct, second_order)
+                played.gradients[player] = _sum(dense(direct), second_order)
                 played.second_order[player] = second_order
         return played
 
@@ -231,12 +247,13 @@ class Game:
         """This replica's share of each loss but for R_z, and what is penalty in it."""
         objective = self.objective(sample.real_scores, sample.fake_scores)
         losses = {player: per_replica(getattr(objective, player)) for player in players}
-        metrics = {}
+        metrics: Metrics = {}
         for penalty in self.penalties:
             if penalty.player in players:
                 share = per_replica(penalty(sample))
                 losses[penalty.player] += share
-                metrics[f"{penalty.name}_penalty"] = all_replicas(share)
+                name = f"{penalty.name}_penalty"
+                metrics[name] = metrics.get(name, 0.0) + all_replicas(share)
         return losses, metrics
 
     def _metrics(self, move: Move, sample: Sample, players: Sequence[str]) -> Metrics:

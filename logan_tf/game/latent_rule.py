@@ -10,7 +10,7 @@ from logan_tf.errors import ConfigurationError
 from logan_tf.game.field import Metrics
 from logan_tf.game.latent import LatentOptimizer, Score
 from logan_tf.game.replicas import all_replicas, per_replica
-from logan_tf.game.weights import PLAYERS
+from logan_tf.game.weights import PLAYERS, dense
 
 
 class Move(NamedTuple):
@@ -132,7 +132,7 @@ class LatentRule:
         if not self.is_seen_by(player):
             return []
         stopped = player in self.stop_gradient
-        return tape.gradient(
+        gradients = tape.gradient(
             (move.latents, move.regularizer),
             weights,
             output_gradients=(
@@ -141,6 +141,7 @@ class LatentRule:
             ),
             unconnected_gradients="zero",
         )
+        return dense(gradients)
 
     def metrics(self, move: Move, fake_scores: tf.Tensor) -> Metrics:
         """Scalars by name, each a mean over the samples; f(z') is [batch]."""

@@ -32,6 +32,11 @@ def moved(weights: Weights, along: Weights, by: float | Mapping[str, float]) -> 
     }
 
 
+def dense(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Gradients as tensors, those of embeddings too, which TensorFlow leaves sparse."""
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+
 def inner(first: Weights, second: Weights) -> tf.Tensor:
     """⟨u, v⟩ over the players that `first` names, a scalar."""
     return tf.add_n(

@@ -107,6 +107,7 @@ class Experiment:
         self.averaging.update(self.averaged_generator, self.generator, -1)
         self.game = game(self.generator, self.discriminator)
         self.game.build(self.dataset.shape)
+        _require_whole_batches(self.game, accumulation)
         optimizers = {
             DISCRIMINATOR: discriminator_optimizer,
             GENERATOR: generator_optimizer,
@@ -274,12 +275,23 @@ def _require_one_evaluation(dynamics: Dynamics, accumulation: int) -> None:
 
     Those are a loop around `strategy.run`, which no replica can enter from inside.
     """
-    if accumulation > 1 and not isinstance(dynamics, Plain):
+    if accumulation > 1 and type(dynamics) is not Plain:
         raise ConfigurationError(
             f"accumulation = {accumulation} needs plain dynamics, not "
             f"{type(dynamics).__name__}: set accumulation = 1 and a smaller "
             "batch_size, or Experiment.dynamics = @Plain()"
         )
+
+
+def _require_whole_batches(game: Game, accumulation: int) -> None:
+    """Refuses micro-batches to penalties of the batch as a whole."""
+    for penalty in game.penalties:
+        if accumulation > 1 and penalty.needs_whole_batches:
+            raise ConfigurationError(
+                f"{type(penalty).__name__} is of a whole batch, and accumulation = "
+                f"{accumulation} would make another penalty of it: set accumulation = "
+                "1, or leave it out of Game.penalties"
+            )
 
 
 def _require_all_players(dynamics: Dynamics, schedule: Schedule) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
+from logan_tf.errors import ConfigurationError
 from logan_tf.game.dynamics.dynamics import Dynamics
 from logan_tf.game.field import Field, Metrics
 from logan_tf.game.game import Game
@@ -20,7 +21,8 @@ class Optimization:
       dynamics: how the game's field becomes their update.
 
     Raises:
-      ConfigurationError: for players that the dynamics are not defined for.
+      ConfigurationError: for players that the dynamics are not defined for, or an
+        optimizer that scales losses.
       TypeError: for an optimizer that sums gradients over replicas in its own way.
     """
 
@@ -61,6 +63,7 @@ class Optimization:
         metrics: Metrics = {}
         for player, update in self.dynamics(field).items():
             metrics[f"{player}_update_norm"] = self.apply(player, update)
+        self._game.advance_penalties(field.players, field.metrics)
         return field.metrics | metrics
 
     def apply(self, player: str, update: list[tf.Tensor]) -> tf.Tensor:
@@ -82,6 +85,11 @@ def _leave_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:
     Keras would, after it has clipped each replica's own: clipped like this, the steps
     would depend on the number of replicas.
     """
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise ConfigurationError(
+            "LossScaleOptimizer divides by a scale that losses here are not "
+            "multiplied with: give the optimizer that it holds, and take bfloat16"
+        )
     if not hasattr(optimizer, "_all_reduce_sum_gradients"):
         raise TypeError(
             f"{type(optimizer).__name__} sums gradients in a way of its own"

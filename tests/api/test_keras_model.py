@@ -6,9 +6,11 @@ import tensorflow as tf
 import logan_tf
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.dynamics.extragradient import Extragradient
+from logan_tf.game.dynamics.momentum import Momentum
 from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
 from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.penalties.lecam import LeCam
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.spectral_normalization import SpectralDense
 from logan_tf.training.averaging import ExponentialMovingAverage
@@ -109,7 +111,7 @@ def test_saved_weights_draw_the_same_images(fitted):
     images = trained.generate(3, seed=5)
     restored = model()
     assert np.abs(restored.generate(3, seed=5) - images).max() > 1e-3
-    restored.load_weights(folder / "1.weights.h5")
+    restored.load_weights(folder / "2.weights.h5")
     np.testing.assert_array_equal(restored.generate(3, seed=5), images)
     vectors = [
         [v.numpy() for v in each.discriminator.non_trainable_variables]
@@ -149,8 +151,44 @@ def test_labels_are_drawn_where_there_are_classes():
 
 
 def test_keras_batch_normalization_is_warned_of():
-    with pytest.warns(UserWarning, match="second derivative is wrong"):
+    with pytest.warns(UserWarning, match="a wrong second derivative"):
         logan_tf.LOGAN(*networks(keras.layers.BatchNormalization))
+
+
+def test_layers_that_change_while_they_are_called_are_warned_of():
+    with pytest.warns(UserWarning, match="the same numbers in every step"):
+        logan_tf.LOGAN(*networks(lambda: keras.layers.Dropout(0.5)))
+    generator, _ = networks()
+    spectral = keras.layers.SpectralNormalization(dense(1))
+    with pytest.warns(UserWarning, match="does not normalize"):
+        logan_tf.LOGAN(generator, keras.Sequential([keras.Input([2]), spectral]))
+
+
+def test_what_methods_keep_is_saved(tmp_path):
+    def made():
+        return model(dynamics=Momentum(0.5), penalties=[LeCam()])
+
+    trained, restored = made(), made()
+    trained.train_step(tf.constant(points()))
+    trained.save_weights(tmp_path / "a.weights.h5")
+    restored.load_weights(tmp_path / "a.weights.h5")
+    kept = [[v.numpy() for v in each._kept()] for each in (trained, restored)]
+    assert all(np.abs(value).max() > 0 for value in kept[0][:2])
+    assert len(kept[0]) == 2 + len(trained.trainable_variables)
+    np.testing.assert_equal(*kept)
+
+
+def test_embeddings_and_networks_of_two_inputs():
+    latents, labels = keras.Input([4]), keras.Input([], dtype="int32")
+    embedded = keras.layers.Embedding(3, 4)(labels)
+    images = dense(1)(keras.layers.Concatenate()([latents, embedded]))
+    generator = keras.Model([latents, labels], images)
+    discriminator = keras.Sequential([keras.Input([1]), dense(1)])
+    trained = logan_tf.LOGAN(generator, discriminator, latent_dim=4, num_classes=3)
+    trained.compile(keras.optimizers.SGD(RATE), keras.optimizers.SGD(RATE))
+    metrics = trained.train_step((tf.ones([8, 1]), tf.zeros([8], tf.int32)))
+    assert metrics["generator_update_norm"] > 0
+    assert trained.generate(2, labels=np.array([0, 2])).shape == (2, 1)
 
 
 def test_one_optimizer_for_both_is_refused():

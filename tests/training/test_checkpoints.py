@@ -96,19 +96,10 @@ def test_the_learning_rate_is_the_recipes_and_not_the_checkpoints(name, toy, tmp
         checkpoints.save()  # And from a schedule back to a constant.
 
 
-def test_a_scaled_optimizers_rate_is_the_recipes_too(toy, tmp_path):
-    def scaled(rate):
-        adam = keras.optimizers.Adam(rate)
-        return keras.optimizers.LossScaleOptimizer(adam, initial_scale=8.0 * rate)
-
-    checkpoints, step = opened(tmp_path, toy(optimizer=lambda: scaled(1.0)))
-    step.assign(1)
-    checkpoints.save()
-    resumed = toy(optimizer=lambda: scaled(0.5))
-    opened(tmp_path, resumed)[0].restore()
-    optimizer = resumed.optimizers["discriminator"]
-    assert float(optimizer.learning_rate) == 0.5
-    assert float(optimizer.dynamic_scale) == 8.0  # It is found while training.
+def test_an_optimizer_that_scales_losses_is_refused(toy):
+    adam = keras.optimizers.Adam
+    with pytest.raises(ConfigurationError, match="LossScaleOptimizer divides"):
+        toy(optimizer=lambda: keras.optimizers.LossScaleOptimizer(adam(0.01)))
 
 
 @pytest.mark.parametrize("name", ["a[1]", "b\\c", "[!a]", "q?*"])

@@ -16,6 +16,7 @@ from logan_tf.game.dynamics.extrapolation_from_the_past import (
 from logan_tf.game.dynamics.momentum import Momentum
 from logan_tf.game.dynamics.optimistic import Optimistic
 from logan_tf.game.game import Game
+from logan_tf.game.penalties.penalty import Penalty
 from logan_tf.game.schedules import Alternating
 from logan_tf.game.weights import PLAYERS
 from logan_tf.networks import mlp, sngan
@@ -49,7 +50,7 @@ class Counting(Dynamics):
         return field()
 
 
-class Remembering:
+class Remembering(Penalty):
     """A penalty of nothing, that keeps a moving average of the real scores."""
 
     name, player = "remembering", "discriminator"
@@ -59,9 +60,11 @@ class Remembering:
         self.variables = [self.mean]
 
     def __call__(self, sample):
-        score = tf.reduce_mean(sample.real_scores)
-        self.mean.assign(0.9 * self.mean + 0.1 * tf.stop_gradient(score))
         return tf.zeros([])
+
+    def advance(self, players, metrics):
+        if self.player in players:
+            self.mean.assign(0.9 * self.mean + 0.1 * metrics["real_score"])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from logan_tf.game.weights import Weights
 
 
 class ExtrapolationFromThePast(Dynamics):
-    """Of any number of players, all at once. The first update is a plain one.
+    """Of any number of players, all at once. With SGD the first update
+    is a plain one.
 
     Rates that follow the optimizer's count see two of it an update.
     """

@@ -85,6 +85,7 @@ class Unrolled(Dynamics):
             tape.watch(own[player])
             loss = field.loss(player, self._ahead(field, own, player))
         gradient = tape.gradient(loss, own[player], unconnected_gradients="zero")
+        gradient = weights.dense(gradient)
         return summed(gradient)
 
     def _ahead(self, field: Field, own: Weights, player: str) -> Weights:

@@ -29,6 +29,7 @@ class FeatureMatching(Penalty):
 
     name = "feature_matching"
     player = GENERATOR
+    needs_whole_batches = True
 
     def __init__(self, weight: float = 1.0) -> None:
         require_at_least(0, **{"FeatureMatching.weight": weight})

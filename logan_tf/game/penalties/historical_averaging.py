@@ -2,10 +2,10 @@
 
     λ ‖θ − (θ_1 + … + θ_t) / t‖²,
 
-θ_1 being the first weights, and the mean a constant that each use moves on.
+θ_1 being the weights after the first update, θ_t the newest, and the mean a constant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -42,27 +42,31 @@ class HistoricalAveraging(Penalty):
     def build(
         self, networks: Mapping[str, keras.Model], shape: tuple[int, ...]
     ) -> None:
-        """The mean is that of the weights as they are."""
+        """Makes room for the mean and the count."""
         variables = networks[self.player].trainable_variables
         own = [tf.convert_to_tensor(variable.value) for variable in variables]
         self._mean = Memory({self.player: own})
-        self._mean.write({self.player: own})
-        self._count = tf.Variable(1.0, trainable=False, name="history_count")
+        self._variables = variables
+        self._count = tf.Variable(0.0, trainable=False, name="history_count")
         self.variables = [*self._mean.variables, self._count]
 
     def __call__(self, sample: Sample) -> tf.Tensor:
-        """A scalar, the same at every replica; 0 at first."""
+        """A scalar, the same at every replica; 0 until there is a mean."""
         own = {self.player: sample.weights[self.player]}
-        mean = self._mean.read([self.player])
-        away = weights.moved(own, mean, -1)
+        away = weights.moved(own, self._mean.read([self.player]), -1)
         cost = self.weight * weights.inner(away, away)
+        return tf.where(self._count > 0, cost, tf.zeros_like(cost))
+
+    def advance(self, players: Sequence[str], metrics: Mapping[str, tf.Tensor]) -> None:
+        """Takes the newest weights into the mean."""
+        if self.player not in players:
+            return
         count = self._count + 1
-        share = tf.stop_gradient(1 / count)
-        with tf.control_dependencies([cost]):
-            self._mean.write(
-                tf.nest.map_structure(
-                    lambda old, far: old + tf.cast(share, old.dtype) * far, mean, away
-                )
-            )
-            self._count.assign(count)
-        return cost
+        mean = self._mean.read([self.player])[self.player]
+        pairs = zip(mean, self._variables, strict=True)
+        newest = [
+            old + (variable.value - old) / tf.cast(count, old.dtype)
+            for old, variable in pairs
+        ]
+        self._mean.write({self.player: newest})
+        self._count.assign(count)

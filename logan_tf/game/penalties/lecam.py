@@ -2,8 +2,10 @@
 
     λ (E(D(x) − m_fake)² + E(D(G(z')) − m_real)²),
 
-m moving averages of D's mean scores: m ← d m + (1 − d) E D, after each use.
+m moving averages of D's mean scores: m ← d m + (1 − d) E D, after D's updates.
 """
+
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -15,9 +17,6 @@ from logan_tf.game.weights import DISCRIMINATOR
 
 class LeCam(Penalty):
     """Its averages are part of a run's state, and constants to both players.
-
-    They move once for each time that the game is played: where dynamics play it
-    repeatedly, or an update has micro-batches, choose a higher decay.
 
     Args:
       weight: λ ≥ 0.
@@ -31,6 +30,7 @@ class LeCam(Penalty):
 
     name = "lecam"
     player = DISCRIMINATOR
+    needs_whole_batches = True
 
     def __init__(
         self, weight: float = 0.3, decay: float = 0.99, clipped: bool = False
@@ -53,10 +53,14 @@ class LeCam(Penalty):
         if self.clipped:
             above, below = tf.nn.relu(above), tf.nn.relu(below)
         cost = tf.reduce_mean(tf.square(above)) + tf.reduce_mean(tf.square(below))
-        # The mean over all replicas, so that each writes the same to its own copy.
-        means = summed([per_replica(tf.reduce_mean(x)) for x in (real, fake)])
-        with tf.control_dependencies([cost]):
-            for average, mean in zip((self._real, self._fake), means, strict=True):
-                newest = tf.cast(tf.stop_gradient(mean), average.dtype)
-                average.assign(self.decay * average + (1 - self.decay) * newest)
         return self.weight * cost
+
+    def advance(self, players: Sequence[str], metrics: Mapping[str, tf.Tensor]) -> None:
+        """By the mean scores of all replicas; only the discriminator's updates do."""
+        if DISCRIMINATOR not in players:
+            return
+        scores = [metrics["real_score"], metrics["fake_score"]]
+        means = summed([per_replica(score) for score in scores])
+        for average, mean in zip(self.variables, means, strict=True):
+            newest = tf.cast(mean, average.dtype)
+            average.assign(self.decay * average + (1 - self.decay) * newest)

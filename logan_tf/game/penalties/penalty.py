@@ -54,12 +54,15 @@ class Penalty(Protocol):
     Attributes:
       name: its metric is `<name>_penalty`.
       player: who pays.
-      variables: what it keeps from one update to the next; saved with a run.
+      variables: what it keeps from one update to the next; saved with a run. A game
+        may be played as often as one likes: only `advance` changes them.
+      needs_whole_batches: whether micro-batches would make another penalty of it.
     """
 
     name: str
     player: str
     variables: Sequence[tf.Variable] = ()
+    needs_whole_batches: bool = False
 
     def build(
         self, networks: Mapping[str, keras.Model], shape: tuple[int, ...]
@@ -76,3 +79,12 @@ class Penalty(Protocol):
         return
 
     def __call__(self, sample: Sample) -> tf.Tensor: ...
+
+    def advance(self, players: Sequence[str], metrics: Mapping[str, tf.Tensor]) -> None:
+        """Moves what it keeps, after an update; the same at every replica.
+
+        Args:
+          players: who were updated; their networks have the new weights.
+          metrics: of the update's first evaluation; means over a replica's samples.
+        """
+        return

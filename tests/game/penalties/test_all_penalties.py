@@ -217,7 +217,7 @@ def test_lecam_keeps_averages_of_the_mean_scores(smooth, settings):
     penalty = made("lecam", pair)
     game = game_with(penalty, settings, pair)
     seen = Seen(pair, game, round_)
-    game.play(round_, PLAYERS)
+    game.advance_penalties(PLAYERS, game.play(round_, PLAYERS).metrics)
     expected = [
         0.99 * before + 0.01 * seen.scores(images).mean()
         for before, images in ((REAL_MEAN, seen.real), (FAKE_MEAN, seen.fake))
@@ -249,13 +249,39 @@ def test_the_historical_average_is_a_mean(smooth, settings):
     game.build((3,))
     bias = pair[0].points.bias
     place = [v is bias for v in pair[0].trainable_variables].index(True)
-    seen = [np.array(bias)]
-    for value in (1.0, 4.0):
+    assert game.play(round_, PLAYERS).metrics["generator_history_penalty"] == 0
+    for value in (1.0, 4.0, 7.0):
         bias.assign([value] * 3)
-        seen.append(np.array(bias))
-        game.play(round_, PLAYERS)
-    kept = penalty.variables[place].numpy()
-    np.testing.assert_allclose(kept, np.mean(seen, axis=0), 1e-6)
+        game.advance_penalties(["generator"], {})
+    game.advance_penalties(["discriminator"], {})
+    np.testing.assert_allclose(penalty.variables[place].numpy(), [4.0] * 3, 1e-6)
+
+
+@every
+def test_playing_changes_nothing(name, smooth, settings):
+    """So that a field may be differentiated, and looked at as often as one likes."""
+    pair, round_ = smooth
+    penalty = made(name, pair)
+    field = game_with(penalty, settings, pair).field(round_)
+    before = [v.numpy() for v in penalty.variables]
+    field.transposed(field())
+    for old, variable in zip(before, penalty.variables, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), old)
+
+
+def test_penalties_of_one_name_share_a_metric(smooth, settings):
+    pair, round_ = smooth
+    one, both = (game_with(R1(0.7), settings, pair) for _ in range(2))
+    both.penalties = (R1(0.7), R1(1.4))
+    one, both = (
+        float(game.play(round_, PLAYERS).metrics["r1_penalty"]) for game in (one, both)
+    )
+    assert both == pytest.approx(3 * one, rel=1e-12)
+
+
+def test_a_penalty_that_is_no_list_is_refused(smooth):
+    with pytest.raises(ConfigurationError, match="with the brackets"):
+        Game(*smooth[0], penalties=R1())
 
 
 def test_a_discriminator_without_features_is_refused(smooth):

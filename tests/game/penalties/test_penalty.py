@@ -6,12 +6,13 @@ import tensorflow as tf
 
 from logan_tf.game import weights
 from logan_tf.game.game import Game
+from logan_tf.game.penalties.penalty import Penalty
 from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 
 WEIGHT = 0.3
 
 
-class SlopeOnReal:
+class SlopeOnReal(Penalty):
     """λ E‖∂f/∂x‖² at real images."""
 
     name, player, variables = "slope_on_real", DISCRIMINATOR, ()
@@ -24,7 +25,7 @@ class SlopeOnReal:
         return WEIGHT * tf.reduce_mean(tf.reduce_sum(slope**2, -1))
 
 
-class SquaredScore:
+class SquaredScore(Penalty):
     """λ E f(z')², of either player: its derivative passes through z'."""
 
     name, variables = "squared_score", ()
@@ -36,7 +37,7 @@ class SquaredScore:
         return WEIGHT * tf.reduce_mean(sample.fake_scores**2)
 
 
-class Kept:
+class Kept(Penalty):
     """Pays nothing, and counts its calls in a variable."""
 
     name, player = "kept", GENERATOR
