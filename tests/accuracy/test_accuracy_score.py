@@ -99,6 +99,7 @@ class LabeledSampler:
 SETTINGS = SamplingSettings()
 
 
+@pytest.mark.slow
 def test_samples_near_real_ones_score_near_them_and_others_by_chance(digits, tmp_path):
     score = make_score(digits)
     score.prepare(Conditional)

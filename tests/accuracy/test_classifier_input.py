@@ -41,6 +41,7 @@ def test_the_center_is_tested():
     np.testing.assert_allclose(found, to_float(IMAGES[:, 4:12, 4:12]), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_shifts_are_all_there_and_equally_likely():
     """One white pixel in the middle says where the picture went."""
     images = np.zeros((2000, 9, 9, 1), np.uint8)

@@ -56,6 +56,7 @@ def test_comparison_with_itself(measured, command):
     assert "yes" not in done.out
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own(command, params, tmp_path):
     """Its peak holds TensorFlow; this process has long been larger."""
     path = tmp_path / "results.json"

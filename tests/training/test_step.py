@@ -192,6 +192,7 @@ def test_batch_norms_scope_is_the_micro_batch(toy):
         assert abs(found / of_all - 1) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_repeated_update_is_traced_once(toy):
     """More discriminator steps or micro-batches make no larger graph."""
 
