@@ -124,7 +124,7 @@ def test_the_operative_configuration_is_a_recipe_of_the_same_run(
     train, params, ring_run, same_run, tmp_path
 ):
     recipe, run = ring_run / "operative_config.gin", tmp_path / "run"
-    assert "natural_gradient_step.damping = 0.1\n" in recipe.read_text()
+    assert "natural_gradient_step.damping = 0.01\n" in recipe.read_text()
     assert train(f"--gin_file={recipe}", f"--run_dir={run}") == ""
     same_run(run, ring_run, 4)
 
