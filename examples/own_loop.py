@@ -24,9 +24,7 @@ def score(latents):  # [batch, dim] -> [batch], before any squashing
 @tf.function
 def train_step(real):
     latents = tf.random.uniform([64, 16], -1, 1)
-    with tf.GradientTape(
-        persistent=True
-    ) as tape:  # both differentiate through the step
+    with tf.GradientTape(persistent=True) as tape:  # Both see through the step.
         latents, delta = latent_optimizer(latents, score)  # the latent's move
         losses = objectives.non_saturating(discriminator(real)[:, 0], score(latents))
         penalty = 0.1 * tf.reduce_mean(tf.reduce_sum(delta**2, -1))  # R_z, eq. 17

@@ -116,6 +116,7 @@ _BY_NAME: dict[str, Range | Only] = {
     "size": _ONE_OR_MORE,
     "slope": _SHARE,
     "spectral_epsilon": _NOT_NEGATIVE,
+    "spectrum_every": _NOT_NEGATIVE,
     "standing_batches": _ONE_OR_MORE,
     "start_step": _NOT_NEGATIVE,
     "step_size": _NOT_NEGATIVE,
@@ -130,6 +131,9 @@ _BY_NAME: dict[str, Range | Only] = {
 """Of the same name in all our classes, where `_OWN` has no other."""
 
 _OWN: dict[str, Range | Only] = {
+    "Adaptive.most": _ONE_OR_MORE,
+    "Adaptive.threshold": _ANY,
+    "AdaptiveCompetitiveGradientDescent.beta": _INSIDE,
     "Alternating.discriminator_steps": _ONE_OR_MORE,
     "ClassifierInput.crop_area": Range(0.0, 1.0, open_low=True),
     "ClassifierInput.test_crop": Range(0.0, 1.0, open_low=True),
@@ -201,7 +205,7 @@ def hint(configurable: Callable, parameter: str) -> Any:
 
 def of(configurable: Callable, parameter: str) -> Range | Only | None:
     """The range of an argument; None where there is none, or where only building tells
-    (of `Ring` and `Grid`, and of the user's own classes).
+    (of points, and of the user's own classes).
     """
     if range_ := _of_keras(configurable, parameter)[1]:
         return range_

@@ -24,7 +24,7 @@ NAMES = sorted(
     )
 )
 NUMBER = r"[-−]?\d+(?:\.\d+)?"
-BUILT_AT_ONCE = ("Ring", "Grid")  # They refuse numbers by themselves.
+BUILT_AT_ONCE = ("Ring", "Grid", "SwissRoll")  # They refuse numbers by themselves.
 
 
 def arguments() -> list[tuple[str, str]]:

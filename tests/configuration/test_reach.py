@@ -8,7 +8,6 @@ from logan_tf.cli.running import lifecycle
 from logan_tf.configuration import bindings, reach, recipe, recipe_files
 from logan_tf.errors import ConfigurationError
 from logan_tf.studies.catalogue import STUDIES
-from logan_tf.studies.study import SIZE
 from logan_tf.training.step import TrainStep
 
 SHIPPED = [
@@ -99,7 +98,7 @@ def test_gin_calls_while_a_step_is_taken_what_was_foreseen(params):
 def test_the_methods_own_parameters_are_there():
     text = reach.operative(applied())
     assert {name: values(text)[name] for name in NGD} == dict(
-        zip(NGD, (0.9, 0.1), strict=True)
+        zip(NGD, (0.1, 0.01), strict=True)
     )
     for absent in ("gradient_step.step_size", "Alternating.discriminator_steps"):
         assert absent not in values(text)
@@ -116,9 +115,9 @@ def test_what_a_scoped_object_names_is_called_in_its_scope_or_in_none():
     )
     found = values(text)
     assert found["a/LatentOptimizer.num_steps"] == 2
-    assert found["a/LatentOptimizer.fraction"] == 0.8  # Of no scope, and inherited.
+    assert found["a/LatentOptimizer.fraction"] == 1.0  # Of no scope, and inherited.
     assert "LatentOptimizer.fraction" not in found
-    assert found["natural_gradient_step.damping"] == 0.1
+    assert found["natural_gradient_step.damping"] == 0.01
     assert found["a/natural_gradient_step.damping"] == 3.0
 
 
@@ -217,7 +216,7 @@ def test_no_study_says_anything_in_vain():
     seen = set()
     for study in STUDIES.values():
         for arm in study.arms:
-            given = (arm.recipe, *SIZE["smoke"], *arm.params)
+            given = (arm.recipe, *study.size["smoke"], *arm.params)
             if not arm.point and given not in seen:  # Of a search one is like another.
                 applied(*given[1:], files=[arm.recipe])
             seen.add(given)

@@ -79,27 +79,29 @@ def test_arguments_of_dynamics_are_bindings():
 def test_an_adaptive_schedule_is_alternating_where_the_loss_is_never_low():
     """Both as graphs; and where it is low at once the rest of a batch is not used."""
     small = ("mlp.Generator.hidden = (4,)", "mlp.Discriminator.hidden = (4,)")
-    most = ("Adaptive.most = 2", "Alternating.discriminator_steps = 2")
 
-    def run(schedule, threshold):
-        experiment = build(
-            f"Experiment.schedule = @{schedule}()",
-            f"Adaptive.threshold = {threshold}",
-            "Game.latent_rule = None",
-            *most,
-            *small,
-        )
+    def run(*schedule):
+        experiment = build(*schedule, "Game.latent_rule = None", *small)
         step = TrainStep(experiment, tf.distribute.get_strategy(), jit_compile=False)
         metrics = step.run(iter(experiment.batches()), 2)
         return metrics, experiment.game.variables("generator")
 
-    expected, theirs = run("Alternating", 0.0)
-    found, mine = run("Adaptive", -1.0)
+    def adaptive(threshold):
+        return run(
+            "Experiment.schedule = @Adaptive()",
+            f"Adaptive.threshold = {threshold}",
+            "Adaptive.most = 2",
+        )
+
+    expected, theirs = run(
+        "Experiment.schedule = @Alternating()", "Alternating.discriminator_steps = 2"
+    )
+    found, mine = adaptive(-1.0)
     assert found.pop("discriminator_updates").tolist() == [2, 2]
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_array_equal(a, b)
-    once, _ = run("Adaptive", 100.0)
+    once, _ = adaptive(100.0)
     assert once["discriminator_updates"].tolist() == [1, 1]
