@@ -1,6 +1,6 @@
 """A run's page: what it holds, that it needs nothing else, that text stays text."""
 
-import configparser
+import ast
 import html.parser
 import json
 import re
@@ -292,7 +292,7 @@ def test_it_is_made_without_tensorflow():
 
 
 def test_the_template_is_installed():
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    patterns = setup["options.package_data"]["logan_tf.report"].split()
+    setup = ast.parse((ROOT / "setup.py").read_text()).body[-1].value
+    (data,) = (each.value for each in setup.keywords if each.arg == "package_data")
+    patterns = ast.literal_eval(data)["logan_tf.report"]
     assert any(fnmatch(report._TEMPLATE, pattern) for pattern in patterns)
