@@ -44,10 +44,9 @@ def _execute(text, inputs, outputs):
     return call(*inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("xla")
-@pytest.mark.parametrize(
-    "name", ["baseline", pytest.param("ngd", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["baseline", "ngd"])
 def test_the_program_takes_our_step(name, small_sngan, tmp_path):
     experiment = small_sngan()
     path = stablehlo.export(

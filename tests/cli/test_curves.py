@@ -91,6 +91,7 @@ def test_curves_that_cannot_be(command, ring_run, params, tmp_path):
     assert not (run / "evaluations").exists()
 
 
+@pytest.mark.slow
 def test_neighbors_of_digits(command, digits_run):
     flags = [f"--run_dir={digits_run}", "--num_samples=3", "--neighbors=4"]
     done = command("evaluate", *flags)

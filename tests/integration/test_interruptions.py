@@ -160,6 +160,7 @@ def test_an_interruption_while_it_starts_leaves_nothing(run):
     assert {path.name for path in run.directory.iterdir()} <= {"lock"}
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_from_the_end_of_data(tmp_path):
     """The limit on a file's size is met by the network's checkpoint, in mid-file."""
     directory = tmp_path / "run"

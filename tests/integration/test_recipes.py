@@ -48,6 +48,7 @@ def is_alike(name: str) -> bool:
     return name in (*LARGE, *SMALL) and name not in STEPPED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [p.stem for p in PATHS if is_alike(p.stem)])
 def test_is_built(name, data_dir):
     data = [f"data_dir = {data_dir!r}"] if name in SMALL else []
@@ -135,8 +136,16 @@ def _stepped(step: TrainStep, batch) -> tuple[list[str], np.ndarray]:
         ("stacked_digits_csgan", ("DigitMetrics", 0.01, None, 1.0, 3, 3.0)),
         ("logan_cifar10", ("ImageMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
         ("csgan_cifar10", ("ImageMetrics", 0.01, None, 1.0, 3, 3.0)),
-        ("biggan_logan", ("ImageMetrics", 0.9, 5.0, 0.5, 1, 300.0)),
-        ("biggan_logan_gd", ("ImageMetrics", 1e-4, None, 0.5, 1, 300.0)),
+        pytest.param(
+            "biggan_logan",
+            ("ImageMetrics", 0.9, 5.0, 0.5, 1, 300.0),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "biggan_logan_gd",
+            ("ImageMetrics", 1e-4, None, 0.5, 1, 300.0),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_papers_figures(name, expected):

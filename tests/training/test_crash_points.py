@@ -59,6 +59,7 @@ def copies(tmp_path) -> Iterator[Copies]:
     made.watching = False
 
 
+@pytest.mark.slow
 def test_a_kill_between_two_checkpoints_loses_nothing(
     copies, trainer, toy, lines, events, same_run, tmp_path
 ):

@@ -115,6 +115,7 @@ def bodies_of_loops(graph) -> list[tf.Graph]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("xla")
 def test_the_compiled_step_has_the_same_weights_and_metrics(experiment, state):
     found = []

@@ -18,7 +18,7 @@ from logan_tf.game.dynamics.symplectic import SymplecticGradientAdjustment
 from logan_tf.game.dynamics.unrolled import Unrolled
 from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 
-RULES = ["gradient", "natural"]
+RULES = [pytest.param("gradient", marks=pytest.mark.slow), "natural"]
 H, ETA, WEIGHT, STEPS = 1e-4, 0.1, 0.4, 2
 
 
