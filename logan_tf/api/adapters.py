@@ -44,13 +44,8 @@ class Adapted:
 class Scores(Adapted):
     """A discriminator that may return scores [batch, 1]."""
 
-    def __call__(
-        self,
-        inputs: tf.Tensor,
-        labels: tf.Tensor | None = None,
-        training: bool | None = None,
-    ) -> tf.Tensor:
-        scores = super().__call__(inputs, labels, training)
+    def __call__(self, *inputs: Any, **options: Any) -> tf.Tensor:
+        scores = super().__call__(*inputs, **options)
         if scores.shape.rank == 2 and scores.shape[1] == 1:
             return tf.squeeze(scores, 1)
         return scores
