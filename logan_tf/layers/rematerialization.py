@@ -153,7 +153,7 @@ def _after(
     zero = tf.zeros([], tf.float32)
     for tensor in earlier:
         some = tf.cast(tf.reshape(tensor, [-1])[0], tf.float32)
-        # False whatever it is, which no optimizer knows of a float that may be NaN.
-        zero += tf.cast(tf.abs(some) < 0, tf.float32)
+        # False but for NaN: no optimizer may fold it, as XLA folds |some| < 0.
+        zero += tf.cast(tf.not_equal(some, some), tf.float32)
     zero = tf.stop_gradient(zero)
     return [tensor + tf.cast(zero, tensor.dtype) for tensor in tensors]

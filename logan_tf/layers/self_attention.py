@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
+from logan_tf.layers.attention import attend
 from logan_tf.layers.resampling import max_pool
 from logan_tf.layers.spectral_normalization import SpectralConv2D
 
@@ -27,20 +28,25 @@ class SelfAttention(keras.layers.Layer):
     Args:
       epsilon: of the spectral norms.
       kernel_initializer: of the four convolutions.
+      tile: how many positions have their weights in memory at a time, a divisor of
+        h · w; None for all of them (`layers.attention`).
 
     Raises:
-      ConfigurationError: at the first call, for other numbers of channels.
+      ConfigurationError: at the first call, for other numbers of channels or a tile
+        that does not divide the positions.
     """
 
     def __init__(
         self,
         epsilon: float = 1e-4,
         kernel_initializer: str = "orthogonal",
+        tile: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
         self.kernel_initializer = kernel_initializer
+        self.tile = tile
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         channels = input_shape[-1]
@@ -67,9 +73,8 @@ class SelfAttention(keras.layers.Layer):
         phi = _positions(max_pool(self.phi(x)))
         g = _positions(max_pool(self.g(x)))
         # A softmax over a thousand positions is no work for eight bits of precision.
-        logits = tf.cast(tf.matmul(theta, phi, transpose_b=True), self.variable_dtype)
-        weights = tf.cast(tf.nn.softmax(logits), x.dtype)
-        attended = tf.reshape(tf.matmul(weights, g), [-1, height, width, channels // 2])
+        attended = attend(theta, phi, g, tf.as_dtype(self.variable_dtype), self.tile)
+        attended = tf.reshape(attended, [-1, height, width, channels // 2])
         return x + self.gamma.value * self.o(attended)
 
     def _convolution(self, channels: int) -> SpectralConv2D:

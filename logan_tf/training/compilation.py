@@ -5,13 +5,17 @@ the choice depends on the kind of device and the configuration alone, which a ru
 records, and never on a clock.
 """
 
-from collections.abc import Callable
+import math
+from typing import Any
 
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
 
 AUTO = "auto"
+
+_MOST_STEPS = 16
+_MOST_BYTES = 2**26
 
 # By kind of device. CPU: an SN-GAN's step took 1.45 to 1.55 times as long (see
 # benchmarks/README.md). GPU: nobody has measured it yet.
@@ -47,10 +51,17 @@ def pays(strategy: tf.distribute.Strategy, jit_compile: bool | str = AUTO) -> bo
     return bool(jit_compile)
 
 
-def compiled(
-    step: Callable, strategy: tf.distribute.Strategy, jit_compile: bool | str = AUTO
-) -> Callable:
-    """The step as it is, or as a function that XLA compiles; see `pays`."""
-    if not pays(strategy, jit_compile):
-        return step
-    return tf.function(step, jit_compile=True)
+def steps_per_program(batch: Any) -> int:
+    """How many steps one compiled program takes at most.
+
+    Handing over a program's arguments costs as much as a short step's work. The batches
+    of all its steps are handed over at once, so there are fewer of large ones, whose
+    steps are long. It depends on the configuration alone.
+
+    Args:
+      batch: structure of `tf.TensorSpec`, of one step.
+    """
+    size = sum(
+        math.prod(spec.shape) * spec.dtype.size for spec in tf.nest.flatten(batch)
+    )
+    return max(1, min(_MOST_STEPS, _MOST_BYTES // size))

@@ -49,8 +49,10 @@ class TrainStep:
             self.step = tf.Variable(0, trainable=False, dtype=tf.int64, name="step")
             self.accumulation = Accumulation(experiment.game, experiment.accumulation)
         self.metric_names: list[str] = []
-        self._step = compilation.compiled(self.one_step, strategy, jit_compile)
-        self._run = tf.function(self._many_steps, reduce_retracing=True)
+        compiles = compilation.pays(strategy, jit_compile)
+        many_steps = self._programs_of_steps if compiles else self._many_steps
+        self._run = tf.function(many_steps, reduce_retracing=True)
+        self._several = tf.function(self.several_steps, jit_compile=True)
 
     def run(self, batches: Iterator[Batch], num_steps: int) -> dict[str, np.ndarray]:
         """Takes `num_steps` steps.
@@ -68,8 +70,42 @@ class TrainStep:
     def _many_steps(self, batches: Iterator[Batch], num_steps: tf.Tensor) -> tf.Tensor:
         rows = tf.TensorArray(tf.float32, size=num_steps)
         for index in tf.range(num_steps):
-            rows = rows.write(index, self._step(next(batches)))
+            rows = rows.write(index, self.one_step(next(batches)))
         return rows.stack()
+
+    def _programs_of_steps(
+        self, batches: Iterator[Batch], num_steps: tf.Tensor
+    ) -> tf.Tensor:
+        """As `_many_steps`, by a compiled program that takes several at a time.
+
+        It takes any number of steps up to a largest one, so there is one program, and a
+        run's bits do not depend on where its host calls end.
+        """
+        most = compilation.steps_per_program(batches.element_spec)
+        parts = (num_steps + most - 1) // most
+        rows = tf.TensorArray(tf.float32, size=parts)
+        for part in tf.range(parts):
+            count = tf.minimum(most, num_steps - part * most)
+            together = _gathered(batches, batches.element_spec, count, most)
+            rows = rows.write(part, self._several(together, count))
+        return rows.concat()[:num_steps]
+
+    def several_steps(self, batches: Batch, count: tf.Tensor) -> tf.Tensor:
+        """`count` steps, with the first of the batches.
+
+        Args:
+          batches: each tensor [most, …]: so many batches.
+          count: int32 [], from 1 to `most`.
+
+        Returns:
+          Metrics, float32 [most, metrics]; the last `most - count` rows are zero.
+        """
+        (most,) = {x.shape[0] for x in tf.nest.flatten(batches)}
+        rows = tf.TensorArray(tf.float32, size=most)
+        for index in tf.range(count):
+            batch = tf.nest.map_structure(lambda x: x[index], batches)
+            rows = rows.write(index, self.one_step(batch))
+        return tf.ensure_shape(rows.stack(), (most, len(self.metric_names)))
 
     def one_step(self, batch: Batch) -> tf.Tensor:
         """One training step; the metrics, in the order of `metric_names`.
@@ -164,6 +200,20 @@ class TrainStep:
             )
             metrics["discriminator_sigma"] = largest_sigma(experiment.discriminator)
         return metrics
+
+
+def _gathered(
+    batches: Iterator[Batch], spec: Batch, count: tf.Tensor, most: int
+) -> Batch:
+    """The next `count` batches in tensors for `most`: [most, …], zeros at the end."""
+    arrays = [
+        tf.TensorArray(x.dtype, most, element_shape=x.shape)
+        for x in tf.nest.flatten(spec)
+    ]
+    for index in tf.range(count):
+        given = tf.nest.flatten(next(batches))
+        arrays = [a.write(index, x) for a, x in zip(arrays, given, strict=True)]
+    return tf.nest.pack_sequence_as(spec, [array.stack() for array in arrays])
 
 
 def _repeated(repeats: int, call: Callable[[Number], Metrics]) -> Metrics:
