@@ -17,6 +17,7 @@ FLOORS = (
     "logan_tf.configuration",
     "logan_tf.lab",
     "logan_tf.benchmarks",
+    "logan_tf.programs",
     "logan_tf.studies",
     "logan_tf.report",
     "logan_tf.accuracy",

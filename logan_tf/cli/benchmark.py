@@ -57,6 +57,9 @@ flags.DEFINE_integer(
 flags.DEFINE_string("stablehlo", None, "Write each variant's step there, and stop.")
 flags.DEFINE_bool("jit_compile", False, "Compile the steps with XLA.")
 flags.DEFINE_string("output", None, "results.json")
+flags.DEFINE_integer(
+    "steps_per_program", 1, "Steps that a program of --stablehlo takes.", 1, 1024
+)
 flags.DEFINE_list("compare", [], "old.json,new.json: their ratios. Measures nothing.")
 flags.DEFINE_string("date", None, "Of the results; today by default.")
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
@@ -271,7 +274,12 @@ def _export(run: "Run", names: list[str]) -> None:
 
     with _bar("export", len(names)) as tick:
         manifest = stablehlo.export(
-            run.experiment, run.strategy, names, Path(FLAGS.stablehlo), tick
+            run.experiment,
+            run.strategy,
+            names,
+            Path(FLAGS.stablehlo),
+            tick,
+            FLAGS.steps_per_program,
         )
     print(manifest)
 

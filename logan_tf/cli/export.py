@@ -1,4 +1,7 @@
-"""bin/export: a run's generator as a SavedModel that needs none of this package."""
+"""bin/export: a run's generator as a SavedModel that needs none of this package.
+
+Or its training as programs for another runtime: --train_step, and back by --trained.
+"""
 
 import hashlib
 import platform
@@ -9,7 +12,7 @@ from absl import flags
 
 from logan_tf import versions
 from logan_tf.cli import app
-from logan_tf.cli.running import run_flags
+from logan_tf.cli.running import elsewhere, run_flags
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling import saved_assets
@@ -22,6 +25,22 @@ flags.DEFINE_string("output", None, "The SavedModel; None: RUN_DIR/saved_model."
 flags.DEFINE_bool(
     "discriminator", True, "Include it, for latent steps and scores; a larger model."
 )
+flags.DEFINE_string(
+    "train_step",
+    None,
+    "Write the training step, its state and its data to this folder instead, as "
+    "StableHLO and .npz: benchmarks/train_with_jax.py trains with them.",
+)
+flags.DEFINE_integer(
+    "batches", 20, "Batches of bin/train that --train_step writes.", 1, app.MOST
+)
+flags.DEFINE_multi_string(
+    "gin_file", [], "Recipe of a run that --train_step is to begin."
+)
+flags.DEFINE_multi_string("gin_param", [], "A statement such as 'batch_size = 16'.")
+flags.DEFINE_string(
+    "trained", None, "A state that came back: it becomes a checkpoint of the run."
+)
 
 _PACKAGES = ("logan_tf", "tensorflow", "keras", "numpy")
 
@@ -32,6 +51,14 @@ def main() -> None:
     --seed, --latent_steps and --truncation are those of the standing statistics that
     `serving_default` has; the other functions make their own at each call.
     """
+    if FLAGS.train_step:
+        elsewhere.leave(
+            Path(FLAGS.train_step), FLAGS.batches, FLAGS.gin_file, FLAGS.gin_param
+        )
+        return
+    if FLAGS.trained:
+        elsewhere.come_back(Path(FLAGS.trained))
+        return
     output = _output()
     run, directory, step = run_flags.open_run()
     from logan_tf.sampling.export import export

@@ -161,39 +161,26 @@ def batches(
         count=per_step,
         rows=slice(rows.start * images_per_step, rows.stop * images_per_step),
     )
-    run_seed = tf.constant((seed, attempt), tf.int64)
-    fakes = partial(
-        _draw_fakes,
-        seed=run_seed,
-        shape=(batch_size, latents_per_step, latent_dim),
-        num_classes=dataset.num_classes,
+    draw = partial(
+        drawn,
+        seed=(seed, attempt),
+        batch_size=batch_size,
+        latent_dim=latent_dim,
         prior=prior,
+        images_per_step=images_per_step,
+        latents_per_step=latents_per_step,
+        num_draws=num_draws,
+        num_classes=dataset.num_classes,
         rows=rows,
     )
 
-    draws = partial(
-        _draw_uniform,
-        seed=run_seed,
-        shapes=[
-            (batch_size, number, num_draws)
-            for number in (images_per_step, latents_per_step)
-        ],
-        rows=rows,
-    )
-
-    def assemble(real: tuple, fake: tuple, draws: tuple) -> Batch:
+    def assemble(real: tuple, drawn: Drawn) -> Batch:
         shape = (rows.stop - rows.start, images_per_step)
         images = tf.reshape(real[0], (*shape, *dataset.shape))
-        return Batch(images, tf.reshape(real[1], shape), *fake, *draws)
+        return Batch(images, tf.reshape(real[1], shape), *drawn)
 
-    steps = random_access.chunks(
-        lambda step: (fakes(step), draws(step) if num_draws else ()),
-        first=first_step,
-        count=1,
-    )
-    pipeline = tf.data.Dataset.zip(real, steps).map(
-        lambda real, drawn: assemble(real, *drawn)
-    )
+    steps = random_access.chunks(draw, first=first_step, count=1)
+    pipeline = tf.data.Dataset.zip(real, steps).map(assemble)
     return _finish(_split(pipeline, part.num_replicas))
 
 
@@ -231,31 +218,46 @@ def _rows(batch_size: int, part: Part) -> slice:
     return slice(part.host * each, (part.host + 1) * each)
 
 
-def _draw_fakes(
+class Drawn(NamedTuple):
+    """What is drawn for a step, whatever the data; as `Batch` has it."""
+
+    latents: tf.Tensor
+    fake_labels: tf.Tensor
+    image_draws: tf.Tensor | tuple[()]
+    fake_draws: tf.Tensor | tuple[()]
+
+
+def drawn(
     step: tf.Tensor,
     *,
-    seed: tf.Tensor,
-    shape: tuple[int, int, int],
-    num_classes: int,
+    seed: tuple[int, int],
+    batch_size: int,
+    latent_dim: int,
     prior: Prior,
-    rows: slice,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Latents and labels of a step, drawn for the global batch, then cut to `rows`."""
-    latent_seed = random_access.derive_seed(seed, step, _LATENTS)
-    label_seed = random_access.derive_seed(seed, step, _FAKE_LABELS)
-    latents = prior(shape, latent_seed)
-    return latents[rows], _uniform_labels(shape[:2], label_seed, num_classes)[rows]
+    images_per_step: int,
+    latents_per_step: int,
+    num_draws: int,
+    num_classes: int,
+    rows: slice = random_access.ALL_ROWS,
+) -> Drawn:
+    """Draws for the global batch of a step, then cuts to `rows`; see `batches`."""
 
+    def seed_of(stream: int) -> tf.Tensor:
+        return random_access.derive_seed(tf.constant(seed, tf.int64), step, stream)
 
-def _draw_uniform(
-    step: tf.Tensor, *, seed: tf.Tensor, shapes: list[tuple[int, ...]], rows: slice
-) -> tuple[tf.Tensor, ...]:
-    """Numbers of a step in [0, 1), of images and of latents; as `_draw_fakes`."""
-    return tuple(
-        tf.random.stateless_uniform(
-            shape, random_access.derive_seed(seed, step, stream), alg="philox"
-        )[rows]
-        for shape, stream in zip(shapes, (_IMAGE_DRAWS, _FAKE_DRAWS), strict=True)
+    def numbers(number: int, stream: int) -> tf.Tensor | tuple[()]:
+        if not num_draws:
+            return ()
+        shape = (batch_size, number, num_draws)
+        return random_access.uniform(shape, seed_of(stream))[rows]
+
+    shape = (batch_size, latents_per_step)
+    labels = _uniform_labels(shape, seed_of(_FAKE_LABELS), num_classes)
+    return Drawn(
+        prior((*shape, latent_dim), seed_of(_LATENTS))[rows],
+        labels[rows],
+        numbers(images_per_step, _IMAGE_DRAWS),
+        numbers(latents_per_step, _FAKE_DRAWS),
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from logan_tf.data.random_access import uniform
+
 Prior = Callable[[tuple[int, ...], tf.Tensor], tf.Tensor]
 """(shape, seed: int tensor [2]) -> float32 tensor of the shape."""
 
@@ -53,7 +55,7 @@ def truncated(prior: Prior, latents: tf.Tensor, truncation: tf.Tensor) -> tf.Ten
 @_truncated_by(scaled)
 def uniform_prior(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
     """Draws a float32 tensor of `shape` from U(-1, 1); `seed`: int tensor [2]."""
-    return tf.random.stateless_uniform(shape, seed, -1.0, 1.0, alg="philox")
+    return 2 * uniform(shape, seed) - 1
 
 
 @_truncated_by(resampled)

@@ -31,6 +31,23 @@ def derive_seed(seed: tf.Tensor, *path: tf.Tensor | int) -> tf.Tensor:
     return seed
 
 
+def uniform(shape: tuple[int, ...], seed: tf.Tensor) -> tf.Tensor:
+    """float32 of a shape in [0, 1), the same bits wherever it is computed.
+
+    They are those of `tf.random.stateless_uniform` (Philox) on a CPU, which makes a
+    number of the low bits of a word; compiled by XLA, it takes the high ones.
+
+    Args:
+      shape: of the result.
+      seed: int tensor [2].
+    """
+    words = tf.random.stateless_uniform(
+        shape, seed, None, None, tf.uint32, alg="philox"
+    )
+    in_one_to_two = tf.bitcast((words & 0x7FFFFF) | 0x3F800000, tf.float32)
+    return in_one_to_two - 1.0
+
+
 def chunks(
     function: Callable[[tf.Tensor], tf.Tensor], *, first: int, count: int
 ) -> tf.data.Dataset:

@@ -126,6 +126,25 @@ class SamplingGraph:
             )
             return Samples(self._images(num, latents, drawn), latents, drawn)
 
+    def batch(
+        self, first: tf.Tensor, seed: tf.Tensor, statistics: list[Statistics]
+    ) -> Samples:
+        """Plain samples `first` to first + batch_size - 1, those of `draw`.
+
+        All shapes are known, as XLA asks where it compiles this alone.
+
+        Args:
+          first: int64 [], a multiple of the batch size.
+          seed: int64 [].
+          statistics: the standing statistics.
+        """
+        size = self.batch_size
+        latents = self._latents(seed, _LATENTS, first, size)
+        labels = self._labels(seed, _LABELS, first, size)
+        with self.standing.given(statistics):
+            images = self.generator(latents, labels, training=False)
+        return Samples(tf.cast(images, tf.float32), latents, labels)
+
     def _starts(
         self,
         first: tf.Tensor,
@@ -145,7 +164,7 @@ class SamplingGraph:
             latents = truncated(self._prior, latents, truncation)
             classes = tf.where(
                 tf.size(labels) > 0,
-                tf.ensure_shape(padded[start : start + size], [size]),
+                _part(padded, start, size),
                 self._labels(seed, _LABELS, position, size),
             )
             return self._optimized(latents, classes, latent_steps, False), classes
@@ -157,13 +176,13 @@ class SamplingGraph:
     def _images(
         self, num: tf.Tensor, latents: tf.Tensor, labels: tf.Tensor
     ) -> tf.Tensor:
-        size, dim = self.batch_size, self.generator.latent_dim
+        size = self.batch_size
         latents, labels = self._padded(latents, num), self._padded(labels, num)
 
         def chunk(start: tf.Tensor) -> tuple[tf.Tensor]:
             images = self.generator(
-                tf.ensure_shape(latents[start : start + size], [size, dim]),
-                tf.ensure_shape(labels[start : start + size], [size]),
+                _part(latents, start, size),
+                _part(labels, start, size),
                 training=False,
             )
             return (tf.cast(images, tf.float32),)
@@ -288,5 +307,10 @@ def _blocks(
         for index in range((count + 2 * _BLOCK - 2) // _BLOCK)
     ]
     offset = first - start * _BLOCK
-    examples = tf.concat(drawn, 0)[offset : offset + count]
-    return tf.ensure_shape(examples, [count, *examples.shape[1:]])
+    return _part(tf.concat(drawn, 0), offset, count)
+
+
+def _part(x: tf.Tensor, start: tf.Tensor, count: int) -> tf.Tensor:
+    """x[start : start + count], in the one form that XLA compiles for any start."""
+    at = [start, *(tf.zeros_like(start) for _ in x.shape[1:])]
+    return tf.slice(x, tf.stack(at), [count, *x.shape[1:]])

@@ -7,12 +7,13 @@ an `Experiment` and needs no configuration of its own.
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from logan_tf import host_memory
-from logan_tf.data.batch import WHOLE, Dataset, Part, batches
+from logan_tf.data.batch import WHOLE, Dataset, Drawn, Part, batches, drawn
 from logan_tf.data.priors import uniform_prior
 from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.game.dynamics.dynamics import Dynamics
@@ -257,17 +258,31 @@ class Experiment:
         """The batches of training from `first_step` on; see `logan_tf.data.batch`."""
         return batches(
             self.dataset,
-            batch_size=self.batch_size,
-            latent_dim=self.latent_dim,
-            prior=self.prior,
-            images_per_step=self.images_per_step,
-            latents_per_step=self.latents_per_step,
-            num_draws=self.game.num_draws,
+            **self._drawing(),
             seed=self.seed,
             attempt=attempt,
             first_step=first_step,
             part=part,
         )
+
+    def drawn(self, step: tf.Tensor) -> Drawn:
+        """What is drawn for a step's batch; see `logan_tf.data.batch`."""
+        return drawn(
+            step,
+            **self._drawing(),
+            seed=(self.seed, 0),
+            num_classes=self.dataset.num_classes,
+        )
+
+    def _drawing(self) -> dict[str, Any]:
+        return {
+            "batch_size": self.batch_size,
+            "latent_dim": self.latent_dim,
+            "prior": self.prior,
+            "images_per_step": self.images_per_step,
+            "latents_per_step": self.latents_per_step,
+            "num_draws": self.game.num_draws,
+        }
 
 
 def _require_one_evaluation(dynamics: Dynamics, accumulation: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from operator import itemgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -101,10 +102,19 @@ class TrainStep:
           Metrics, float32 [most, metrics]; the last `most - count` rows are zero.
         """
         (most,) = {x.shape[0] for x in tf.nest.flatten(batches)}
-        rows = tf.TensorArray(tf.float32, size=most)
-        for index in tf.range(count):
-            batch = tf.nest.map_structure(lambda x: x[index], batches)
-            rows = rows.write(index, self.one_step(batch))
+
+        def step(
+            index: tf.Tensor, rows: tf.TensorArray
+        ) -> tuple[tf.Tensor, tf.TensorArray]:
+            batch = tf.nest.map_structure(itemgetter(index), batches)
+            return index + 1, rows.write(index, self.one_step(batch))
+
+        # No `tf.range`, whose length XLA would have to know.
+        _, rows = tf.while_loop(
+            lambda index, _: index < count,
+            step,
+            (0, tf.TensorArray(tf.float32, size=most)),
+        )
         return tf.ensure_shape(rows.stack(), (most, len(self.metric_names)))
 
     def one_step(self, batch: Batch) -> tf.Tensor:

@@ -111,7 +111,7 @@ def train(
             protocol.prepare()
         if restart:
             directory.clear()
-        _write_beginning(directory, config, origin)
+        write_beginning(directory, config, origin)
     with memory.enough_for(run.experiment.batch_size), interruption.finishing():
         trainer.train(
             text=gin.markdown(config),
@@ -133,8 +133,8 @@ def _trainer(run: Run, directory: RunDirectory) -> Trainer:
         )
 
 
-def _write_beginning(
-    directory: RunDirectory, config: str, origin: dict[str, Any] | None
+def write_beginning(
+    directory: RunDirectory, config: str, origin: dict[str, Any] | None = None
 ) -> None:
     """Sweeps, and writes down what is trained and from which weights."""
     for name in directory.sweep():
