@@ -3,7 +3,7 @@
   bin/benchmark --gin_file=gin/logan_cifar10.gin --stablehlo=steps
   python benchmarks/time_with_jax.py steps
 
-Programs are compiled together, then timed in turn, in rounds: the medians, and what XLA
+Programs are compiled first, then timed in turn, in rounds: the medians, and what XLA
 plans of memory. Weights and data are noise, learning rates 2e-4: times do not depend on
 them. Needs JAX 0.10 or later and NumPy.
 """
@@ -13,7 +13,6 @@ import json
 import statistics
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -97,9 +96,7 @@ def main() -> None:
     parser.add_argument("--one_at_a_time", action="store_true", help="for large ones")
     flags = parser.parse_args()
     names = flags.programs or list(manifest(flags.folder))
-    with ThreadPoolExecutor() as pool:
-        timed = list(pool.map(lambda name: Timed(flags.folder, name), names))
-    steps = dict(zip(names, timed, strict=True))
+    steps = {name: Timed(flags.folder, name) for name in names}
     kind = jax.devices()[0].device_kind
     print(
         f"{kind}, JAX {jax.__version__}; medians of {flags.rounds} rounds", flush=True

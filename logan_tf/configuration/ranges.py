@@ -74,7 +74,7 @@ _SEED = Range(0, 2**31 - 1)
 _BY_NAME: dict[str, Range | Only] = {
     "accumulation": _ONE_OR_MORE,
     "attention_size": _ONE_OR_MORE,
-    "attention_tile": _ONE_OR_MORE,
+    "attention_samples": _ONE_OR_MORE,
     "batch_size": _ONE_OR_MORE,
     "blocks_per_stage": _ONE_OR_MORE,
     "bounds": _ANY,

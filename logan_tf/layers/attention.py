@@ -1,38 +1,25 @@
 """Softmax attention, softmax(θ φᵀ) g, with or without keeping the map of weights.
 
 The map has [batch, positions, keys] numbers: 4,096 × 1,024 of a sample at 64×64. In
-tiles of its rows it is never stored: a forward pass keeps the queries, keys and values
-and the logarithm of each row's sum, and each derivative makes its part of the map again
-from these, tile by tile in one loop.
+slices of the batch it is never stored: a forward pass keeps the queries, keys and
+values and the logarithm of each position's sum, and each derivative makes its part of
+the map again from these, slice by slice in one loop. What is cut is the batch, not the
+positions, since then nothing is summed over the slices.
 
-A function of tiles has arguments that are cut into rows (queries) and others that every
-tile reads whole (keys, values), and results that are rows or are summed over the tiles.
-Its pullback is again such a function: cotangents of rows are rows, those of what every
-tile reads are sums. So derivatives of any order are one loop each, and none of them is
-written out.
+A function of slices takes and returns tensors whose first axis is the batch. Its
+pullback is again such a function. So derivatives of any order are one loop each, and
+none of them is written out.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError
 from logan_tf.layers.custom_gradients import custom_gradient, is_forward_only
 
 Tensors = list[tf.Tensor]
-
-
-class Tile(NamedTuple):
-    """Arguments or results of a function of tiles."""
-
-    rows: Tensors
-    """Of one tile: [batch, rows, …] each."""
-    whole: Tensors
-    """What every tile reads; of results, what is summed over the tiles."""
-
-
-OfTile = Callable[[Tile], Tile]
+OfSlice = Callable[[Tensors], Tensors]
+"""Of tensors [slice, …], to tensors [slice, …]; samples do not see each other."""
 
 
 def attend(
@@ -40,7 +27,7 @@ def attend(
     keys: tf.Tensor,
     values: tf.Tensor,
     logits_dtype: tf.DType,
-    tile: int | None = None,
+    at_a_time: int | None = None,
 ) -> tf.Tensor:
     """softmax(queries keysᵀ) values.
 
@@ -49,46 +36,40 @@ def attend(
       keys: [batch, keys, features].
       values: [batch, keys, channels].
       logits_dtype: in which the softmax is computed.
-      tile: how many positions have their weights in memory at a time, in a forward
-        pass and in every derivative; a divisor of the positions. None for all of them,
-        which are then kept for the derivatives.
+      at_a_time: how many samples at most have their weights in memory at a time, in a
+        forward pass and in every derivative: the largest divisor of the batch up to it.
+        None: all of them, which are then kept for the derivatives; so too where the
+        size of the batch is not known before it comes.
 
     Returns:
       Tensor [batch, positions, channels], of the values' dtype.
-
-    Raises:
-      ConfigurationError: for a tile that does not divide the positions.
     """
-    if tile is None or is_forward_only():
+    batch = queries.shape[0]
+    if at_a_time is None or batch is None or is_forward_only():
         weights = tf.nn.softmax(_logits(queries, keys, logits_dtype))
         return tf.matmul(tf.cast(weights, values.dtype), values)
-    positions = queries.shape[1]
-    if positions % tile:
-        raise ConfigurationError(
-            f"attention_tile = {tile} does not divide the {positions} positions of the "
-            "feature map that attends to itself"
-        )
-    return _attend_in_tiles(queries, keys, values, logits_dtype, tile)
+    size = max(n for n in range(1, at_a_time + 1) if batch % n == 0)
+    return _attend_in_slices(queries, keys, values, logits_dtype, size)
 
 
-def _attend_in_tiles(
+def _attend_in_slices(
     queries: tf.Tensor,
     keys: tf.Tensor,
     values: tf.Tensor,
     logits_dtype: tf.DType,
-    tile: int,
+    size: int,
 ) -> tf.Tensor:
-    def forward(given: Tile) -> Tile:
-        (queries,), (keys, values) = given
+    def forward(given: Tensors) -> Tensors:
+        queries, keys, values = given
         logits = _logits(queries, keys, logits_dtype)
         sums = tf.reduce_logsumexp(logits, -1, keepdims=True)
-        weights = tf.exp(logits - sums)
-        return Tile([tf.matmul(tf.cast(weights, values.dtype), values), sums], [])
+        weights = tf.cast(tf.exp(logits - sums), values.dtype)
+        return [tf.matmul(weights, values), sums]
 
-    def again(given: Tile) -> Tile:
-        (queries, sums), (keys, values) = given
+    def again(given: Tensors) -> Tensors:
+        queries, keys, values, sums = given
         weights = _softmax(_logits(queries, keys, logits_dtype), sums)
-        return Tile([tf.matmul(tf.cast(weights, values.dtype), values)], [])
+        return [tf.matmul(tf.cast(weights, values.dtype), values)]
 
     @custom_gradient
     def call(
@@ -99,14 +80,12 @@ def _attend_in_tiles(
             tf.TensorSpec([*each, values.shape[-1]], values.dtype),
             tf.TensorSpec([*each, 1], logits_dtype),
         ]
-        given = Tile([queries], [keys, values])
-        attended, sums = _loop(forward, given, Tile(like, []), tile).rows
+        attended, sums = _loop(forward, [queries, keys, values], like, size)
 
         def gradient(cotangent: tf.Tensor) -> Tensors:
             # The softmax's derivatives know how the sums depend on the logits.
-            given = Tile([queries, tf.stop_gradient(sums)], [keys, values])
-            found = _pull_back(again, given, Tile([cotangent], []), tile)
-            return [found.rows[0], *found.whole]
+            given = [queries, keys, values, tf.stop_gradient(sums)]
+            return _pull_back(again, given, [cotangent], size)[:3]
 
         return attended, gradient
 
@@ -135,102 +114,68 @@ def _softmax(logits: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
     return call(logits)
 
 
-def _pull_back(function: OfTile, given: Tile, cotangents: Tile, tile: int) -> Tile:
+def _pull_back(
+    function: OfSlice, given: Tensors, cotangents: Tensors, size: int
+) -> Tensors:
     """Cotangents of a function's arguments, differentiable to any order.
 
     Args:
-      function: of tiles.
-      given: its arguments, all rows of them.
+      function: of slices.
+      given: its arguments for the whole batch.
       cotangents: of its results.
-      tile: rows of a tile.
-
-    Returns:
-      Tensors like `given`.
+      size: of a slice.
     """
-    cut, read = len(given.rows), len(given.whole)
-    more = Tile([*given.rows, *cotangents.rows], [*given.whole, *cotangents.whole])
+    count = len(given)
 
-    def pullback(more: Tile) -> Tile:
-        given = Tile(more.rows[:cut], more.whole[:read])
-        sources = [*given.rows, *given.whole]
+    def pullback(tensors: Tensors) -> Tensors:
+        arguments = tensors[:count]
         with tf.GradientTape() as tape:
-            tape.watch(sources)
-            results = function(given)
-        found = tape.gradient(
-            [*results.rows, *results.whole],
-            sources,
-            output_gradients=[*more.rows[cut:], *more.whole[read:]],
+            tape.watch(arguments)
+            results = function(arguments)
+        return tape.gradient(
+            results,
+            arguments,
+            output_gradients=tensors[count:],
             unconnected_gradients="zero",
         )
-        return Tile(found[:cut], found[cut:])
 
     @custom_gradient
     def call(*tensors: tf.Tensor) -> tuple[Tensors, Callable]:
-        more = _split(tensors, len(given.rows) + len(cotangents.rows))
-        results = _loop(pullback, more, given, tile)
-
         def gradient(*cotangents: tf.Tensor) -> Tensors:
-            found = _pull_back(pullback, more, _split(cotangents, cut), tile)
-            return [*found.rows, *found.whole]
+            return _pull_back(pullback, list(tensors), list(cotangents), size)
 
-        return [*results.rows, *results.whole], gradient
+        return _loop(pullback, list(tensors), given, size), gradient
 
-    return _split(call(*more.rows, *more.whole), cut)
-
-
-def _split(tensors: Sequence[tf.Tensor], rows: int) -> Tile:
-    return Tile(list(tensors[:rows]), list(tensors[rows:]))
+    return list(call(*given, *cotangents))
 
 
-def _loop(function: OfTile, given: Tile, like: Tile, tile: int) -> Tile:
-    """The function's results of all tiles, without a gradient.
+def _loop(function: OfSlice, given: Tensors, like: Tensors, size: int) -> Tensors:
+    """The function's results for the whole batch, without a gradient.
 
     Args:
-      function: of tiles.
-      given: its arguments, all rows of them.
-      like: tensors of the results' dtypes and, but for the batch, shapes.
-      tile: rows of a tile.
+      function: of slices.
+      given: its arguments for the whole batch.
+      like: tensors of the results' shapes and dtypes.
+      size: of a slice; a divisor of the batch.
     """
-    number = given.rows[0].shape[1] // tile
-    cut = [_cut(x, number) for x in given.rows]
+    number = given[0].shape[0] // size
+    cut = [tf.reshape(x, [number, size, *x.shape[1:]]) for x in given]
     arrays = [
-        tf.TensorArray(x.dtype, number, element_shape=[x.shape[0], tile, *x.shape[2:]])
-        for x in like.rows
-    ]
-    # Sums of many tiles are no work for eight bits of precision either.
-    zeros = [
-        tf.zeros(tf.shape(x), x.dtype if x.dtype.size >= 4 else tf.float32)
-        for x in like.whole
+        tf.TensorArray(x.dtype, number, element_shape=[size, *x.shape[1:]])
+        for x in like
     ]
 
-    def add(step: tf.Tensor, arrays: list, sums: Tensors) -> tuple:
-        results = function(Tile([x[step] for x in cut], given.whole))
-        written = [a.write(step, x) for a, x in zip(arrays, results.rows, strict=True)]
-        pairs = zip(sums, results.whole, strict=True)
-        return step + 1, written, [s + tf.cast(x, s.dtype) for s, x in pairs]
+    def take(step: tf.Tensor, arrays: list) -> tuple[tf.Tensor, list]:
+        results = function([x[step] for x in cut])
+        pairs = zip(arrays, results, strict=True)
+        return step + 1, [array.write(step, x) for array, x in pairs]
 
-    _, arrays, sums = tf.while_loop(
-        lambda step, *_: step < number,
-        add,
-        (0, arrays, zeros),
+    # One after the other: side by side they would need the memory of all.
+    _, arrays = tf.while_loop(
+        lambda step, _: step < number,
+        take,
+        (0, arrays),
+        parallel_iterations=1,
         maximum_iterations=number,
     )
-    pairs = zip(sums, like.whole, strict=True)
-    return Tile(
-        [_joined(array.stack()) for array in arrays],
-        [tf.cast(s, x.dtype) for s, x in pairs],
-    )
-
-
-def _cut(x: tf.Tensor, number: int) -> tf.Tensor:
-    """[batch, rows, features] → [number, batch, rows / number, features]."""
-    _, rows, features = x.shape
-    return tf.transpose(
-        tf.reshape(x, [-1, number, rows // number, features]), [1, 0, 2, 3]
-    )
-
-
-def _joined(x: tf.Tensor) -> tf.Tensor:
-    """The inverse of `_cut`."""
-    number, _, rows, features = x.shape
-    return tf.reshape(tf.transpose(x, [1, 0, 2, 3]), [-1, number * rows, features])
+    return [array.concat() for array in arrays]

@@ -28,25 +28,24 @@ class SelfAttention(keras.layers.Layer):
     Args:
       epsilon: of the spectral norms.
       kernel_initializer: of the four convolutions.
-      tile: how many positions have their weights in memory at a time, a divisor of
-        h · w; None for all of them (`layers.attention`).
+      at_a_time: how many samples have their weights in memory at a time; None: all
+        (`layers.attention`).
 
     Raises:
-      ConfigurationError: at the first call, for other numbers of channels or a tile
-        that does not divide the positions.
+      ConfigurationError: at the first call, for other numbers of channels.
     """
 
     def __init__(
         self,
         epsilon: float = 1e-4,
         kernel_initializer: str = "orthogonal",
-        tile: int | None = None,
+        at_a_time: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
         self.kernel_initializer = kernel_initializer
-        self.tile = tile
+        self.at_a_time = at_a_time
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         channels = input_shape[-1]
@@ -73,7 +72,9 @@ class SelfAttention(keras.layers.Layer):
         phi = _positions(max_pool(self.phi(x)))
         g = _positions(max_pool(self.g(x)))
         # A softmax over a thousand positions is no work for eight bits of precision.
-        attended = attend(theta, phi, g, tf.as_dtype(self.variable_dtype), self.tile)
+        attended = attend(
+            theta, phi, g, tf.as_dtype(self.variable_dtype), self.at_a_time
+        )
         attended = tf.reshape(attended, [-1, height, width, channels // 2])
         return x + self.gamma.value * self.o(attended)
 

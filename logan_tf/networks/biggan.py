@@ -48,8 +48,8 @@ class Generator(ResidualGenerator):
       embedding_dim: length of a class's embedding.
       slope: of the leaky ReLUs' negative part, from 0 to 1.
       attention_size: the size of the feature map that attends to itself; None for none.
-      attention_tile: how many of its positions have their weights in memory at a time,
-        a divisor of their number; None for all (`layers.attention`).
+      attention_samples: how many samples have the weights of their attention in memory
+        at a time; None for all, which are kept (`layers.attention`).
       epsilon: of the batch normalizations.
       spectral_epsilon: of the spectral norms.
 
@@ -67,7 +67,7 @@ class Generator(ResidualGenerator):
         embedding_dim: int = 128,
         slope: float = 0.0,
         attention_size: int | None = 64,
-        attention_tile: int | None = None,
+        attention_samples: int | None = None,
         epsilon: float = 1e-4,
         spectral_epsilon: float = 1e-4,
     ) -> None:
@@ -95,7 +95,7 @@ class Generator(ResidualGenerator):
                 )
                 for outputs in stages
             ],
-            attention=SelfAttention(spectral_epsilon, tile=attention_tile)
+            attention=SelfAttention(spectral_epsilon, at_a_time=attention_samples)
             if attention_size
             else None,
             attended=sizes.index(attention_size) if attention_size else None,
@@ -129,8 +129,8 @@ class Discriminator(ResidualDiscriminator):
       num_classes: 0 for a discriminator without classes; it ignores labels.
       slope: of the leaky ReLUs' negative part, from 0 to 1.
       attention_size: the size of the feature map that attends to itself; None for none.
-      attention_tile: how many of its positions have their weights in memory at a time,
-        a divisor of their number; None for all (`layers.attention`).
+      attention_samples: how many samples have the weights of their attention in memory
+        at a time; None for all, which are kept (`layers.attention`).
       spectral_epsilon: of the spectral norms.
 
     Raises:
@@ -145,7 +145,7 @@ class Discriminator(ResidualDiscriminator):
         num_classes: int = 1000,
         slope: float = 0.0,
         attention_size: int | None = 64,
-        attention_tile: int | None = None,
+        attention_samples: int | None = None,
         spectral_epsilon: float = 1e-4,
     ) -> None:
         image_shape = (image_size, image_size, channels)
@@ -157,7 +157,10 @@ class Discriminator(ResidualDiscriminator):
                 look_up(DISCRIMINATOR, image_size, width, "biggan"),
                 kernels,
                 slope,
-                (attention_size, SelfAttention(spectral_epsilon, tile=attention_tile))
+                (
+                    attention_size,
+                    SelfAttention(spectral_epsilon, at_a_time=attention_samples),
+                )
                 if attention_size
                 else None,
             ),

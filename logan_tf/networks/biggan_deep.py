@@ -68,8 +68,8 @@ class Generator(ResidualGenerator):
       embedding_dim: length of a class's embedding.
       slope: of the leaky ReLUs' negative part, from 0 to 1.
       attention_size: the size of the feature map that attends to itself; None for none.
-      attention_tile: how many of its positions have their weights in memory at a time,
-        a divisor of their number; None for all (`layers.attention`).
+      attention_samples: how many samples have the weights of their attention in memory
+        at a time; None for all, which are kept (`layers.attention`).
       blocks_per_stage: the depth; the last block of a stage doubles the size.
       epsilon: of the batch normalizations.
       spectral_epsilon: of the spectral norms.
@@ -91,7 +91,7 @@ class Generator(ResidualGenerator):
         embedding_dim: int = 128,
         slope: float = 0.0,
         attention_size: int | None = 64,
-        attention_tile: int | None = None,
+        attention_samples: int | None = None,
         blocks_per_stage: int = 2,
         epsilon: float = 1e-4,
         spectral_epsilon: float = 1e-4,
@@ -123,7 +123,7 @@ class Generator(ResidualGenerator):
             channels=channels,
             first=first,
             blocks=blocks,
-            attention=SelfAttention(spectral_epsilon, tile=attention_tile)
+            attention=SelfAttention(spectral_epsilon, at_a_time=attention_samples)
             if attention_size
             else None,
             attended=sizes.index(attention_size) if attention_size else None,
@@ -157,8 +157,8 @@ class Discriminator(ResidualDiscriminator):
       num_classes: 0 for a discriminator without classes; it ignores labels.
       slope: of the leaky ReLUs' negative part, from 0 to 1.
       attention_size: the size of the feature map that attends to itself; None for none.
-      attention_tile: how many of its positions have their weights in memory at a time,
-        a divisor of their number; None for all (`layers.attention`).
+      attention_samples: how many samples have the weights of their attention in memory
+        at a time; None for all, which are kept (`layers.attention`).
       blocks_per_stage: the depth; the first block of a stage halves the size.
       spectral_epsilon: of the spectral norms.
       rematerialize: whether blocks are computed again instead of kept: less memory,
@@ -177,7 +177,7 @@ class Discriminator(ResidualDiscriminator):
         num_classes: int = 1000,
         slope: float = 0.0,
         attention_size: int | None = 64,
-        attention_tile: int | None = None,
+        attention_samples: int | None = None,
         blocks_per_stage: int = 2,
         spectral_epsilon: float = 1e-4,
         rematerialize: bool | int = False,
@@ -201,7 +201,9 @@ class Discriminator(ResidualDiscriminator):
                 )
                 layers.append(block)
             if size == attention_size and size < before:
-                layers.append(SelfAttention(spectral_epsilon, tile=attention_tile))
+                layers.append(
+                    SelfAttention(spectral_epsilon, at_a_time=attention_samples)
+                )
             inputs, before = outputs, size
         super().__init__(
             image_shape=(image_size, image_size, channels),

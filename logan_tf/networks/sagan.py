@@ -31,8 +31,8 @@ class Generator(CategoricalGenerator):
       num_classes: 0 for a generator without classes; it ignores labels.
       slope: of the leaky ReLUs' negative part, from 0 (the paper's) to 1.
       attention_size: the size of the feature map that attends to itself; None for none.
-      attention_tile: how many of its positions have their weights in memory at a time,
-        a divisor of their number; None for all (`layers.attention`).
+      attention_samples: how many samples have the weights of their attention in memory
+        at a time; None for all, which are kept (`layers.attention`).
       epsilon: of the batch normalizations.
       spectral_epsilon: of the spectral norms.
 
@@ -49,7 +49,7 @@ class Generator(CategoricalGenerator):
         num_classes: int = 1000,
         slope: float = 0.0,
         attention_size: int | None = 32,
-        attention_tile: int | None = None,
+        attention_samples: int | None = None,
         epsilon: float = 1e-5,
         spectral_epsilon: float = 1e-6,
     ) -> None:
@@ -62,7 +62,7 @@ class Generator(CategoricalGenerator):
             num_classes=num_classes,
             kernels=Kernels(_INITIALIZER, spectral_epsilon),
             slope=slope,
-            attention=_attention(attention_size, attention_tile, spectral_epsilon),
+            attention=_attention(attention_size, attention_samples, spectral_epsilon),
             epsilon=epsilon,
         )
 
@@ -78,8 +78,8 @@ class Discriminator(ResidualDiscriminator):
       num_classes: 0 for a discriminator without classes; it ignores labels.
       slope: of the leaky ReLUs' negative part, from 0 (the paper's) to 1.
       attention_size: the size of the feature map that attends to itself; None for none.
-      attention_tile: how many of its positions have their weights in memory at a time,
-        a divisor of their number; None for all (`layers.attention`).
+      attention_samples: how many samples have the weights of their attention in memory
+        at a time; None for all, which are kept (`layers.attention`).
       spectral_epsilon: of the spectral norms.
 
     Raises:
@@ -94,7 +94,7 @@ class Discriminator(ResidualDiscriminator):
         num_classes: int = 1000,
         slope: float = 0.0,
         attention_size: int | None = 32,
-        attention_tile: int | None = None,
+        attention_samples: int | None = None,
         spectral_epsilon: float = 1e-6,
     ) -> None:
         image_shape = (image_size, image_size, channels)
@@ -105,7 +105,7 @@ class Discriminator(ResidualDiscriminator):
                 look_up(DISCRIMINATOR, image_size, width, "sagan"),
                 Kernels(_INITIALIZER, spectral_epsilon),
                 slope,
-                _attention(attention_size, attention_tile, spectral_epsilon),
+                _attention(attention_size, attention_samples, spectral_epsilon),
             ),
             num_classes=num_classes,
             spectral_epsilon=spectral_epsilon,
@@ -115,6 +115,6 @@ class Discriminator(ResidualDiscriminator):
 
 
 def _attention(
-    size: int | None, tile: int | None, epsilon: float
+    size: int | None, at_a_time: int | None, epsilon: float
 ) -> tuple[int, SelfAttention] | None:
-    return (size, SelfAttention(epsilon, _INITIALIZER, tile)) if size else None
+    return (size, SelfAttention(epsilon, _INITIALIZER, at_a_time)) if size else None
