@@ -4,6 +4,7 @@ An installed package carries the recipes and the receipts inside (`setup.py`), a
 one command, `logan-tf`, for all of `bin`.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -43,3 +44,12 @@ def as_typed(text: str, is_checkout: bool = _IS_CHECKOUT) -> str:
       is_checkout: whether there is a `bin`.
     """
     return text if is_checkout else _COMMAND.sub("logan-tf ", text)
+
+
+def cache_dir() -> Path:
+    """$LOGAN_TF_CACHE, else $XDG_CACHE_HOME/logan_tf, else ~/.cache/logan_tf."""
+    if own := os.environ.get("LOGAN_TF_CACHE"):
+        return Path(own).expanduser()
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "logan_tf"
+    return Path.home() / ".cache" / "logan_tf"

@@ -73,3 +73,22 @@ def test_an_unknown_command_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == (
         "error: there is no command 'trian': did you mean 'train'?\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "xdg", "expected"),
+    [
+        ("/a", "/b", "/a"),
+        (None, "/b", "/b/logan_tf"),
+        (None, None, "/home/ada/.cache/logan_tf"),
+        ("", "", "/home/ada/.cache/logan_tf"),
+    ],
+)
+def test_cache_directory(own, xdg, expected, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    for name, value in (("LOGAN_TF_CACHE", own), ("XDG_CACHE_HOME", xdg)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert str(installation.cache_dir()) == expected

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from absl import flags
 from absl import logging as absl_logging
 
-from logan_tf.cli.running import full_disk, screen
+from logan_tf.cli.running import full_disk, screen, xla
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
@@ -128,6 +128,7 @@ def import_tensorflow(start: Callable[[], Any] = list_devices) -> Any:
     Returns:
       What `start` returns.
     """
+    xla.prepare()
     with tempfile.TemporaryFile() as held:
         standard_error = os.dup(2)
         os.dup2(held.fileno(), 2)

@@ -10,11 +10,11 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
+from logan_tf import installation
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import image_evaluation, statistics_files
 from logan_tf.evaluation.statistics_files import FeatureStatistics
 from logan_tf.metrics.classifiers import Classifier
-from logan_tf.metrics.digit_classifier import default_cache_dir
 
 
 class RealImages(Protocol):
@@ -67,7 +67,7 @@ def from_images(
       classifier: reads them.
       num: only the first so many; None: all.
       kept: how many images' features to keep.
-      cache_dir: None: see `digit_classifier.default_cache_dir`. A cache that cannot
+      cache_dir: None: see `installation.cache_dir`. A cache that cannot
         be written costs a warning only.
 
     Raises:
@@ -81,7 +81,7 @@ def from_images(
     }
     identity = _hash(*notes.values())
     name = f"statistics_{_hash(identity, weights, str(kept))}.npz"
-    path = Path(cache_dir or default_cache_dir()) / name
+    path = Path(cache_dir or installation.cache_dir()) / name
     if path.is_file():
         try:
             return Reference(statistics_files.read(path, **notes), identity)

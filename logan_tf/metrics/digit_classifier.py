@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, installation
 from logan_tf.data.digits import Digits
 from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.metrics import digit_network
@@ -114,7 +114,7 @@ def load_or_train(
     train, held_out = digits.arrays("train"), digits.arrays("test")
     constants = np.frombuffer(repr(recipe).encode(), np.uint8)
     recipe_hash = _hash([constants, *train, *held_out])
-    directory = Path(cache_dir) if cache_dir is not None else default_cache_dir()
+    directory = Path(cache_dir) if cache_dir is not None else installation.cache_dir()
     path = directory / f"digit_classifier_{size}_{recipe_hash}.npz"
     cached = _read(path)
     weights = cached or digit_network.train(*train, recipe)
@@ -141,15 +141,6 @@ def _checked_size(digits: Digits) -> int:
             f"of one channel, {LEAST_SIZE} x {LEAST_SIZE} at least"
         )
     return size
-
-
-def default_cache_dir() -> Path:
-    """$LOGAN_TF_CACHE, else $XDG_CACHE_HOME/logan_tf, else ~/.cache/logan_tf."""
-    if own := os.environ.get("LOGAN_TF_CACHE"):
-        return Path(own).expanduser()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg) / "logan_tf"
-    return Path.home() / ".cache" / "logan_tf"
 
 
 def _read(path: Path) -> list[np.ndarray] | None:

@@ -13,8 +13,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from logan_tf import installation
 from logan_tf.errors import ConfigurationError, first_line
-from logan_tf.metrics.digit_classifier import default_cache_dir
 
 _TIMEOUT = 30.0  # seconds without an answer
 _MODEL = "saved_model.pb"
@@ -33,7 +33,7 @@ def resolve(handle: str) -> Path:
     if "://" not in handle:
         return _checked(Path(handle).expanduser())
     given = os.environ.get("TFHUB_CACHE_DIR")
-    cache = Path(given).expanduser() if given else default_cache_dir() / "tfhub"
+    cache = Path(given).expanduser() if given else installation.cache_dir() / "tfhub"
     cached = cache / hashlib.sha1(handle.encode()).hexdigest()
     if not (cached / _MODEL).is_file():
         _download(handle, cached)

@@ -8,8 +8,15 @@ import re
 from collections.abc import Iterator
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_NESTED = r"\((?:[^()\"]|" + _QUOTED + r"|\((?:[^()\"]|" + _QUOTED + r")*\))*\)"
-_LOCATION = re.compile(r" loc" + _NESTED)
+_DEPTH = 4  # Of parentheses in a location, at most.
+
+
+def _parentheses(depth: int) -> str:
+    inner = rf"|{_parentheses(depth - 1)}" if depth > 1 else ""
+    return rf"\((?:[^()\"]|{_QUOTED}{inner})*\)"
+
+
+_LOCATION = re.compile(r" loc" + _parentheses(_DEPTH))
 _DEFINITION = re.compile(r"^#loc.*\n", re.MULTILINE)
 _FUNCTION = re.compile(r"^  func\.func .*?@([\w.$-]+|" + _QUOTED + r")\(", re.MULTILINE)
 _CALLED = re.compile(r"@([\w.$-]+|" + _QUOTED + r")")

@@ -11,6 +11,7 @@ import tensorflow as tf
 from logan_tf.data.batch import Batch
 from logan_tf.training import live_memory
 from logan_tf.training.experiment import Experiment
+from logan_tf.training.loops import loop_of
 from logan_tf.training.step import TrainStep
 
 _CONVOLUTIONS = ("Conv", "DepthwiseConv")
@@ -131,15 +132,28 @@ def count(function: tf.types.experimental.ConcreteFunction) -> Operations:
     """Counts the operations that a traced function's results depend on.
 
     Args:
-      function: of static shapes, without loops: a loop's body counts as nothing.
+      function: of static shapes. A loop counts as often as it turns, and as nothing
+        where that is not known.
 
     Returns:
       Its `Operations`.
     """
-    kept = [output.op.name for output in function.graph.outputs]
-    kept += [operation.name for operation in function.graph.control_outputs]
+    return _count(function.graph)
+
+
+def _count(graph: tf.Graph) -> Operations:
+    total = _count_outside_of_loops(graph)
+    for operation in live_memory.needed(graph):
+        if loop := loop_of(operation):
+            total = total.plus(_count(loop.body), loop.turns)
+    return total
+
+
+def _count_outside_of_loops(graph: tf.Graph) -> Operations:
+    kept = [output.op.name for output in graph.outputs]
+    kept += [operation.name for operation in graph.control_outputs]
     pruned = tf.compat.v1.graph_util.extract_sub_graph(
-        function.graph.as_graph_def(add_shapes=True), kept
+        graph.as_graph_def(add_shapes=True), kept
     )
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(pruned, name="")

@@ -4,6 +4,8 @@ import math
 
 import tensorflow as tf
 
+from logan_tf.training.loops import loop_of
+
 # Their result is their first input's buffer.
 _VIEWS = frozenset(
     {
@@ -25,17 +27,24 @@ _ELSEWHERE = frozenset({"Const", "Placeholder", "ReadVariableOp"})
 def peak(function: tf.types.experimental.ConcreteFunction) -> int:
     """The most bytes that are held at once if operations run in the graph's order.
 
+    A loop holds what one turn of it needs, if its number of turns is known; else its
+    body counts as nothing.
+
     A tensor is held from the operation that makes it to the last that reads it, and a
     view of it counts as itself. Variables, constants and arguments do not count, nor do
     workspaces that kernels take for themselves. An executor may choose another order,
     and XLA fuses and recomputes: an estimate, good for comparing and for planning.
 
     Args:
-      function: of static shapes; a loop's body counts as nothing.
+      function: of static shapes.
     """
-    operations = _needed(function.graph)
+    return _peak(function.graph)
+
+
+def _peak(graph: tf.Graph) -> int:
+    operations = needed(graph)
     buffers = _buffers(operations)
-    results = {buffers[output.ref()] for output in function.graph.outputs}
+    results = {buffers[output.ref()] for output in graph.outputs}
     last_use = {}
     for number, operation in enumerate(operations):
         for tensor in (*operation.inputs, *operation.outputs):
@@ -50,12 +59,13 @@ def peak(function: tf.types.experimental.ConcreteFunction) -> int:
                 if buffer not in results:
                     end = last_use[buffer]
                     released[end] = released.get(end, 0) + size
-        most = max(most, held)
+        loop = loop_of(operation)
+        most = max(most, held + (_peak(loop.body) if loop else 0))
         held -= released.pop(number, 0)
     return most
 
 
-def _needed(graph: tf.Graph) -> list[tf.Operation]:
+def needed(graph: tf.Graph) -> list[tf.Operation]:
     """The operations that results or side effects depend on, in the graph's order.
 
     The executor leaves out what tracing left behind: in an update of the generator

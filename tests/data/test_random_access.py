@@ -81,3 +81,21 @@ def test_derived_seeds_differ_and_ignore_the_global_seed():
     before = random_access.derive_seed(_SEED, 7).numpy()
     tf.random.set_seed(1)
     np.testing.assert_array_equal(random_access.derive_seed(_SEED, 7), before)
+
+
+@pytest.mark.parametrize("shape", [(5,), (64, 3, 7)])
+def test_uniform_numbers_are_tensorflows_on_a_cpu(shape):
+    seed = tf.constant([123456789012, 7], tf.int64)
+    found = random_access.uniform(shape, seed)
+    expected = tf.random.stateless_uniform(shape, seed, alg="philox")
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.usefixtures("xla")
+def test_uniform_numbers_are_the_same_where_xla_compiles():
+    # TensorFlow's own are others then. The seed is given: constants would be folded.
+    compiled = tf.function(
+        lambda s: random_access.uniform((64, 3), s), jit_compile=True
+    )
+    seed = tf.constant([5, 1], tf.int64)
+    np.testing.assert_array_equal(compiled(seed), random_access.uniform((64, 3), seed))

@@ -248,3 +248,35 @@ def test_grappler_keeps_what_is_computed_again():
         return sum(node.op == "Tanh" for node in largest.node)
 
     assert (activations(again=False), activations(again=True)) == (2, 4)
+
+
+@pytest.mark.usefixtures("xla")
+@pytest.mark.parametrize(("second", "kept", "again"), [(False, 3, 6), (True, 3, 12)])
+def test_xla_keeps_what_is_computed_again(second, kept, again):
+    """Three blocks with an activation each, counted in the compiled program."""
+
+    def compiled(order):
+        keras.utils.set_random_seed(0)
+        through = Through(order, norm=True)
+        through.blocks = [Block(3, norm=True) for _ in range(3)]
+        x, condition = tf.ones([2, 4, 4, 3]), tf.ones([2, 5])
+        through(x, condition)
+        weights = [v.value for v in through.trainable_variables]
+
+        @tf.function(jit_compile=True)
+        def gradient(x, condition):
+            with tf.GradientTape() as outer:
+                outer.watch(x)
+                with tf.GradientTape() as inner:
+                    inner.watch(x)
+                    y = tf.reduce_sum(through(x, condition) ** 2)
+                first = inner.gradient(y, x if second else [x, *weights])
+                total = tf.reduce_sum(first**2) if second else 0.0
+            return outer.gradient(total, [x, *weights]) if second else first
+
+        return gradient.experimental_get_compiler_ir(x, condition)("optimized_hlo")
+
+    programs = [compiled(order) for order in (False, True)]
+    assert [text.count(" tanh(") for text in programs] == [kept, again]
+    convolutions = [text.count(" convolution(") for text in programs]
+    assert convolutions == ([18, 21] if second else [9, 9])

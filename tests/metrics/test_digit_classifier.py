@@ -176,25 +176,6 @@ def test_an_unwritable_cache_costs_a_warning_only(digits, quick, tmp_path, caplo
     assert "LOGAN_TF_CACHE" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("own", "xdg", "expected"),
-    [
-        ("/a", "/b", "/a"),
-        (None, "/b", "/b/logan_tf"),
-        (None, None, "/home/ada/.cache/logan_tf"),
-        ("", "", "/home/ada/.cache/logan_tf"),
-    ],
-)
-def test_cache_directory(own, xdg, expected, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/ada")
-    for name, value in (("LOGAN_TF_CACHE", own), ("XDG_CACHE_HOME", xdg)):
-        if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
-            monkeypatch.setenv(name, value)
-    assert str(digit_classifier.default_cache_dir()) == expected
-
-
 def test_a_classifier_that_cannot_read_is_refused(digits, tmp_path):
     class Shuffled:
         shape = digits.shape
