@@ -6,7 +6,7 @@ from functools import partial
 from absl import flags
 
 from logan_tf.cli import app
-from logan_tf.cli.running import agreement, meeting, reporting
+from logan_tf.cli.running import agreement, consent, meeting, reporting
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import ConfigurationError
@@ -14,9 +14,9 @@ from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import devices
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(consent)
 flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")
 flags.DEFINE_multi_string("gin_param", [], "A statement such as 'total_steps = 100'.")
-flags.DEFINE_multi_string("module", [], "A module of yours whose classes recipes name.")
 flags.DEFINE_string("run_dir", None, "Where the run lives; runs/<recipe> by default.")
 flags.DEFINE_string("init_from", None, "A run whose weights a new run starts from.")
 flags.DEFINE_bool("restart", False, "Start anew: removes what the run directory holds.")
@@ -73,7 +73,7 @@ def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
     from logan_tf.cli.running import description
     from logan_tf.configuration import bindings
 
-    config = bindings.apply(scanned, FLAGS.module)
+    config = bindings.apply(scanned, FLAGS.module, FLAGS.trust)
     config = directory.named(config, scanned.files[0])
     _say_unread(config)
     workers = len(devices.cluster().workers)
@@ -95,7 +95,7 @@ def _train(
     from logan_tf.configuration import bindings
     from logan_tf.training import strategy
 
-    config = bindings.apply(scanned, FLAGS.module)
+    config = bindings.apply(scanned, FLAGS.module, FLAGS.trust)
     config = directory.named(config, scanned.files[0])
     if strategy.is_chief(started) and not directory.has(config):
         _say_unread(config)

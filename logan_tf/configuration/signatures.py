@@ -10,6 +10,7 @@ import gin
 
 from logan_tf.configuration.recipe_files import GinReference, Macro
 from logan_tf.errors import ConfigurationError, first_line, suggestion
+from logan_tf.metrics.hub_modules import SavedModelPath
 
 
 def find(selector: str, where: str) -> Callable:
@@ -53,6 +54,7 @@ def hints(configurable: Callable) -> dict[str, Any]:
 
 def fits(value: Any, hint: Any) -> bool:
     """Whether a literal fits an annotation; True where only running it could tell."""
+    hint = getattr(hint, "__supertype__", hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, argument) for argument in arguments)
@@ -83,6 +85,11 @@ def fits(value: Any, hint: Any) -> bool:
         return is_sequence and all(fits(item, arguments[0]) for item in value)
     # What is left are objects and callables: a plain number or string is none.
     return not isinstance(value, bool | int | float | str)
+
+
+def takes_program(hint: Any) -> bool:
+    """Whether an argument names a SavedModel, which runs as it is loaded."""
+    return SavedModelPath in (hint, *typing.get_args(hint))
 
 
 def _is_function(hint: type) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from logan_tf.cli import app
+from logan_tf.cli.running import consent
 from logan_tf.configuration import recipe
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from logan_tf.cli.running.lifecycle import Run
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(consent)
 flags.DEFINE_string("run_dir", None, "The run, as bin/train made it.")
 flags.DEFINE_string("checkpoint", "latest", "'latest', 'best' or a step.")
 flags.DEFINE_integer("seed", 0, "Of the samples.", 0, app.MOST)
@@ -45,11 +47,6 @@ def _require_truncation(factor: float) -> bool:
             f"truncation is {factor}: give a number above 0, at most 1"
         )
     return True
-
-
-flags.DEFINE_multi_string(
-    "module", [], "A module of yours that the run's recipe names."
-)
 
 
 def settings(recipe_steps: int) -> SamplingSettings:
@@ -87,6 +84,6 @@ def open_run(
     from logan_tf.cli.running import lifecycle
     from logan_tf.configuration import bindings
 
-    bindings.apply(scanned, FLAGS.module)
+    bindings.apply(scanned, FLAGS.module, FLAGS.trust)
     run, step = lifecycle.restore(directory, FLAGS.checkpoint)
     return run, directory, step
