@@ -18,12 +18,12 @@ from typing import Any, NewType
 from logan_tf.errors import ConfigurationError, first_line
 from logan_tf.metrics.digit_classifier import default_cache_dir
 
-INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
-"""TF-GAN's module: images of any size -> logits [n, 1008] and pool_3 [n, 2048]."""
-
 SavedModelPath = NewType("SavedModelPath", str)
 """The folder of a SavedModel, or `INCEPTION`: what a recipe says here is a program, and
 needs the consent of the command line."""
+
+INCEPTION = SavedModelPath("https://tfhub.dev/tensorflow/tfgan/eval/inception/1")
+"""TF-GAN's module: images of any size -> logits [n, 1008] and pool_3 [n, 2048]."""
 
 _TIMEOUT = 30.0  # seconds without an answer
 _MODEL = "saved_model.pb"
