@@ -47,13 +47,15 @@ flags.DEFINE_float(
 
 def main() -> None:
     """Everything that can be refused early is, before TensorFlow is imported."""
-    directory = RunDirectory(FLAGS.run_dir or _default_run_dir())
+    directory = RunDirectory(FLAGS.run_dir or _default_run_dir(), FLAGS.follow_links)
     gin_files = FLAGS.gin_file
     if not gin_files:
         directory.require()
         gin_files = [str(directory.config)]
     scanned = recipe.read(gin_files, FLAGS.gin_param, FLAGS.module)
-    init_from = RunDirectory(FLAGS.init_from) if FLAGS.init_from else None
+    init_from = None
+    if FLAGS.init_from:
+        init_from = RunDirectory(FLAGS.init_from, FLAGS.follow_links)
     if init_from and (FLAGS.restart or not directory.progressed()):
         init_from.require_checkpoint()
     devices.choose(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)

@@ -32,10 +32,15 @@ class RunDirectory:
 
     Args:
       path: the directory; need not exist.
+      follow_links: whether a person linked what is in it on purpose. Of a run of
+        somebody else's, links may lead anywhere, for reading and for writing.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], follow_links: bool = False
+    ) -> None:
         self.path = Path(path)
+        self._follow_links = follow_links
         self.config = self.path / "config.gin"
         self.operative_config = self.path / "operative_config.gin"
         self.initialization = self.path / "initialization.json"
@@ -74,7 +79,7 @@ class RunDirectory:
     def _make(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.path, prefix=".writable-"):
+            with tempfile.NamedTemporaryFile(dir=self.path, prefix=atomic_file.PREFIX):
                 pass
         except OSError as error:
             raise ConfigurationError(
@@ -83,12 +88,17 @@ class RunDirectory:
             ) from error
 
     def _require_plain(self) -> None:
-        """Refuses pipes and devices, and links to them: reading one might never end."""
-        entries = self._files() + self._folders()
+        """Refuses pipes and devices, reading which might never end, and links."""
+        entries = [*self._files(), *self._folders(), self.failure]
         below = (path for folder in self._folders() for path in folder.rglob("*"))
         for path in itertools.chain(entries, below):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                mode = path.stat().st_mode
+                mode = path.stat(follow_symlinks=self._follow_links).st_mode
+                if stat.S_ISLNK(mode):
+                    raise ConfigurationError(
+                        f"{path} is a link, which may lead anywhere: remove it, or "
+                        "give --follow_links if you made it"
+                    )
                 if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                     raise ConfigurationError(
                         f"{path} is neither a file nor a folder: remove it"
@@ -106,6 +116,7 @@ class RunDirectory:
 
     def require_checkpoint(self, which: str = "latest") -> None:
         """Raises ConfigurationError unless there is such a checkpoint to restore."""
+        self._require_plain()
         CheckpointFiles(self.checkpoints).choose(which)
 
     def exists(self) -> bool:
@@ -186,7 +197,7 @@ class RunDirectory:
         folders = (self.events, self.samples, self.evaluations, self.spectra)
         for folder in (self.path, *folders):
             if folder.is_symlink() and folder != self.path:
-                continue
+                continue  # Not even if links are followed.
             for path in folder.glob(f"{atomic_file.PREFIX}*"):
                 status = path.lstat()
                 is_old = time.time() - status.st_mtime > _YOUNG

@@ -96,12 +96,12 @@ def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path):
     linked = tmp_path / "elsewhere" / f"{atomic_file.PREFIX}abe"
     linked.parent.mkdir()
     directory.samples.symlink_to(linked.parent)
-    half = directory.checkpoints / ".ckpt-3.abc"
+    half = directory.checkpoints / f"{atomic_file.PREFIX}ckpt-3-abc"
     half.mkdir()
     for path in (old, young, whole, somebodys, linked):
         path.write_text("{}")
         os.utime(path, (0, 0) if path != young else None)
-    assert sorted(directory.sweep()) == [".ckpt-3.abc", old.name]
+    assert sorted(directory.sweep()) == sorted([half.name, old.name])
     assert not half.exists()
     assert sorted(directory.evaluations.iterdir()) == sorted([somebodys, young, whole])
     assert linked.exists()
@@ -158,6 +158,14 @@ def test_names_sort_by_step(tmp_path):
 NAMES = ("config.gin", "metrics.jsonl", "samples", "checkpoints/ckpt-5/manifest.json")
 
 
+def refused(directory: RunDirectory, message: str) -> None:
+    for refuse in (directory.require, directory.require_checkpoint):
+        with pytest.raises(ConfigurationError, match=message):
+            refuse()
+    with pytest.raises(ConfigurationError, match=message), directory.writing():
+        pass
+
+
 @pytest.mark.parametrize("name", [*NAMES, "evaluations/step-00000005.json"])
 @pytest.mark.parametrize("kind", ["pipe", "endless"])
 def test_pipes_and_devices_are_refused_before_they_are_read(kind, name, tmp_path):
@@ -166,11 +174,35 @@ def test_pipes_and_devices_are_refused_before_they_are_read(kind, name, tmp_path
     (tmp_path / "config.gin").touch()
     path.unlink(missing_ok=True)
     os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
-    directory = RunDirectory(tmp_path)
-    with pytest.raises(ConfigurationError, match=f"{name} is neither a file nor a fol"):
-        directory.require()
-    with (
-        pytest.raises(ConfigurationError, match=f"{name} is neither a file nor a fol"),
-        directory.writing(),
-    ):
+    directory = RunDirectory(tmp_path, follow_links=True)
+    refused(directory, f"{name} is neither a file nor a folder")
+
+
+LINKED = ("operative_config.gin", "report.html", "events", "events/events.out.tfeven")
+
+
+@pytest.mark.parametrize("name", [*NAMES, *LINKED, "checkpoints/set_aside"])
+@pytest.mark.parametrize("target", ["file", "folder", "nothing"])
+def test_links_are_followed_where_a_person_says_so(target, name, tmp_path):
+    """In a run of somebody else's they read, write, empty and delete elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "folder").mkdir(parents=True)
+    (elsewhere / "file").write_text("mine")
+    run = tmp_path / "run"
+    path = run / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (run / "config.gin").touch()
+    path.unlink(missing_ok=True)
+    path.symlink_to(elsewhere / target)
+    refused(RunDirectory(run), f"{name} is a link.*--follow_links")
+    with RunDirectory(run, follow_links=True).writing():
         pass
+    assert (elsewhere / "file").read_text() == "mine"
+
+
+def test_a_run_directory_that_is_itself_a_link_is_fine(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.gin").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    with RunDirectory(tmp_path / "link").writing():
+        RunDirectory(tmp_path / "link").require()

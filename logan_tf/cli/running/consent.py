@@ -1,4 +1,4 @@
-"""The flags by which a person lets a recipe run code that it names."""
+"""The flags by which a person consents to what a recipe or a run asks for."""
 
 from absl import flags
 
@@ -7,4 +7,7 @@ flags.DEFINE_multi_string(
     "trust",
     [],
     "A SavedModel that the recipe names as a classifier: it is a program, and runs.",
+)
+flags.DEFINE_bool(
+    "follow_links", False, "Follow links in the run directory: you made them."
 )

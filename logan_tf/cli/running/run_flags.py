@@ -76,7 +76,7 @@ def open_run(
     """
     if FLAGS.run_dir is None:
         raise ConfigurationError("which run? Give --run_dir=DIR of a bin/train run")
-    directory = RunDirectory(FLAGS.run_dir)
+    directory = RunDirectory(FLAGS.run_dir, FLAGS.follow_links)
     directory.require()
     directory.require_checkpoint(FLAGS.checkpoint)
     scanned = recipe.read([str(directory.config), *gin_files], gin_params, FLAGS.module)
