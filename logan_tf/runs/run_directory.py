@@ -127,7 +127,7 @@ class RunDirectory:
         """Whether a run of this very configuration was started here."""
         if not self.exists():
             return False
-        return self.config.read_text(encoding="utf-8", errors="replace") == config
+        return small_files.read_text(self.config, errors="replace") == config
 
     def recipe(self) -> str:
         """The name of the run's recipe, which its configuration begins with."""
