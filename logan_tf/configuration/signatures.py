@@ -17,10 +17,11 @@ def find(selector: str, where: str) -> Callable:
     """What is registered under a name, as gin calls it.
 
     Raises:
-      ConfigurationError: if nothing is; it begins with `where`.
+      ConfigurationError: if nothing is, or what gives a value that nobody could check;
+        it begins with `where`.
     """
     try:
-        return gin.get_configurable(selector)
+        found = gin.get_configurable(selector)
     except (KeyError, ValueError) as error:
         # gin offers no public list of what is registered.
         known = {name: name for name in gin.config._REGISTRY._selector_map}
@@ -29,6 +30,12 @@ def find(selector: str, where: str) -> Callable:
         raise ConfigurationError(
             f"{where}: gin knows no {selector!r}{ending or ': ' + first_line(error)}"
         ) from error
+    if inspect.unwrap(found).__module__ == gin.config.__name__:
+        raise ConfigurationError(
+            f"{where}: {selector!r} is gin's own, and what it gives nobody can check: "
+            "write name = value, and %name where it belongs"
+        )
+    return found
 
 
 def _called(configurable: Callable) -> Callable:
