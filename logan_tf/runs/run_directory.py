@@ -14,6 +14,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from logan_tf.runs.checkpoint_files import CheckpointFiles
 _RECIPE = "# Recipe: "
 _GRID = re.compile(r"step-([0-9]{8,19})\.png")
 _YOUNG = 600.0  # seconds
+_LONGEST_LINE = 2**20  # bytes
 
 
 class RunDirectory:
@@ -210,23 +212,27 @@ class RunDirectory:
         """Drops the lines of `metrics.jsonl` past a step, and what is no line."""
         if not self.metrics.is_file():
             return
-        kept = [
-            f"{line}\n"
-            for line, number in self.metric_lines()
-            if number is not None and number <= step
-        ]
-        atomic_file.write_text(self.metrics, "".join(kept))
-
-    def metric_lines(self) -> list[tuple[str, int | None]]:
-        """The lines of `metrics.jsonl`, each with its step; None: not readable."""
-        if not self.metrics.is_file():
-            return []
-        text = self.metrics.read_text(encoding="utf-8", errors="replace")
-        rows = ((line, metric_row(line)) for line in text.split("\n") if line)
-        return [(line, row["step"] if row else None) for line, row in rows]
+        with atomic_file.replacing(self.metrics) as file:
+            for line in metric_lines(self.metrics):
+                row = metric_row(line)
+                if row is not None and row["step"] <= step:
+                    file.write(line + b"\n")
 
 
-def metric_row(line: str) -> dict[str, Any] | None:
+def metric_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a `metrics.jsonl` as they are read, without the blank ones.
+
+    There may be millions. One without an end comes in pieces, which are no lines.
+    """
+    if not path.is_file():
+        return
+    with small_files.opened(path) as file:
+        for line in iter(partial(file.readline, _LONGEST_LINE), b""):
+            if line := line.strip():
+                yield line
+
+
+def metric_row(line: bytes) -> dict[str, Any] | None:
     """What a line of `metrics.jsonl` says, by name; None if it is none of them.
 
     Its "step" is an integer of 0 or more that fits into 64 bits; of the other values

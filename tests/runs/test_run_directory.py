@@ -1,11 +1,13 @@
 """What lies where, and what is refused before TensorFlow is imported."""
 
 import os
+import tracemalloc
 
 import pytest
 
 from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
+from logan_tf.runs import examination
 from logan_tf.runs.run_directory import RunDirectory
 
 
@@ -43,6 +45,22 @@ def test_truncate_metrics_mends_a_file_cut_within_a_character(tmp_path):
     directory.metrics.write_bytes('{"step": 1}\n{"step": 2, "Δ'.encode()[:-1])
     directory.truncate_metrics(5)
     assert directory.metrics.read_text() == '{"step": 1}\n'
+
+
+def test_metrics_are_read_as_a_stream(tmp_path):
+    """The text of a million lines took three gigabytes, and one has no end."""
+    directory = RunDirectory(tmp_path)
+    with directory.metrics.open("w") as file:
+        for step in range(20_000):
+            file.write(f'{{"step": {step}, "loss": {"1" * 200}}}\n')
+        file.write("1" * 8_000_000)
+    tracemalloc.start()
+    directory.truncate_metrics(10)
+    list(examination.examine(directory, False, {}))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
+    assert len(directory.metrics.read_text().splitlines()) == 11
 
 
 def test_truncate_metrics_needs_no_file(tmp_path):
