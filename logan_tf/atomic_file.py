@@ -38,8 +38,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         # mkstemp makes files that only their owner can read.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = os.fspath(path)  # Who writes is not told it.
         raise
 
 

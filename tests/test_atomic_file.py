@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import time
@@ -33,6 +34,17 @@ def test_an_exception_leaves_everything_as_it_was(tmp_path):
         interrupted()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_an_error_of_writing_says_where(tmp_path):
+    """A write's own error names no file, and a full disk is of one."""
+
+    def full() -> None:
+        with atomic_file.replacing(tmp_path / "file"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/file'"):
+        full()
 
 
 def test_permissions_follow_the_umask(tmp_path):

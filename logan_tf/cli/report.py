@@ -6,7 +6,7 @@ bin/report RUN
 from absl import flags
 
 from logan_tf.cli import app
-from logan_tf.cli.running import consent, reporting
+from logan_tf.cli.running import consent, full_disk, reporting
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 
@@ -26,9 +26,11 @@ def main() -> None:
     try:
         print(reporting.write(directory, FLAGS.module))
     except OSError as error:
+        if full_disk.cause(error):
+            raise
         raise ConfigurationError(
-            f"cannot write {directory.report} ({error.strerror}): make room or take "
-            "a copy of the run that you may write to"
+            f"cannot write {directory.report} ({error.strerror}): take a copy of "
+            "the run that you may write to"
         ) from error
 
 
