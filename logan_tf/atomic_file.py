@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 PREFIX = ".logan_tf-unfinished-"
-"""How the names of files begin that are being written; nobody else's do."""
+"""How the names of files and folders begin that are being written, or on their way
+out; nobody else's do."""
 
 _YOUNG = 3600.0  # seconds; what is younger may be another process's
 
@@ -37,8 +38,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         # mkstemp makes files that only their owner can read.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = os.fspath(path)  # Who writes is not told it.
         raise
 
 
@@ -55,13 +58,11 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        if time.time() - left.stat().st_mtime > _YOUNG:
+    for left in path.parent.glob(f"{PREFIX}{glob.escape(path.name)}-*"):
+        if time.time() - left.lstat().st_mtime > _YOUNG:
             shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True
-    ) as temporary:
-        made, replaced = Path(temporary) / "made", Path(temporary) / "replaced"
+    with _neighbor(path) as temporary:
+        made, replaced = temporary / "made", temporary / "replaced"
         made.mkdir()
         yield made
         # A folder can be renamed to the name of an empty one only.
@@ -74,6 +75,21 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             if had_one:
                 replaced.rename(path)
             raise
+
+
+def remove_folder(path: Path) -> None:
+    """Takes a folder away by one rename: after a kill it is there whole, or is not."""
+    with _neighbor(path) as temporary:
+        path.rename(temporary / "removed")
+
+
+@contextlib.contextmanager
+def _neighbor(path: Path) -> Iterator[Path]:
+    """An empty folder beside another one, which goes with the block."""
+    with tempfile.TemporaryDirectory(
+        prefix=f"{PREFIX}{path.name}-", dir=path.parent, ignore_cleanup_errors=True
+    ) as temporary:
+        yield Path(temporary)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

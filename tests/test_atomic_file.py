@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import time
@@ -33,6 +34,17 @@ def test_an_exception_leaves_everything_as_it_was(tmp_path):
         interrupted()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_an_error_of_writing_says_where(tmp_path):
+    """A write's own error names no file, and a full disk is of one."""
+
+    def full() -> None:
+        with atomic_file.replacing(tmp_path / "file"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/file'"):
+        full()
 
 
 def test_permissions_follow_the_umask(tmp_path):
@@ -92,13 +104,26 @@ def test_a_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path):
 
 def test_what_a_kill_left_goes_once_it_is_old(tmp_path):
     for name, age in (
-        (".folder.old", 4000),
-        (".folder.young", 100),
-        (".other.x", 4000),
+        (f"{atomic_file.PREFIX}folder-old", 4000),
+        (f"{atomic_file.PREFIX}folder-young", 100),
+        (f"{atomic_file.PREFIX}other-x", 4000),
+        (".folder.mine", 4000),
     ):
         (tmp_path / name).mkdir()
         then = time.time() - age
         os.utime(tmp_path / name, (then, then))
     with atomic_file.replacing_folder(tmp_path / "folder"):
         pass
-    assert sorted(os.listdir(tmp_path)) == [".folder.young", ".other.x", "folder"]
+    assert sorted(os.listdir(tmp_path)) == [
+        ".folder.mine",
+        f"{atomic_file.PREFIX}folder-young",
+        f"{atomic_file.PREFIX}other-x",
+        "folder",
+    ]
+
+
+def test_a_folder_is_removed(tmp_path):
+    path = tmp_path / "folder"
+    (path / "below").mkdir(parents=True)
+    atomic_file.remove_folder(path)
+    assert os.listdir(tmp_path) == []

@@ -3,10 +3,12 @@
 import json
 import os
 import threading
+import zipfile
 
+import numpy as np
 import pytest
 
-from logan_tf import small_files
+from logan_tf import host_memory, small_files
 
 NESTED = "[" * 100_000
 
@@ -44,6 +46,33 @@ def test_what_is_no_file_is_refused_at_once(make, tmp_path):
     thread.start()
     thread.join(timeout=5)
     assert caught
+
+
+def test_arrays(tmp_path):
+    path = tmp_path / "file.npz"
+    np.savez_compressed(path, a=np.arange(3), b=np.array("text"))
+    found = small_files.read_arrays(path)
+    assert (found["a"].tolist(), str(found["b"])) == ([0, 1, 2], "text")
+    np.savez(path, a=np.array([{}], object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        small_files.read_arrays(path)
+
+
+def test_arrays_that_memory_cannot_hold_are_not_begun(tmp_path, monkeypatch):
+    """Four megabytes of zeros are four kilobytes of a file."""
+    path = tmp_path / "file.npz"
+    np.savez_compressed(path, a=np.zeros(500_000))
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(host_memory, "available", lambda: 3e6)
+    with pytest.raises(ValueError, match=r"would take 0\.0 GiB"):
+        small_files.read_arrays(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 no zip"])
+def test_what_is_no_npz(content, tmp_path):
+    (tmp_path / "file.npz").write_bytes(content)
+    with pytest.raises((*small_files.GARBLED, EOFError, zipfile.BadZipFile)):
+        small_files.read_arrays(tmp_path / "file.npz")
 
 
 def test_a_file_that_is_too_large(tmp_path):

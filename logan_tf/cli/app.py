@@ -39,7 +39,7 @@ MOST_DEVICES = 1024  # that one CPU can be cut into
 PATHS = frozenset(
     {
         *("run_dir", "output", "saved_model", "init_from", "work_dir", "images"),
-        *("data_dir", "gin_file", "compare", "with", "stablehlo", "python"),
+        *("data_dir", "gin_file", "compare", "with", "stablehlo", "python", "trust"),
     }
 )
 """The flags that name files and folders: ~ is the home, as in the shell's own words."""

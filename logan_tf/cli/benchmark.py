@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from logan_tf.cli import app
+from logan_tf.cli.running import consent
 from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import BadDataError, ConfigurationError, suggestion
 
@@ -26,9 +27,9 @@ _MEASUREMENTS = (*_USUAL, "profile")
 _SHOWN = 16  # kinds of operation of a profile
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(consent)
 flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")
 flags.DEFINE_multi_string("gin_param", [], "A statement such as 'batch_size = 16'.")
-flags.DEFINE_multi_string("module", [], "A module of yours whose classes recipes name.")
 flags.DEFINE_list(
     "measure",
     list(_USUAL),
@@ -80,7 +81,7 @@ def main() -> None:
 
     names = FLAGS.variants or list(variants.NAMES)
     variants.check(names)
-    bindings.apply(scanned, FLAGS.module)
+    bindings.apply(scanned, FLAGS.module, FLAGS.trust)
     imported = time.perf_counter()
     run = lifecycle.build(strategy)
     built = time.perf_counter()
@@ -237,7 +238,7 @@ def _sweep(axes: list) -> list[dict[str, Any]]:
 def _same_recipe() -> list[str]:
     """The flags that make another process measure the same."""
     given = [("gin_file", FLAGS.gin_file), ("gin_param", FLAGS.gin_param)]
-    given += [("module", FLAGS.module)]
+    given += [("module", FLAGS.module), ("trust", FLAGS.trust)]
     repeated = [f"--{name}={value}" for name, values in given for value in values]
     return [*repeated, f"--jit_compile={FLAGS.jit_compile}"]
 

@@ -5,6 +5,7 @@ import contextlib
 from absl import flags
 
 from logan_tf.cli import app
+from logan_tf.cli.running import consent
 from logan_tf.configuration import recipe
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.installation import as_typed
@@ -13,16 +14,16 @@ from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(consent)
 flags.DEFINE_string("run_dir", None, "The run; may be given without the flag's name.")
 flags.DEFINE_bool("repair", True, "Repair; else only look.")
-flags.DEFINE_multi_string("module", [], "A module of yours that the recipe names.")
 
 
 def main() -> None:
     """Says what the run holds, and what is broken in it."""
     if FLAGS.run_dir is None:
         raise ConfigurationError("what shall be examined? Give a run directory")
-    directory = RunDirectory(FLAGS.run_dir)
+    directory = RunDirectory(FLAGS.run_dir, FLAGS.follow_links)
     directory.require()
     print(f"{directory.path}: {directory.recipe()}")
     user = run_lock.holder(directory.path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from logan_tf import versions
+from logan_tf import small_files, versions
 from logan_tf.cli import app
 from logan_tf.cli.running import elsewhere, run_flags
 from logan_tf.errors import ConfigurationError
@@ -101,10 +101,11 @@ def _output() -> Path:
 
 def _origin(directory: RunDirectory, step: int) -> dict[str, Any]:
     """The part of the receipt that says where the weights come from."""
+    config = small_files.read_bytes(directory.config)
     return {
         "recipe": directory.recipe(),
         "checkpoint_step": step,
-        "config_hash": hashlib.sha256(directory.config.read_bytes()).hexdigest()[:16],
+        "config_hash": hashlib.sha256(config).hexdigest()[:16],
         "versions": versions.installed(*_PACKAGES)
         | {"python": platform.python_version()},
     }

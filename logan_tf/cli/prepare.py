@@ -45,7 +45,7 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "max_pixels",
     image_files.MAX_PIXELS,
-    "Larger pictures are set aside undecoded.",
+    "Larger pictures are set aside undecoded; of 2^26, one takes about 1 GiB.",
     upper_bound=app.MOST,
 )
 flags.DEFINE_string("tfds", None, "A data set of TFDS instead of --images.")

@@ -6,15 +6,13 @@ bin/report RUN
 from absl import flags
 
 from logan_tf.cli import app
-from logan_tf.cli.running import reporting
+from logan_tf.cli.running import consent, full_disk, reporting
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(consent)
 flags.DEFINE_string("run_dir", None, "The run; may be given without the flag's name.")
-flags.DEFINE_multi_string(
-    "module", [], "A module of yours that the run's recipe names."
-)
 
 FIRST = "run_dir"
 
@@ -23,14 +21,16 @@ def main() -> None:
     """Writes the page and prints where it lies."""
     if FLAGS.run_dir is None:
         raise ConfigurationError("a report of which run? bin/report RUN_DIR")
-    directory = RunDirectory(FLAGS.run_dir)
+    directory = RunDirectory(FLAGS.run_dir, FLAGS.follow_links)
     directory.require()
     try:
         print(reporting.write(directory, FLAGS.module))
     except OSError as error:
+        if full_disk.cause(error):
+            raise
         raise ConfigurationError(
-            f"cannot write {directory.report} ({error.strerror}): make room or take "
-            "a copy of the run that you may write to"
+            f"cannot write {directory.report} ({error.strerror}): take a copy of "
+            "the run that you may write to"
         ) from error
 
 

@@ -77,7 +77,7 @@ def main() -> None:
 def _animate(output: Path) -> None:
     if FLAGS.run_dir is None:
         raise ConfigurationError("a .gif shows a run's training: give its --run_dir")
-    directory = RunDirectory(FLAGS.run_dir)
+    directory = RunDirectory(FLAGS.run_dir, FLAGS.follow_links)
     directory.require()
     frames = directory.drawn_samples()
     if len(frames) < 2:

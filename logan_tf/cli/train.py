@@ -6,7 +6,7 @@ from functools import partial
 from absl import flags
 
 from logan_tf.cli import app
-from logan_tf.cli.running import agreement, meeting, reporting
+from logan_tf.cli.running import agreement, consent, meeting, reporting
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import ConfigurationError
@@ -14,9 +14,9 @@ from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import devices
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(consent)
 flags.DEFINE_multi_string("gin_file", [], "Recipe; may be given several times.")
 flags.DEFINE_multi_string("gin_param", [], "A statement such as 'total_steps = 100'.")
-flags.DEFINE_multi_string("module", [], "A module of yours whose classes recipes name.")
 flags.DEFINE_string("run_dir", None, "Where the run lives; runs/<recipe> by default.")
 flags.DEFINE_string("init_from", None, "A run whose weights a new run starts from.")
 flags.DEFINE_bool("restart", False, "Start anew: removes what the run directory holds.")
@@ -47,13 +47,15 @@ flags.DEFINE_float(
 
 def main() -> None:
     """Everything that can be refused early is, before TensorFlow is imported."""
-    directory = RunDirectory(FLAGS.run_dir or _default_run_dir())
+    directory = RunDirectory(FLAGS.run_dir or _default_run_dir(), FLAGS.follow_links)
     gin_files = FLAGS.gin_file
     if not gin_files:
         directory.require()
         gin_files = [str(directory.config)]
     scanned = recipe.read(gin_files, FLAGS.gin_param, FLAGS.module)
-    init_from = RunDirectory(FLAGS.init_from) if FLAGS.init_from else None
+    init_from = None
+    if FLAGS.init_from:
+        init_from = RunDirectory(FLAGS.init_from, FLAGS.follow_links)
     if init_from and (FLAGS.restart or not directory.progressed()):
         init_from.require_checkpoint()
     devices.choose(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
@@ -73,7 +75,7 @@ def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:
     from logan_tf.cli.running import description
     from logan_tf.configuration import bindings
 
-    config = bindings.apply(scanned, FLAGS.module)
+    config = bindings.apply(scanned, FLAGS.module, FLAGS.trust)
     config = directory.named(config, scanned.files[0])
     _say_unread(config)
     workers = len(devices.cluster().workers)
@@ -95,7 +97,7 @@ def _train(
     from logan_tf.configuration import bindings
     from logan_tf.training import strategy
 
-    config = bindings.apply(scanned, FLAGS.module)
+    config = bindings.apply(scanned, FLAGS.module, FLAGS.trust)
     config = directory.named(config, scanned.files[0])
     if strategy.is_chief(started) and not directory.has(config):
         _say_unread(config)

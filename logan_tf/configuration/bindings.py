@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shlex
 import sys
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -15,20 +16,23 @@ from logan_tf.configuration import recipe as recipes
 from logan_tf.configuration.recipe import Binding, GinReference, Macro, Recipe
 from logan_tf.configuration.signatures import fits
 from logan_tf.errors import ConfigurationError, first_line, suggestion
+from logan_tf.metrics import hub_modules
 
 
-def apply(recipe: Recipe, modules: Sequence[str]) -> str:
+def apply(recipe: Recipe, modules: Sequence[str], trusted: Sequence[str] = ()) -> str:
     """Registers everything that has a name, checks the recipe and hands it to gin.
 
     Args:
       recipe: read with the same modules.
       modules: the user's modules, which register their own classes with gin.
+      trusted: the SavedModels that it may name.
 
     Returns:
       The whole configuration as one gin file that includes nothing.
 
     Raises:
-      ConfigurationError: for an unknown name or parameter, or a value of a wrong type.
+      ConfigurationError: for an unknown name or parameter, a value of a wrong type, or
+        a SavedModel that nobody said to trust.
     """
     gin.clear_config()  # It also lets names be registered again.
     importlib.import_module("logan_tf.configuration.configurables")
@@ -36,7 +40,7 @@ def apply(recipe: Recipe, modules: Sequence[str]) -> str:
         _import(module)
     macros = recipe.macros()
     for binding in recipe.bindings:
-        check(binding, recipe)
+        check(binding, recipe, trusted)
     _check_required(recipe, macros)
     if not modules:  # Whose classes may call others by themselves.
         reach.refuse_unread(recipe)
@@ -89,12 +93,13 @@ def building() -> Iterator[None]:
         raise ConfigurationError(f"{name}: {first_line(error)}") from error
 
 
-def check(binding: Binding, recipe: Recipe) -> None:
+def check(binding: Binding, recipe: Recipe, trusted: Sequence[str] = ()) -> None:
     """Refuses names that nobody knows, and values of a wrong type or out of range.
 
     Args:
       binding: one of them.
       recipe: whose macros it may name.
+      trusted: the SavedModels that it may name.
 
     Raises:
       ConfigurationError: as it says.
@@ -124,6 +129,29 @@ def check(binding: Binding, recipe: Recipe) -> None:
             f"{value!r}{remedy}"
         )
     _check_range(binding, ranges.of(configurable, binding.parameter), recipe)
+    if signatures.takes_program(hint):
+        _require_consent(binding, value, trusted)
+
+
+def _require_consent(binding: Binding, value: Any, trusted: Sequence[str]) -> None:
+    """Refuses a SavedModel, which is a program, that the command line does not name."""
+    if not isinstance(value, str):
+        # What a call gives is known when it is too late.
+        raise ConfigurationError(
+            f"{binding.where}: {binding.name} must be the SavedModel's folder itself, "
+            f"not {value!r}"
+        )
+    if "://" in value:
+        hub_modules.require_known(value)
+    elif _real(value) not in map(_real, trusted):
+        raise ConfigurationError(
+            f"{binding.where}: {binding.name} names a SavedModel, which is a program: "
+            f"if you trust it, name it with --trust={shlex.quote(value)}"
+        )
+
+
+def _real(path: str) -> str:
+    return os.path.realpath(os.path.expanduser(path))
 
 
 def _check_range(

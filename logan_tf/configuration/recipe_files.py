@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from gin import config_parser
 
+from logan_tf import small_files
 from logan_tf.errors import ConfigurationError, suggestion
 from logan_tf.installation import RECIPES
 
 PARAMS = "--gin_param"
 """Where a statement comes from that is in no file."""
 _MOST_FILES = 100  # A recipe reads some ten; includes that double at each turn end.
+_MOST_BYTES = 2**20  # of one of them; parsing takes a hundred times as much memory
 
 
 def find(name: str) -> Path:
@@ -98,14 +100,13 @@ class Text:
                 "include fewer"
             )
         try:
-            text = path.read_text(
-                encoding="utf-8-sig"
-            )  # Some editors begin with a mark.
+            text = small_files.read_text(path, most=_MOST_BYTES)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"cannot read {path} ({error}): give a gin file, which is UTF-8 text"
             ) from error
-        self._add(text, str(path), path.parent)
+        # Some editors begin with a mark.
+        self._add(text.removeprefix("\ufeff"), str(path), path.parent)
 
     def _add(self, text: str, origin: str, folder: Path = Path()) -> None:
         # As the parser counts them: by line feeds alone.

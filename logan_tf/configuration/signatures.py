@@ -10,16 +10,18 @@ import gin
 
 from logan_tf.configuration.recipe_files import GinReference, Macro
 from logan_tf.errors import ConfigurationError, first_line, suggestion
+from logan_tf.metrics.hub_modules import SavedModelPath
 
 
 def find(selector: str, where: str) -> Callable:
     """What is registered under a name, as gin calls it.
 
     Raises:
-      ConfigurationError: if nothing is; it begins with `where`.
+      ConfigurationError: if nothing is, or what gives a value that nobody could check;
+        it begins with `where`.
     """
     try:
-        return gin.get_configurable(selector)
+        found = gin.get_configurable(selector)
     except (KeyError, ValueError) as error:
         # gin offers no public list of what is registered.
         known = {name: name for name in gin.config._REGISTRY._selector_map}
@@ -28,6 +30,12 @@ def find(selector: str, where: str) -> Callable:
         raise ConfigurationError(
             f"{where}: gin knows no {selector!r}{ending or ': ' + first_line(error)}"
         ) from error
+    if inspect.unwrap(found).__module__ == gin.config.__name__:
+        raise ConfigurationError(
+            f"{where}: {selector!r} is gin's own, and what it gives nobody can check: "
+            "write name = value, and %name where it belongs"
+        )
+    return found
 
 
 def _called(configurable: Callable) -> Callable:
@@ -53,6 +61,7 @@ def hints(configurable: Callable) -> dict[str, Any]:
 
 def fits(value: Any, hint: Any) -> bool:
     """Whether a literal fits an annotation; True where only running it could tell."""
+    hint = getattr(hint, "__supertype__", hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, argument) for argument in arguments)
@@ -83,6 +92,11 @@ def fits(value: Any, hint: Any) -> bool:
         return is_sequence and all(fits(item, arguments[0]) for item in value)
     # What is left are objects and callables: a plain number or string is none.
     return not isinstance(value, bool | int | float | str)
+
+
+def takes_program(hint: Any) -> bool:
+    """Whether an argument names a SavedModel, which runs as it is loaded."""
+    return SavedModelPath in (hint, *typing.get_args(hint))
 
 
 def _is_function(hint: type) -> bool:

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import stat
 import struct
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -243,7 +244,8 @@ def _require_files(folder: Path, manifest: Manifest) -> None:
         for file in split.files:
             path = folder / file.name
             try:
-                size = path.stat().st_size
+                status = path.stat()
+                size = status.st_size if stat.S_ISREG(status.st_mode) else None
             except (OSError, ValueError):  # No name of a file.
                 size = None
             if size != file.bytes:

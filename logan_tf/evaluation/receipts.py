@@ -164,11 +164,11 @@ def own_path(path: Path, *receipts: Receipt, unknown: Sequence[str] = ()) -> Pat
 
     wanted = [circumstances(dataclasses.asdict(receipt)) for receipt in receipts]
     try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
+        contents = small_files.read_json(path)
         there = contents.get("evaluations", [contents])
         if [circumstances(each["receipt"]) for each in there] == wanted:
             return path
-    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
+    except small_files.GARBLED:
         return path
     digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     return path.with_name(f"{path.stem}-{digest[:8]}{path.suffix}")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.errors import ConfigurationError, first_line
 from logan_tf.evaluation.receipts import fingerprint
 from logan_tf.metrics.moments import FeatureMoments
@@ -74,8 +74,7 @@ def read(
     """
     path = Path(path).expanduser()
     try:
-        with np.load(path, allow_pickle=False) as file:
-            contents = {name: file[name] for name in file.files}
+        contents = small_files.read_arrays(path)
     except FileNotFoundError:
         raise ConfigurationError(
             f"there are no statistics at {path}: correct the path, or leave it out and "
@@ -103,7 +102,8 @@ def read(
         cause = _fault_of_features(features, labels, len(contents["mu"]))
     if cause is not None:
         raise ConfigurationError(f"the statistics {path} {cause}")
-    mean, covariance = (contents[name].astype(np.float64) for name in ("mu", "sigma"))
+    mean: np.ndarray = contents["mu"].astype(np.float64)
+    covariance: np.ndarray = contents["sigma"].astype(np.float64)
     return FeatureStatistics(FeatureMoments(mean, covariance), features, labels)
 
 

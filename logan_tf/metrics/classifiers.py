@@ -15,9 +15,7 @@ import tensorflow as tf
 from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.literal_paths import literal
 from logan_tf.metrics import hub_modules
-
-INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
-"""TF-GAN's module: images of any size -> logits [n, 1008] and pool_3 [n, 2048]."""
+from logan_tf.metrics.hub_modules import SavedModelPath
 
 _KEYS = ("logits", "pool_3")
 
@@ -55,7 +53,7 @@ class SavedModelClassifier:
     """A SavedModel with the outputs `logits` and `pool_3`; loaded when first needed.
 
     Args:
-      path: its directory, or the address of a module of TF Hub.
+      path: its directory. A recipe may name it where the command line does too.
       name: its metrics are fid_<name>, is_<name>, …
       batch_size: how many images it reads at once.
 
@@ -63,7 +61,9 @@ class SavedModelClassifier:
       ConfigurationError: a name or a batch size that cannot be.
     """
 
-    def __init__(self, path: str, name: str = "custom", batch_size: int = 64) -> None:
+    def __init__(
+        self, path: SavedModelPath, name: str = "custom", batch_size: int = 64
+    ) -> None:
         require_at_least(1, batch_size=batch_size)
         if not name.isidentifier():
             raise ConfigurationError(
@@ -119,12 +119,13 @@ class SavedModelClassifier:
     @functools.cached_property
     def _forward(self) -> Any:
         """Runs the program that the SavedModel is."""
+        directory = self._directory
         try:
-            with literal(self._directory) as folder:
+            with literal(directory) as folder:
                 model = tf.saved_model.load(str(folder))
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise ConfigurationError(
-                f"the SavedModel {self._directory} cannot be loaded "
+                f"the SavedModel {directory} cannot be loaded "
                 f"({type(error).__name__}): copy or download it again"
             ) from error
         if callable(model):
@@ -155,12 +156,16 @@ class Inception(SavedModelClassifier):
     """TF-GAN's Inception of 2015; its numbers are those of the literature.
 
     Args:
-      path: the SavedModel's directory, or its address; looked for in
+      path: the SavedModel's directory, or its own address; that is looked for in
         $TFHUB_CACHE_DIR, and downloaded where there is a network.
       batch_size: how many images it reads at once.
     """
 
-    def __init__(self, path: str = INCEPTION, batch_size: int = 64) -> None:
+    def __init__(
+        self,
+        path: SavedModelPath = hub_modules.INCEPTION,
+        batch_size: int = 64,
+    ) -> None:
         super().__init__(path, "inception", batch_size)
         self.suffix = ""
 

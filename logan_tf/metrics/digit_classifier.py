@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from logan_tf import atomic_file, installation
+from logan_tf import atomic_file, installation, small_files
 from logan_tf.data.digits import Digits
 from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.metrics import digit_network
@@ -148,12 +148,10 @@ def _read(path: Path) -> list[np.ndarray] | None:
     if not path.is_file():
         return None
     try:
-        # Without pickle a forged file can hold numbers, but no code.
-        with np.load(path, allow_pickle=False) as file:
-            names = [name for name in file.files if name.startswith("weight_")]
-            weights = [file[name] for name in names]
-            if str(file["weights_hash"]) == _hash(weights):
-                return weights
+        found = small_files.read_arrays(path)
+        weights = [x for name, x in found.items() if name.startswith("weight_")]
+        if str(found["weights_hash"]) == _hash(weights):
+            return weights
     except Exception as error:  # whatever NumPy and zipfile say of damage
         logging.warning("%s: %s", path, first_line(error))
     logging.warning("%s is corrupt: training the digit classifier again", path)

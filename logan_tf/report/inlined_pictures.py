@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import PIL.Image
 
+from logan_tf import small_files
+
 _MOST_BYTES = 400_000  # of a picture as PNG; larger ones become JPEG
 _QUALITY = 88
 # What Pillow raises of damaged files.
@@ -36,7 +38,7 @@ def inline(path: Path, longest: int) -> Inlined | None:
       The picture; None if there is none that can be read.
     """
     try:
-        contents = path.read_bytes()
+        contents = small_files.read_bytes(path)
         with warnings.catch_warnings():
             # Of a size that no command of ours draws.
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)

@@ -24,6 +24,7 @@ from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
 
 _TEMPLATE = "report.html.jinja"
+_MOST_LINES = 4000  # of the metrics: a chart is of some hundred pixels
 _EARLIER = 6  # samples beside the newest
 _SMALL, _LARGE = 400, 1280  # pixels of a picture's longer side, at most
 _DATE = "%Y-%m-%d %H:%M UTC"
@@ -62,7 +63,7 @@ def write(directory: RunDirectory, knobs: Mapping[str, Any]) -> Path:
 
 def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
     """The page as text; arguments as of `write`."""
-    history = training_curves.read(directory.metrics)
+    history = training_curves.read(directory.metrics, _MOST_LINES)
     progress = _progress(directory, history, knobs)
     failures = _failures(directory)
     return _template().render(
@@ -74,6 +75,7 @@ def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
         charts=training_curves.charts(history),
         rollbacks=history.rollbacks(),
         garbled=history.garbled,
+        every=history.every,
         grids=_grids(directory),
         evaluations=reported_evaluations.collect(directory.evaluations),
         settings=reported_evaluations.SETTINGS,

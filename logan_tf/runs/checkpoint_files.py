@@ -13,7 +13,6 @@ import contextlib
 import json
 import re
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,10 +103,7 @@ class CheckpointFiles:
         kept = {*newest, *(best.step for best in bests if best)}
         kept |= set(self.named(newest[-1]) if newest else ())
         for step in set(self.steps()) - kept:
-            with tempfile.TemporaryDirectory(
-                prefix=f".{self.folder(step).name}.", dir=self.directory
-            ) as folder:
-                self.folder(step).rename(Path(folder) / "removed")
+            atomic_file.remove_folder(self.folder(step))
 
     def named(self, step: int) -> dict[int, str]:
         """The checkpoints that one's manifest names, and what as."""
@@ -179,7 +175,7 @@ class CheckpointFiles:
 
     def half_written(self) -> list[Path]:
         """What an interrupted save or removal left behind."""
-        return sorted(self.directory.glob(f".{_PREFIX}*"))
+        return sorted(self.directory.glob(f"{atomic_file.PREFIX}*"))
 
     def sweep(self) -> list[str]:
         """Removes that; returns the names."""

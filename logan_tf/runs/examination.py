@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from logan_tf.runs.checkpoint_files import CheckpointFiles
-from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.runs.run_directory import RunDirectory, metric_lines, metric_row
 
 
 class Finding(NamedTuple):
@@ -75,15 +75,18 @@ def _checkpoints(
 
 
 def _metrics(directory: RunDirectory, repair: bool) -> Iterator[Finding]:
-    lines = directory.metric_lines()
-    steps = [step for _, step in lines if step is not None]
-    garbled = len(lines) - len(steps)
-    last = f" to step {steps[-1]}" if steps else ""
-    yield Finding("metrics", f"{len(steps)} lines{last}")
+    num, garbled, greatest, last = 0, 0, 0, ""
+    for row in map(metric_row, metric_lines(directory.metrics)):
+        if row is None:
+            garbled += 1
+        else:
+            num, greatest = num + 1, max(greatest, row["step"])
+            last = f" to step {row['step']}"
+    yield Finding("metrics", f"{num} lines{last}")
     if garbled:
         text = f"{garbled} garbled line{'s' if garbled > 1 else ''}"
         if repair:
-            directory.truncate_metrics(max(steps, default=0))
+            directory.truncate_metrics(greatest)
             text += ": removed"
         yield Finding("metrics", text, sound=False)
 

@@ -14,6 +14,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from logan_tf.runs.checkpoint_files import CheckpointFiles
 _RECIPE = "# Recipe: "
 _GRID = re.compile(r"step-([0-9]{8,19})\.png")
 _YOUNG = 600.0  # seconds
+_LONGEST_LINE = 2**20  # bytes
 
 
 class RunDirectory:
@@ -32,10 +34,15 @@ class RunDirectory:
 
     Args:
       path: the directory; need not exist.
+      follow_links: whether a person linked what is in it on purpose. Of a run of
+        somebody else's, links may lead anywhere, for reading and for writing.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], follow_links: bool = False
+    ) -> None:
         self.path = Path(path)
+        self._follow_links = follow_links
         self.config = self.path / "config.gin"
         self.operative_config = self.path / "operative_config.gin"
         self.initialization = self.path / "initialization.json"
@@ -74,7 +81,7 @@ class RunDirectory:
     def _make(self) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.path, prefix=".writable-"):
+            with tempfile.NamedTemporaryFile(dir=self.path, prefix=atomic_file.PREFIX):
                 pass
         except OSError as error:
             raise ConfigurationError(
@@ -83,12 +90,17 @@ class RunDirectory:
             ) from error
 
     def _require_plain(self) -> None:
-        """Refuses pipes and devices, and links to them: reading one might never end."""
-        entries = self._files() + self._folders()
+        """Refuses pipes and devices, reading which might never end, and links."""
+        entries = [*self._files(), *self._folders(), self.failure]
         below = (path for folder in self._folders() for path in folder.rglob("*"))
         for path in itertools.chain(entries, below):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                mode = path.stat().st_mode
+                mode = path.stat(follow_symlinks=self._follow_links).st_mode
+                if stat.S_ISLNK(mode):
+                    raise ConfigurationError(
+                        f"{path} is a link, which may lead anywhere: remove it, or "
+                        "give --follow_links if you made it"
+                    )
                 if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                     raise ConfigurationError(
                         f"{path} is neither a file nor a folder: remove it"
@@ -106,6 +118,7 @@ class RunDirectory:
 
     def require_checkpoint(self, which: str = "latest") -> None:
         """Raises ConfigurationError unless there is such a checkpoint to restore."""
+        self._require_plain()
         CheckpointFiles(self.checkpoints).choose(which)
 
     def exists(self) -> bool:
@@ -116,7 +129,7 @@ class RunDirectory:
         """Whether a run of this very configuration was started here."""
         if not self.exists():
             return False
-        return self.config.read_text(encoding="utf-8", errors="replace") == config
+        return small_files.read_text(self.config, errors="replace") == config
 
     def recipe(self) -> str:
         """The name of the run's recipe, which its configuration begins with."""
@@ -186,7 +199,7 @@ class RunDirectory:
         folders = (self.events, self.samples, self.evaluations, self.spectra)
         for folder in (self.path, *folders):
             if folder.is_symlink() and folder != self.path:
-                continue
+                continue  # Not even if links are followed.
             for path in folder.glob(f"{atomic_file.PREFIX}*"):
                 status = path.lstat()
                 is_old = time.time() - status.st_mtime > _YOUNG
@@ -199,23 +212,27 @@ class RunDirectory:
         """Drops the lines of `metrics.jsonl` past a step, and what is no line."""
         if not self.metrics.is_file():
             return
-        kept = [
-            f"{line}\n"
-            for line, number in self.metric_lines()
-            if number is not None and number <= step
-        ]
-        atomic_file.write_text(self.metrics, "".join(kept))
-
-    def metric_lines(self) -> list[tuple[str, int | None]]:
-        """The lines of `metrics.jsonl`, each with its step; None: not readable."""
-        if not self.metrics.is_file():
-            return []
-        text = self.metrics.read_text(encoding="utf-8", errors="replace")
-        rows = ((line, metric_row(line)) for line in text.split("\n") if line)
-        return [(line, row["step"] if row else None) for line, row in rows]
+        with atomic_file.replacing(self.metrics) as file:
+            for line in metric_lines(self.metrics):
+                row = metric_row(line)
+                if row is not None and row["step"] <= step:
+                    file.write(line + b"\n")
 
 
-def metric_row(line: str) -> dict[str, Any] | None:
+def metric_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a `metrics.jsonl` as they are read, without the blank ones.
+
+    There may be millions. One without an end comes in pieces, which are no lines.
+    """
+    if not path.is_file():
+        return
+    with small_files.opened(path) as file:
+        for line in iter(partial(file.readline, _LONGEST_LINE), b""):
+            if line := line.strip():
+                yield line
+
+
+def metric_row(line: bytes) -> dict[str, Any] | None:
     """What a line of `metrics.jsonl` says, by name; None if it is none of them.
 
     Its "step" is an integer of 0 or more that fits into 64 bits; of the other values

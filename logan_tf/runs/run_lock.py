@@ -82,8 +82,9 @@ def _locked(path: Path) -> TextIO:
     file.truncate(0)
     started = time.strftime("%Y-%m-%d %H:%M:%S")
     owner = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
-    file.write(json.dumps(owner))
-    file.flush()
+    # It is held without these words too: bin/doctor may make room on a full disk.
+    with contextlib.suppress(OSError):
+        os.write(file.fileno(), json.dumps(owner).encode())
     return file
 
 

@@ -7,7 +7,6 @@
 Imports no TensorFlow: a folder that is no export is refused at once.
 """
 
-import io
 import json
 import os
 import zipfile
@@ -102,8 +101,8 @@ def read_points(path: str | os.PathLike[str]) -> Points | None:
     if not points.is_file():
         return None
     try:
-        with np.load(io.BytesIO(small_files.read_bytes(points))) as file:
-            found = {name: np.asarray(file[name], float) for name in _ARRAYS}
+        arrays = small_files.read_arrays(points)
+        found = {name: np.asarray(arrays[name], float) for name in _ARRAYS}
         shapes = {name: array.shape[1:] for name, array in found.items()}
         if shapes != {"modes": (2,), "sigma": (), "real": (2,)}:
             raise ValueError("other arrays")

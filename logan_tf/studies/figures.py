@@ -183,8 +183,7 @@ def matched_samples(results: Results, path: Path) -> None:
 
 def _pictures(path: Path) -> np.ndarray:
     try:
-        with np.load(path) as arrays:
-            return arrays["images"]
+        return small_files.read_arrays(path)["images"]
     except (*small_files.GARBLED, zipfile.BadZipFile) as error:
         raise BadDataError(
             f"{path} cannot be read ({first_line(error)}): remove it, and it is drawn "

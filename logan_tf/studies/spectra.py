@@ -1,6 +1,5 @@
 """What the eigenvalues of a game do along its training, as its runs wrote them down."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
+from logan_tf import small_files
 from logan_tf.plots import complex_plane
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.studies import panels
@@ -34,7 +34,7 @@ class Spectrum(NamedTuple):
 def of(run: ArmRun) -> dict[int, Spectrum]:
     """By step, in order."""
     folder = RunDirectory(run.path).spectra
-    read = [json.loads(p.read_text("utf-8")) for p in sorted(folder.glob("*.json"))]
+    read = [small_files.read_json(p) for p in sorted(folder.glob("*.json"))]
     return {
         found["step"]: Spectrum(
             np.array(found["real"]) + 1j * np.array(found["imaginary"]),

@@ -13,6 +13,7 @@ from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.collapse import Best
 from logan_tf.training.experiment import Experiment
 
+_STEP = "step/.ATTRIBUTES/VARIABLE_VALUE"
 # What TensorFlow raises for damaged files; the first two say nothing about the files.
 _INACCESSIBLE = (tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError)
 _UNREADABLE = (tf.errors.OpError, IndexError, OSError)
@@ -170,8 +171,15 @@ class Checkpoints:
                 f"this configuration ({first_line(error)}): keep the configuration, or "
                 "start anew with --restart or another --run_dir"
             ) from error
+        _require_step(self._number(), step)
         self.hooks_pending = manifest.get("hooks_pending", False)
         self.best, self.sound = Best.of(manifest), manifest.get("sound")
+
+
+def _require_step(found: int, step: int) -> None:
+    """A folder's name is anybody's to change, and steps are told by it."""
+    if found != step:
+        raise BadDataError(f"it is that of step {found}, under another name")
 
 
 @contextlib.contextmanager
@@ -207,6 +215,7 @@ def damage(files: CheckpointFiles, step: int) -> str | None:
             reader = tf.train.load_checkpoint(path)
             for name in reader.get_variable_to_shape_map():
                 reader.get_tensor(name)
+            _require_step(int(reader.get_tensor(_STEP)), step)
     except ConfigurationError:
         raise
     except (BadDataError, ValueError, RuntimeError) as error:

@@ -6,7 +6,7 @@ an `Experiment` and needs no configuration of its own.
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -23,11 +23,13 @@ from logan_tf.game.latent import LatentOptimizer
 from logan_tf.game.schedules import Schedule, Simultaneous
 from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
 from logan_tf.training.averaging import ExponentialMovingAverage
-from logan_tf.training.optimization import Optimization
+from logan_tf.training.optimization import Optimization, numbers_kept
 from logan_tf.training.strategy import require_divisible
 
 MOST_SEED = 2**31 - 1
 PRECISIONS = ("float32", "mixed_bfloat16")
+# What shapes without values raise.
+_OF_SHAPES = (AttributeError, NotImplementedError, TypeError, ValueError)
 _RATE = "learning_rate"  # So Keras names the variable of a constant one.
 
 
@@ -98,21 +100,22 @@ class Experiment:
         self.batch_size = batch_size
         self.accumulation = accumulation
         self.seed = seed
+        optimizers = {
+            DISCRIMINATOR: discriminator_optimizer,
+            GENERATOR: generator_optimizer,
+        }
         with _policy(precision):
             self.generator = generator()
             self.averaged_generator = generator()
             self.discriminator = discriminator()
             self.latent_dim = self.generator.latent_dim
             self._require_sizes()
+            self._require_memory(optimizers)
             self._build_networks()
         self.averaging.update(self.averaged_generator, self.generator, -1)
         self.game = game(self.generator, self.discriminator)
         self.game.build(self.dataset.shape)
         _require_whole_batches(self.game, accumulation)
-        optimizers = {
-            DISCRIMINATOR: discriminator_optimizer,
-            GENERATOR: generator_optimizer,
-        }
         self.optimization = Optimization(self.game, optimizers, dynamics)
 
     @property
@@ -180,7 +183,9 @@ class Experiment:
             "lower batch_size or latent_dim",
         )
 
-    def _require_memory(self) -> None:
+    def _require_memory(
+        self, optimizers: Mapping[str, keras.optimizers.Optimizer]
+    ) -> None:
         """Makes the variables without values, and asks whether these have room.
 
         An accelerator refuses what does not fit; without one, the system would kill the
@@ -192,20 +197,24 @@ class Experiment:
         latents = keras.KerasTensor([2, self.latent_dim])
         networks = (self.averaged_generator, self.generator, self.discriminator)
         inputs = (latents, latents, keras.KerasTensor([2, *self.dataset.shape]))
-        # What is wrong with a network is found where it is called.
+        # What is wrong with a network, or asks for values, is found where it is called.
         with (
             keras.StatelessScope(initialize_variables=False),
-            contextlib.suppress(Exception),
+            contextlib.suppress(*_OF_SHAPES),
         ):
             for network, given in zip(networks, inputs, strict=True):
                 network(given, labels)
-        shapes = [variable.shape for each in networks for variable in each.variables]
-        numbers = sum(math.prod(shape) for shape in shapes)
+        numbers = sum(_numbers(network.variables) for network in networks)
+        for player, network in zip(
+            (GENERATOR, DISCRIMINATOR), networks[1:], strict=True
+        ):
+            kept = numbers_kept(optimizers[player])
+            numbers += kept * _numbers(network.trainable_variables)
         try:
             host_memory.require(
                 4 * numbers,
-                f"the networks and the average, {numbers:,} numbers,",
-                "make them smaller",
+                f"the networks, the average and the optimizers, {numbers:,} numbers,",
+                "make the networks smaller",
             )
         except ConfigurationError:
             keras.utils.clear_session()  # Of variables that are to have values yet.
@@ -214,7 +223,6 @@ class Experiment:
             pass  # As it ends, all of them get their values.
 
     def _build_networks(self) -> None:
-        self._require_memory()
         latents = tf.zeros([2, self.latent_dim])
         labels = tf.zeros([2], tf.int32)
         self.averaged_generator(latents, labels)
@@ -283,6 +291,10 @@ class Experiment:
             "latents_per_step": self.latents_per_step,
             "num_draws": self.game.num_draws,
         }
+
+
+def _numbers(variables: Iterable[keras.Variable]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)
 
 
 def _require_one_evaluation(dynamics: Dynamics, accumulation: int) -> None:

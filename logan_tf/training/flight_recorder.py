@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from logan_tf import atomic_file, versions
+from logan_tf import atomic_file, small_files, versions
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
 
@@ -64,7 +64,7 @@ class FlightRecorder:
             copy = CheckpointFiles(bundle.checkpoints).folder(base)
             shutil.copytree(files.folder(base), copy, dirs_exist_ok=True)
         if directory.exists():
-            config = directory.config.read_text(encoding="utf-8")
+            config = small_files.read_text(directory.config)
             atomic_file.write_text(bundle.config, config)
         lines = [_line(row) + "\n" for row in self._steps if row["step"] <= step]
         atomic_file.write_text(bundle.path / "steps.jsonl", "".join(lines))

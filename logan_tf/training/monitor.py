@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tqdm import tqdm
 
 from logan_tf import atomic_file, quantities
@@ -60,7 +63,7 @@ class Monitor:
         self._writer.close()
 
     def scalars(self, step: int, values: dict[str, float | int]) -> None:
-        """Writes one line and one event per value.
+        """Writes a line and an event.
 
         Args:
           step: the number of steps done.
@@ -71,30 +74,40 @@ class Monitor:
             for name, value in values.items()
         }
         self._lines.write(json.dumps({"step": step, **values}) + "\n")
-        with self._writer.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(_tag(name), value)
+        self._event(step, {_tag(name): value for name, value in values.items()})
 
     def evaluation(self, step: int, values: dict[str, float]) -> None:
-        """Writes an event per metric; their lines are in the evaluation's own file."""
-        with self._writer.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(f"{_EVALUATION}{name}", float(value))
+        """Writes an event of metrics; their lines are in the evaluation's own file."""
+        self._event(step, {f"{_EVALUATION}{name}": v for name, v in values.items()})
 
     def spectrum(self, step: int, values: dict[str, float]) -> None:
-        """Writes an event per number of an eigenvalue's."""
-        with self._writer.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(f"{_SPECTRUM}{name}", float(value))
+        """Writes an event of an eigenvalue's numbers."""
+        self._event(step, {f"{_SPECTRUM}{name}": v for name, v in values.items()})
+
+    def _event(self, step: int, values: dict[str, float]) -> None:
+        """Writes numbers by tag, all of them as one event.
+
+        An event a number takes ten times as long, and each of them stays in memory:
+        TensorFlow keeps every Python number that has become a tensor.
+        """
+        # Messages one after the other are one message of all their fields.
+        summary = b"".join(
+            scalar_pb(tag, value).SerializeToString() for tag, value in values.items()
+        )
+        with self._writing(step):
+            tf.summary.experimental.write_raw_pb(summary)
+
+    def _writing(self, step: int) -> contextlib.AbstractContextManager[None]:
+        return self._writer.as_default(step=np.int64(step))  # No Python number.
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
         """Writes a picture, uint8 [height, width, channels]."""
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             tf.summary.image(f"{_PICTURE}{name}", image[None])
 
     def text(self, step: int, name: str, markdown: str) -> None:
         """Writes a text."""
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             tf.summary.text(name, markdown)
 
     def advance(self, num_steps: int, values: dict[str, float]) -> None:
@@ -146,19 +159,20 @@ def truncate_events(directory: Path, step: int, pictures_follow: bool = False) -
       pictures_follow: whether its own pictures and evaluations go too.
     """
     for path in sorted(directory.glob("events.out.tfevents.*")):
-        contents, kept, at = path.read_bytes(), [], 0
-        # A run that was killed leaves a half-written last record.
-        with contextlib.suppress(tf.errors.DataLossError):
-            for record in tf.data.TFRecordDataset(str(path)):
-                event = tf.compat.v1.Event.FromString(record.numpy())
-                last = step - (pictures_follow and _is_picture(event))
-                # Its length, two checksums, and what it holds.
-                end = at + _FRAME + len(record.numpy())
-                if event.step <= last:
-                    kept.append(contents[at:end])
-                at = end
-        with atomic_file.replacing(path) as file:
-            file.writelines(kept)
+        with path.open("rb") as source, atomic_file.replacing(path) as target:
+            # It ends before what a kill or damage has left.
+            for record in RawEventFileLoader(str(path)).Load():
+                contents = source.read(_FRAME + len(record))
+                if _stays(record, step, pictures_follow):
+                    target.write(contents)
+
+
+def _stays(record: bytes, step: int, pictures_follow: bool) -> bool:
+    try:
+        event = tf.compat.v1.Event.FromString(record)
+    except DecodeError:  # It is none of ours.
+        return False
+    return event.step <= step - (pictures_follow and _is_picture(event))
 
 
 def _is_picture(event: tf.compat.v1.Event) -> bool:

@@ -79,6 +79,24 @@ class Optimization:
         )
 
 
+def numbers_kept(optimizer: keras.optimizers.Optimizer) -> int:
+    """How many numbers it keeps beside each that it trains: Adam's two moments.
+
+    Counted by another one of its kind; 0 of one that cannot be made again.
+    """
+    try:
+        probe = type(optimizer).from_config(optimizer.get_config())
+    except (
+        AttributeError,
+        TypeError,
+        ValueError,
+    ):  # Of a class with arguments of its own.
+        return 0
+    before = len(probe.variables)
+    probe.build([keras.Variable([0.0])])
+    return len(probe.variables) - before
+
+
 def _leave_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:
     """Has an optimizer not sum gradients over replicas a second time.
 

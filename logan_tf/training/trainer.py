@@ -34,6 +34,7 @@ from logan_tf.training.strategy import (
 
 MOST_ROLLBACKS = 3
 _SECONDS_PER_CALL = 1.0
+_LEAST_SECONDS = 1e-6  # where the clock stands still
 
 
 class Trainer:
@@ -224,7 +225,7 @@ class Trainer:
             except tf.errors.OpError as error:
                 require_intact(self._experiment.dataset, error)
                 raise
-            seconds = time.perf_counter() - started
+            seconds = max(time.perf_counter() - started, _LEAST_SECONDS)
             self._log(rows, num_steps, seconds, monitor)
             if traced:
                 num_steps = max(1, round(_SECONDS_PER_CALL * num_steps / seconds))

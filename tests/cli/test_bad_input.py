@@ -72,9 +72,9 @@ ALTERNATING, ADAPTIVE = (
         ([RING, param("batch_size = 2147483648")], ["would take", "lower batch_size"]),
         (
             [RING, param("mlp.Generator.hidden = (3000000000,)")],
-            ["the networks and the average", "would take", "GiB"],
+            ["the networks, the average and the optimizers", "would take", "GiB"],
         ),
-        ([DIGITS, param("width = 10000")], ["would take 182.9 GiB"]),
+        ([DIGITS, param("width = 10000")], ["would take 429.0 GiB"]),
         ([RING, param("total_steps = 0")], ["total_steps must be 1 or more, not 0"]),
         # Dynamics, and what they do not go with.
         (

@@ -4,9 +4,11 @@ import shutil
 
 import pytest
 
+from logan_tf import atomic_file
 from logan_tf.runs import run_lock
 
 RING = "--gin_file=ring_logan"
+HALF = f"{atomic_file.PREFIX}ckpt-6-abc"
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def break_things(run) -> None:
     flipped = bytearray(data.read_bytes())
     flipped[100] ^= 4
     data.write_bytes(flipped)
-    (run / "checkpoints" / ".ckpt-6.abc").mkdir()
+    (run / "checkpoints" / HALF).mkdir()
     lines = (run / "metrics.jsonl").read_text().splitlines()
     (run / "metrics.jsonl").write_text("\n".join([lines[0], "}{", *lines[1:], "{"]))
 
@@ -54,13 +56,13 @@ def test_what_is_broken_is_named_and_mended(command, train, run, ring_run, same_
     assert "! step 4 is damaged: " in done.out
     assert "set_aside" not in done.out
     assert "! 2 garbled lines\n" in done.out
-    assert ".ckpt-6.abc is being written or was left behind" in done.out
+    assert f"{HALF} is being written or was left behind" in done.out
     assert files(run) == broken
 
     done = command("doctor", f"--run_dir={run}")
     assert (done.exit_code, done.err) == (0, "")
     assert f"its files are in {run}/checkpoints/set_aside now" in done.out
-    assert "! removed .ckpt-6.abc" in done.out
+    assert f"! removed {HALF}" in done.out
     assert "! 2 garbled lines: removed" in done.out
     assert "resumes at step 2" in done.out
     again = command("doctor", f"--run_dir={run}")

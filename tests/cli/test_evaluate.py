@@ -154,13 +154,18 @@ def test_unlike_evaluations_are_not_compared(command, evaluate, ring_run):
 
 def test_a_classifier_that_cannot_be_had(command, params, tmp_path, monkeypatch):
     """No network for Inception: one line, before anything is sampled or trained."""
+    from logan_tf.metrics import hub_modules
+
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "hub"))
+    # Port 9 of this machine: nobody listens.
+    address = "http://127.0.0.1:9/inception/1"
+    monkeypatch.setattr(hub_modules, "INCEPTION", address)
     flags = [
         "--gin_file=digits_logan",
         "--gin_param=total_steps = 2",
         "--gin_param=Evaluator.protocol = @ImageMetrics",
         "--gin_param=ImageMetrics.classifier = @Inception()",
-        "--gin_param=Inception.path = 'http://127.0.0.1:9/inception/1'",
+        f"--gin_param=Inception.path = '{address}'",
         "--gin_param=evaluate_every = 1",
         f"--run_dir={tmp_path / 'run'}",
         "--noprogress",

@@ -13,6 +13,7 @@ import pytest
 
 from logan_tf.configuration import bindings, recipe, recipe_files
 from logan_tf.errors import ConfigurationError
+from logan_tf.metrics import hub_modules
 
 ROOT = recipe_files.RECIPES.parent
 MARK = "import pathlib; pathlib.Path({!r}).touch()\n"
@@ -98,6 +99,39 @@ def test_a_run_directory_of_somebody_else_executes_nothing(
     (run / "config.gin").write_text(f"{config}\nimport evil\n")
     flags = ["--output=grid.png"] if name == "sample" else []
     refused(command(name, "--run_dir=run", *flags), evil, "--module=evil")
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        ("'model'", "--trust=model"),
+        ("'https://tfhub.dev/other/1'", "give the folder"),
+        ("%model", "--trust=model"),
+        ("@model/macro()", "'macro' is gin's own"),
+        ("@uniform_prior()", "not @uniform_prior()"),
+    ],
+)
+@pytest.mark.parametrize("classifier", ["SavedModelClassifier", "Inception"])
+def test_a_saved_model_is_refused_that_the_command_line_does_not_name(
+    classifier, value, part, command, ring_run, evil
+):
+    run = evil / "run"
+    shutil.copytree(ring_run, run)
+    config = (run / "config.gin").read_text()
+    more = f"{classifier}.path = {value}\nmodel = 'model'\n"
+    more = more if "%" in value else more.splitlines()[0]
+    (run / "config.gin").write_text(f"{config}\n{more}\n")
+    refused(command("evaluate", "--run_dir=run", "--trust=another"), evil, part)
+
+
+def test_a_saved_model_that_the_command_line_names_may_be_a_classifier(evil):
+    for path, trusted in (
+        ("model", [str(evil / "other" / ".." / "model")]),
+        (hub_modules.INCEPTION, []),
+    ):
+        text = f"include 'ring_logan.gin'\nInception.path = '{path}'\n"
+        (evil / "mine.gin").write_text(text)
+        bindings.apply(recipe.read(["mine.gin"], [], []), [], trusted)
 
 
 def test_looking_for_an_include_imports_no_package(command, evil):

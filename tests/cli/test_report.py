@@ -1,5 +1,6 @@
 """bin/report, and the commands that refresh the page."""
 
+import errno
 import shutil
 
 import pytest
@@ -56,6 +57,16 @@ def test_what_cannot_be_done_is_one_line(command, run, tmp_path):
         assert done.exit_code == 2, arguments
         (line,) = done.err.splitlines()
         assert said in line
+
+
+def test_a_full_disk_is_no_mistake(command, run, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "report.html")
+
+    monkeypatch.setattr(reporting, "write", full)
+    done = command("report", run)
+    assert done.exit_code == 3
+    assert "report.html" in done.err
 
 
 def test_an_evaluation_refreshes_the_page(command, run):

@@ -124,6 +124,18 @@ def apply(*params: str, modules=(), files=("ring_logan",)) -> str:
             "natural_gradient_step needs damping",
         ),
         (["Experiment.dataset = @TFDSImages()"], "TFDSImages needs name and size"),
+        *(
+            ([line, "seeds/macro.value = 'x'"][:number], "is gin's own")
+            for line, number in (
+                ("Experiment.seed = @constant()", 1),
+                ("Game.penalties = [@x/gin.constant()]", 1),
+                ("Game.objective = @constant", 1),
+                ("Experiment.seed = @seeds/macro()", 2),
+                ("Game.objective = @gin.singleton", 1),
+                ("seeds/gin.macro.value = 3", 1),
+            )
+        ),
+        (["Adam.loss_scale_factor = '2'"], "loss_scale_factor must be float | None"),
     ],
 )
 def test_mistakes_in_names_types_and_missing_arguments(params, message):

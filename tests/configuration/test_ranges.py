@@ -19,7 +19,7 @@ importlib.import_module("logan_tf.configuration.configurables")
 NAMES = sorted(
     name
     for name in gin.config._REGISTRY._selector_map  # Not what other tests register.
-    if inspect.unwrap(signatures.find(name, "")).__module__.startswith(
+    if inspect.unwrap(gin.get_configurable(name)).__module__.startswith(
         ("logan_tf", "keras")
     )
 )

@@ -147,6 +147,10 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
         recipe.read([str(tmp_path / "main.gin")], [], [])
 
 
+def test_a_file_without_an_end_is_refused(refusal):
+    assert "more than 1,048,576 bytes" in refusal("seed = 1\n" + 2**20 * "#")
+
+
 def test_a_file_may_be_included_twice(tmp_path):
     for name, text in {
         "mine": "include 'a.gin'\ninclude 'b.gin'\n",

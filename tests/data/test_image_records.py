@@ -300,6 +300,13 @@ def test_missing_and_cut_files_are_found_at_once(copied):
     _refused(copied, f"{path} is damaged", BadDataError)
     path.unlink()
     _refused(copied, f"{path} is missing", BadDataError)
+    path.symlink_to("/dev/zero")  # Has no size, and no end.
+    splits = _splits(copied)
+    splits["train"]["files"][0] |= {"bytes": 0, "examples": 0}
+    num = sum(file["examples"] for file in splits["train"]["files"])
+    splits["train"]["class_counts"] = [num, 0]
+    _edit(copied, splits=splits)
+    _refused(copied, f"{path} is missing", BadDataError)
 
 
 def _flip_a_bit(path):

@@ -1,5 +1,7 @@
 """Reference statistics: ours for others, others' for us, and what is refused."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,6 @@ def test_files_that_are_no_archives(tmp_path):
         statistics_files.read(tmp_path / "none.npz")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         statistics_files.read(tmp_path)
+    os.mkfifo(tmp_path / "pipe")  # Reading it would wait for ever.
+    with pytest.raises(ConfigurationError, match="no regular file"):
+        statistics_files.read(tmp_path / "pipe")

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.metrics import classifiers
+from logan_tf.metrics import hub_modules
 from logan_tf.metrics.classifiers import Inception, SavedModelClassifier
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), np.uint8)
@@ -88,7 +88,7 @@ def test_the_hash_is_of_the_contents(stand_in, tmp_path):
 
 def test_the_cache_of_tf_hub(stand_in, cache):
     cache.mkdir()
-    digest = hashlib.sha1(classifiers.INCEPTION.encode()).hexdigest()
+    digest = hashlib.sha1(hub_modules.INCEPTION.encode()).hexdigest()
     (cache / digest).symlink_to(stand_in)
     np.testing.assert_allclose(
         Inception().outputs(IMAGES).features, _expected(stand_in, IMAGES)[1], atol=1e-4
@@ -106,6 +106,11 @@ def server(stand_in):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
+            if self.path.startswith("/elsewhere/"):
+                self.send_response(302)
+                self.send_header("Location", "/inception/1?tf-hub-format=compressed")
+                self.end_headers()
+                return
             good = self.path.startswith("/inception/1?")
             self.send_response(200)
             self.end_headers()
@@ -123,8 +128,15 @@ def server(stand_in):
         thread.join()
 
 
-def test_a_download_goes_into_the_cache(server, stand_in, cache):
+@pytest.fixture
+def known(monkeypatch):
+    """Says which address is Inception's own."""
+    return lambda address: monkeypatch.setattr(hub_modules, "INCEPTION", address)
+
+
+def test_a_download_goes_into_the_cache(server, stand_in, cache, known):
     address, asked = server
+    known(f"{address}/inception/1")
     for _ in range(2):
         found = Inception(f"{address}/inception/1").outputs(IMAGES)
         np.testing.assert_allclose(
@@ -135,13 +147,33 @@ def test_a_download_goes_into_the_cache(server, stand_in, cache):
     assert [path.name for path in cache.iterdir()] == [digest]
 
 
-def test_half_a_download_is_none(server, cache):
+def test_other_addresses_are_not_asked(server, cache):
+    """What comes from there would run, and over http anybody may send it."""
+    address, asked = server
+    with pytest.raises(ConfigurationError, match="give the folder") as error:
+        SavedModelClassifier(f"{address}/inception/1").outputs(IMAGES)
+    assert "\n" not in str(error.value)
+    assert (asked, cache.exists()) == ([], False)
+
+
+def test_a_download_does_not_leave_https(server, cache, known):
+    address, asked = server
+    known(f"{address}/elsewhere/1")
+    with pytest.raises(ConfigurationError, match="which is not https"):
+        Inception(f"{address}/elsewhere/1").outputs(IMAGES)
+    assert asked == ["/elsewhere/1?tf-hub-format=compressed"]
+    assert list(cache.iterdir()) == []
+
+
+def test_half_a_download_is_none(server, cache, known):
+    known(f"{server[0]}/broken/1")
     with pytest.raises(ConfigurationError, match="cannot be downloaded"):
         Inception(f"{server[0]}/broken/1").outputs(IMAGES)
     assert list(cache.iterdir()) == []
 
 
-def test_no_network(cache):
+def test_no_network(cache, known):
+    known("http://127.0.0.1:9/tfgan/eval/inception/1")
     # Port 9 of this machine: nobody listens.
     with pytest.raises(ConfigurationError, match="TFHUB_CACHE_DIR") as error:
         Inception("http://127.0.0.1:9/tfgan/eval/inception/1").outputs(IMAGES)

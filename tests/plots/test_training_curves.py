@@ -50,6 +50,25 @@ def test_garbled_lines_are_counted_and_left_out(read):
     assert history.steps.tolist() == [1, 2]
 
 
+def test_of_many_lines_some_are_read(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    lines = [_line(row(step, generator_loss=step)) for step in range(1, 1004)]
+    path.write_bytes(b"\n".join(lines))
+    history = training_curves.read(path, most=100)
+    assert history.every == 10
+    assert history.steps.tolist() == [*range(10, 1001, 10), 1003]
+    assert history.metrics["generator_loss"].tolist() == history.steps.tolist()
+    for most in (1003, None):
+        history = training_curves.read(path, most)
+        assert (history.every, len(history.steps)) == (1, 1003)
+
+
+def test_names_that_no_other_line_has_are_bounded(read):
+    history = read(*({"step": step, f"name{step}": 1} for step in range(2000)))
+    assert (len(history.steps), len(history.metrics)) == (2000, 499)
+    assert np.isfinite(history.metrics["name7"]).sum() == 1
+
+
 def test_lines_are_ordered_and_the_last_of_a_step_counts(read):
     history = read(row(20), row(10, generator_loss=2.0), row(20, generator_loss=3.0))
     assert history.steps.tolist() == [10, 20]

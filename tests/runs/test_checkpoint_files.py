@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from logan_tf import atomic_file
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 
@@ -156,11 +157,11 @@ def test_set_aside(files):
 
 def test_what_a_kill_leaves_is_swept(files):
     whole = names(files)
-    folder = files.directory / ".ckpt-30.abc" / "made"
+    folder = files.directory / f"{atomic_file.PREFIX}ckpt-30-abc" / "made"
     folder.mkdir(parents=True)
     (folder / "state.index").write_text("half")
     assert files.steps() == [5, 10, 20]
-    assert files.sweep() == [".ckpt-30.abc"]
+    assert files.sweep() == [f"{atomic_file.PREFIX}ckpt-30-abc"]
     assert names(files) == whole
     assert files.sweep() == []
 

@@ -1,11 +1,13 @@
 """What lies where, and what is refused before TensorFlow is imported."""
 
 import os
+import tracemalloc
 
 import pytest
 
 from logan_tf import atomic_file
 from logan_tf.errors import ConfigurationError
+from logan_tf.runs import examination
 from logan_tf.runs.run_directory import RunDirectory
 
 
@@ -43,6 +45,22 @@ def test_truncate_metrics_mends_a_file_cut_within_a_character(tmp_path):
     directory.metrics.write_bytes('{"step": 1}\n{"step": 2, "Δ'.encode()[:-1])
     directory.truncate_metrics(5)
     assert directory.metrics.read_text() == '{"step": 1}\n'
+
+
+def test_metrics_are_read_as_a_stream(tmp_path):
+    """The text of a million lines took three gigabytes, and one has no end."""
+    directory = RunDirectory(tmp_path)
+    with directory.metrics.open("w") as file:
+        for step in range(20_000):
+            file.write(f'{{"step": {step}, "loss": {"1" * 200}}}\n')
+        file.write("1" * 8_000_000)
+    tracemalloc.start()
+    directory.truncate_metrics(10)
+    list(examination.examine(directory, False, {}))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
+    assert len(directory.metrics.read_text().splitlines()) == 11
 
 
 def test_truncate_metrics_needs_no_file(tmp_path):
@@ -96,12 +114,12 @@ def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path):
     linked = tmp_path / "elsewhere" / f"{atomic_file.PREFIX}abe"
     linked.parent.mkdir()
     directory.samples.symlink_to(linked.parent)
-    half = directory.checkpoints / ".ckpt-3.abc"
+    half = directory.checkpoints / f"{atomic_file.PREFIX}ckpt-3-abc"
     half.mkdir()
     for path in (old, young, whole, somebodys, linked):
         path.write_text("{}")
         os.utime(path, (0, 0) if path != young else None)
-    assert sorted(directory.sweep()) == [".ckpt-3.abc", old.name]
+    assert sorted(directory.sweep()) == sorted([half.name, old.name])
     assert not half.exists()
     assert sorted(directory.evaluations.iterdir()) == sorted([somebodys, young, whole])
     assert linked.exists()
@@ -158,6 +176,14 @@ def test_names_sort_by_step(tmp_path):
 NAMES = ("config.gin", "metrics.jsonl", "samples", "checkpoints/ckpt-5/manifest.json")
 
 
+def refused(directory: RunDirectory, message: str) -> None:
+    for refuse in (directory.require, directory.require_checkpoint):
+        with pytest.raises(ConfigurationError, match=message):
+            refuse()
+    with pytest.raises(ConfigurationError, match=message), directory.writing():
+        pass
+
+
 @pytest.mark.parametrize("name", [*NAMES, "evaluations/step-00000005.json"])
 @pytest.mark.parametrize("kind", ["pipe", "endless"])
 def test_pipes_and_devices_are_refused_before_they_are_read(kind, name, tmp_path):
@@ -166,11 +192,35 @@ def test_pipes_and_devices_are_refused_before_they_are_read(kind, name, tmp_path
     (tmp_path / "config.gin").touch()
     path.unlink(missing_ok=True)
     os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
-    directory = RunDirectory(tmp_path)
-    with pytest.raises(ConfigurationError, match=f"{name} is neither a file nor a fol"):
-        directory.require()
-    with (
-        pytest.raises(ConfigurationError, match=f"{name} is neither a file nor a fol"),
-        directory.writing(),
-    ):
+    directory = RunDirectory(tmp_path, follow_links=True)
+    refused(directory, f"{name} is neither a file nor a folder")
+
+
+LINKED = ("operative_config.gin", "report.html", "events", "events/events.out.tfeven")
+
+
+@pytest.mark.parametrize("name", [*NAMES, *LINKED, "checkpoints/set_aside"])
+@pytest.mark.parametrize("target", ["file", "folder", "nothing"])
+def test_links_are_followed_where_a_person_says_so(target, name, tmp_path):
+    """In a run of somebody else's they read, write, empty and delete elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "folder").mkdir(parents=True)
+    (elsewhere / "file").write_text("mine")
+    run = tmp_path / "run"
+    path = run / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (run / "config.gin").touch()
+    path.unlink(missing_ok=True)
+    path.symlink_to(elsewhere / target)
+    refused(RunDirectory(run), f"{name} is a link.*--follow_links")
+    with RunDirectory(run, follow_links=True).writing():
         pass
+    assert (elsewhere / "file").read_text() == "mine"
+
+
+def test_a_run_directory_that_is_itself_a_link_is_fine(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.gin").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    with RunDirectory(tmp_path / "link").writing():
+        RunDirectory(tmp_path / "link").require()

@@ -56,6 +56,16 @@ def test_the_lock_of_a_killed_process_is_reclaimed(other, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_full_disk_has_room_for_a_lock(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run_lock.os, "write", full)
+    with run_lock.held(tmp_path):
+        assert run_lock.holder(tmp_path) == "another process"
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("content", ["", "garbled {", "[]", '{"pid": 1}'])
 def test_a_lock_file_nobody_holds_is_no_lock(content, tmp_path):
     (tmp_path / "lock").write_text(content)

@@ -165,6 +165,17 @@ def test_other_networks_or_optimizers(changes, toy, saved):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_checkpoint_under_another_name_is_none(toy, copied, state, same, saved):
+    (copied / "ckpt-10").rename(copied / f"ckpt-{10**15}")
+    assert "that of step 10" in damage(CheckpointFiles(copied), 10**15)
+    assert damage(CheckpointFiles(copied), 5) is None
+    experiment = toy()
+    checkpoints, step = opened(copied, experiment)
+    assert checkpoints.restore(warn=lambda _: None, repair=True) == int(step) == 5
+    same(state(experiment), saved[1][5])
+    assert checkpoints.steps() == [5]
+
+
 def contents(directory) -> dict:
     files = (path for path in directory.rglob("*") if path.is_file())
     return {path.relative_to(directory): path.read_bytes() for path in files}

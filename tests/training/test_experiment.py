@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from logan_tf import host_memory
 from logan_tf.data.points import Ring
 from logan_tf.errors import ConfigurationError
 from logan_tf.game.dynamics.competitive import CompetitiveGradientDescent
@@ -247,3 +248,51 @@ def test_the_state_is_all_that_a_step_changes(toy):
     for part, variables in experiment.state().items():
         changed = [not np.array_equal(before[id(v)], v) for v in variables]
         assert any(changed), part
+
+
+@pytest.mark.parametrize(("optimizer", "kept"), [("Adam", 2), (None, 0)])
+def test_memory_is_asked_for_the_optimizers_numbers_too(
+    optimizer, kept, toy, monkeypatch
+):
+    """Before there is any variable: the system would kill the process."""
+
+    class Own(keras.optimizers.SGD):
+        def __init__(self):
+            super().__init__(0.01)
+
+    make = getattr(keras.optimizers, optimizer) if optimizer else Own
+    experiment = toy(optimizer=make)
+    players = (experiment.generator, experiment.discriminator)
+    networks = [*players, experiment.averaged_generator]
+    numbers = sum(v.shape.num_elements() for n in networks for v in _values(n))
+    trained = (v for n in players for v in _values(n, "trainable_variables"))
+    numbers += kept * sum(v.shape.num_elements() for v in trained)
+    monkeypatch.setattr(host_memory, "available", lambda: 4.0 * numbers)
+    toy(optimizer=make)
+    monkeypatch.setattr(host_memory, "available", lambda: 4.0 * numbers - 1)
+    with pytest.raises(ConfigurationError, match=f" {numbers:,} numbers, would take"):
+        toy(optimizer=make)
+
+
+def _values(network, which="variables"):
+    return [variable.value for variable in getattr(network, which)]
+
+
+def test_a_network_that_looks_at_values_is_built(toy):
+    """Its shapes alone are not known before."""
+
+    class Looking(mlp.Generator):
+        def call(self, latents, labels=None, **more):
+            assert latents.numpy().shape[1] == 4
+            return super().call(latents, labels, **more)
+
+    assert toy(generator=lambda: Looking(latent_dim=4, hidden=(8,))).latent_dim == 4
+
+
+def test_a_defect_of_a_network_is_not_kept_quiet(toy):
+    class Broken(mlp.Generator):
+        def call(self, *_, **__):
+            return {}["nothing"]
+
+    with pytest.raises(KeyError):
+        toy(generator=lambda: Broken(latent_dim=4, hidden=(8,)))

@@ -44,6 +44,14 @@ def test_what_is_due_when(lines, trainer, toy, tmp_path):
     assert all(json.loads(line)["images_per_second"] > 0 for line in raw)
 
 
+def test_a_clock_may_stand_still(lines, trainer, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer_module.time, "perf_counter", lambda: 7.0)
+    trainer(toy(), tmp_path, total_steps=5, log_every=1).train(progress=False)
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4, 5]
+    raw = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert all(np.isfinite(json.loads(line)["images_per_second"]) for line in raw)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

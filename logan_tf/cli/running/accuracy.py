@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.cli.running import run_flags
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import BadDataError, ConfigurationError
@@ -146,7 +146,7 @@ def _claim(folder: Path, receipt: "Receipt") -> None:
     """Empties a folder of what another checkpoint, setting or seed left there."""
     text = json.dumps(dataclasses.asdict(receipt), indent=2) + "\n"
     claim = folder / "receipt.json"
-    if claim.is_file() and claim.read_bytes() == text.encode():
+    if claim.is_file() and small_files.read_bytes(claim) == text.encode():
         return
     shutil.rmtree(folder, ignore_errors=True)
     atomic_file.write_text(claim, text)

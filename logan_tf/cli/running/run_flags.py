@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from logan_tf.cli import app
+from logan_tf.cli.running import consent
 from logan_tf.configuration import recipe
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from logan_tf.cli.running.lifecycle import Run
 
 FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(consent)
 flags.DEFINE_string("run_dir", None, "The run, as bin/train made it.")
 flags.DEFINE_string("checkpoint", "latest", "'latest', 'best' or a step.")
 flags.DEFINE_integer("seed", 0, "Of the samples.", 0, app.MOST)
@@ -47,11 +49,6 @@ def _require_truncation(factor: float) -> bool:
     return True
 
 
-flags.DEFINE_multi_string(
-    "module", [], "A module of yours that the run's recipe names."
-)
-
-
 def settings(recipe_steps: int) -> SamplingSettings:
     """Those of the flags.
 
@@ -79,7 +76,7 @@ def open_run(
     """
     if FLAGS.run_dir is None:
         raise ConfigurationError("which run? Give --run_dir=DIR of a bin/train run")
-    directory = RunDirectory(FLAGS.run_dir)
+    directory = RunDirectory(FLAGS.run_dir, FLAGS.follow_links)
     directory.require()
     directory.require_checkpoint(FLAGS.checkpoint)
     scanned = recipe.read([str(directory.config), *gin_files], gin_params, FLAGS.module)
@@ -87,6 +84,6 @@ def open_run(
     from logan_tf.cli.running import lifecycle
     from logan_tf.configuration import bindings
 
-    bindings.apply(scanned, FLAGS.module)
+    bindings.apply(scanned, FLAGS.module, FLAGS.trust)
     run, step = lifecycle.restore(directory, FLAGS.checkpoint)
     return run, directory, step

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 MAX_PIXELS = 2**26  # 8192x8192
 # None that runs a program (EPS), and none of more than pixels (PSD).
@@ -89,10 +89,21 @@ def read(path: Path) -> np.ndarray:
         raise UnusableError(f"damaged: {text[:120]}") from error
 
 
+def num_pixels(path: Path) -> int:
+    """Those of a picture, by its header; 0 of what is none. Within `pixel_cap`."""
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            return image.width * image.height
+    except Exception:  # Reading it says why.
+        return 0
+
+
 def _upright(image: Image.Image) -> Image.Image:
     image.load()
     try:
-        return ImageOps.exif_transpose(image)
+        is_upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        # Which copies a picture that it need not turn.
+        return image if is_upright else ImageOps.exif_transpose(image)
     except Exception:  # Garbled EXIF: the pixels are as they are.
         return image
 
@@ -104,7 +115,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         colors = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, colors)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _require_range(image: Image.Image) -> None:

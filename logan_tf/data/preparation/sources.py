@@ -1,7 +1,9 @@
 """What `bin/prepare` reads: a folder of image files, or a data set of TFDS."""
 
+import contextlib
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -16,6 +18,33 @@ from logan_tf.data.preparation import folders, image_files
 from logan_tf.data.preparation.writing import Picture, Skipped
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import ConfigurationError
+
+
+class PixelBudget:
+    """Bounds what many threads hold at once.
+
+    Args:
+      most: pixels of them all together; one picture alone may have more.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._taken = most, 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, num_pixels: int) -> Iterator[None]:
+        """Waits until so many are left, and has them for the block."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._taken or self._taken + num_pixels <= self._most
+            )
+            self._taken += num_pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= num_pixels
+                self._changed.notify_all()
 
 
 class FolderSource:
@@ -40,7 +69,8 @@ class FolderSource:
           listing: of the folder.
           size: side of the pictures.
           test_share: of the files that are held out, in [0, 1).
-          max_pixels: larger pictures are set aside; to be read within `pixel_cap`.
+          max_pixels: larger pictures are set aside, and so many pixels are in memory
+            at once, 10 to 20 bytes each; to be read within `pixel_cap`.
 
         Raises:
           ConfigurationError: no file is left to train on.
@@ -54,6 +84,7 @@ class FolderSource:
         self._folder = folder
         self._listing = listing
         self._size = size
+        self._in_flight = PixelBudget(max_pixels)
         self._chosen: dict[str, list[int]] = {"train": [], "test": []}
         hashes = [_hash(name) for name in listing.names]
         for number in sorted(range(len(hashes)), key=hashes.__getitem__):
@@ -78,12 +109,13 @@ class FolderSource:
 
     def _convert(self, number: int) -> Picture | Skipped:
         name = self._listing.names[number]
-        try:
-            image = image_files.read(self._folder / name)
-        except image_files.UnusableError as error:
-            return Skipped(folders.readable(name), str(error))
-        label = self._listing.labels[number]
-        return _encode(image, label, self._size, os.fsencode(name))
+        label, path = self._listing.labels[number], self._folder / name
+        with self._in_flight.taken(image_files.num_pixels(path)):
+            try:
+                image = image_files.read(path)
+            except image_files.UnusableError as error:
+                return Skipped(folders.readable(name), str(error))
+            return _encode(image, label, self._size, os.fsencode(name))
 
 
 class TFDSSource:
@@ -190,5 +222,5 @@ def _hash(name: str) -> bytes:
 
 
 def _num_threads() -> int:
-    """As many as there are cores; each holds a picture as large as `max_pixels`."""
+    """As many as there are cores."""
     return min(os.cpu_count() or 1, 16)

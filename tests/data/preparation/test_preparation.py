@@ -1,5 +1,6 @@
 import json
 import shutil
+import time
 from pathlib import Path
 
 import hypothesis
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from logan_tf.data import digits_builder, manifest, pixels
 from logan_tf.data.image_records import ImageRecords
-from logan_tf.data.preparation import folders, sources
+from logan_tf.data.preparation import folders, image_files, sources
 from logan_tf.data.preparation.writing import Preparation, planned_files
 from logan_tf.data.tfds_images import TFDSImages
 from logan_tf.errors import BadDataError, ConfigurationError
@@ -116,6 +117,36 @@ def test_pictures_are_those_of_the_imagenet_path(make_pictures, prepared, tmp_pa
     (features,) = _records(tmp_path / "out", found.splits["train"].files[0])
     image = tf.io.decode_png(features["image"].bytes_list.value[0])
     np.testing.assert_array_equal(image, pixels.resize(noise, 7))
+
+
+def test_pixels_in_memory_are_bounded(make_pictures, tmp_path, monkeypatch):
+    """Each thread held a picture of its own, of a gigabyte."""
+    images = make_pictures(tmp_path / "images", 12, ())  # Of 80 pixels.
+    monkeypatch.setattr(sources, "_num_threads", lambda: 8)
+    held, most = [], []
+    read, encode = image_files.read, sources._encode
+
+    def begun(path):
+        held.append(1)
+        most.append(len(held))
+        time.sleep(0.02)
+        return read(path)
+
+    def ended(*picture):
+        done = encode(*picture)
+        held.pop()
+        return done
+
+    monkeypatch.setattr(image_files, "read", begun)
+    monkeypatch.setattr(sources, "_encode", ended)
+    for pixels_at_once, expected in ((240, (2, 3)), (1, (1,))):
+        most.clear()
+        with image_files.pixel_cap(1000):
+            listing = folders.find(images)
+            source = sources.FolderSource(images, listing, 4, 0.0, pixels_at_once)
+            found = list(source.pictures("train", 0, 12))
+        assert len(found) == 12
+        assert max(most) in expected
 
 
 def test_a_finished_folder_is_left_alone(image_folder, whole, prepared, tmp_path):
