@@ -50,7 +50,8 @@ class Evaluator:
         if latent_steps and experiment.latent_optimizer is None:
             raise ConfigurationError(
                 f"evaluation_latent_steps is {latent_steps}, but the game has no "
-                "latent optimizer: set it to 0, or include a parts/latent_step_*.gin"
+                "latent optimizer: set it to 0, or add "
+                "--gin_file=parts/latent_step_ngd.gin"
             )
         self._experiment = experiment
         self.protocol = protocol(experiment.dataset) if protocol else None

@@ -83,7 +83,6 @@ def _unit(vector: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(scaled, tf.norm(scaled))
 
 
-
 class SpectrallyNormalized(keras.layers.Layer):
     """A mixin for layers that hold a `kernel` and compute with it divided by σ.
 

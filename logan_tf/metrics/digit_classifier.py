@@ -126,7 +126,8 @@ def load_or_train(
     if classifier.accuracy < LEAST_ACCURACY:
         raise BadDataError(
             f"the digit classifier reads only {classifier.accuracy:.1%} of the "
-            "held-out digits: remove their data_dir, and they are prepared again"
+            "held-out digits: remove the folder digits of their data_dir, and they are "
+            "prepared again"
         )
     if cached is None:
         _write(path, weights, classifier.accuracy)

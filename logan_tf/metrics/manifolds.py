@@ -48,7 +48,7 @@ def manifold_metrics(
     if not 1 <= nearest < min(len(real), len(generated)):
         raise ConfigurationError(
             f"the {nearest} nearest neighbors of {len(generated)} samples and "
-            f"{len(real)} real images: draw more samples, or lower nearest"
+            f"{len(real)} real images: draw more samples, or lower ImageMetrics.nearest"
         )
     real, generated = (np.asarray(x, np.float64) for x in (real, generated))
     slack = _rounding(real, generated)

@@ -270,7 +270,7 @@ class Trainer:
             raise DivergedError(
                 f"{error}; that was rollback {MOST_ROLLBACKS} of {MOST_ROLLBACKS}, the "
                 f"checkpoint of step {self.checkpoints.steps()[-1]} is intact: lower "
-                "the learning rates or the latent step"
+                "generator_rate and discriminator_rate, or the latent step's size"
             ) from error
         self.checkpoints.restore(warn=monitor.say, repair=self._is_chief)
         self._attempt.assign(attempt)

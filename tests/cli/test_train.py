@@ -160,7 +160,7 @@ def test_a_diverging_run_stops_with_4_and_its_checkpoint_is_intact(
     (line,) = result.err.splitlines()
     assert line.startswith("error: step 3: ")
     assert result.out.count("going back to step 2: rollback ") == 3
-    assert "the checkpoint of step 2 is intact: lower the learning rates" in line
+    assert "the checkpoint of step 2 is intact: lower generator_rate" in line
     assert sorted(os.listdir(run / "checkpoints")) == ["ckpt-0", "ckpt-2"]
     assert lines(run) == lines(ring_run)[:2]
     train(RING, f"--run_dir={run}", *params())

@@ -26,7 +26,8 @@ def _loops(real, generated, k):
     precision = sum(any(row[j] for row in holds) for j in range(len(generated)))
     recall = sum(
         any(
-            math.dist(x, y) <= r for y, r in zip(generated, generated_radii, strict=True)
+            math.dist(x, y) <= r
+            for y, r in zip(generated, generated_radii, strict=True)
         )
         for x in real
     )
