@@ -100,6 +100,7 @@ def _evaluate() -> None:
     from logan_tf.evaluation import receipts
 
     settings = run_flags.settings(run.evaluator.latent_steps)
+    print(f"sampling from step {step}, and judging what comes", flush=True)
     path, receipt, metrics = lifecycle.evaluate(
         run, directory, step, settings, **_extent()
     )

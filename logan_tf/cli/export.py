@@ -37,6 +37,7 @@ def main() -> None:
     from logan_tf.sampling.export import export
     from logan_tf.sampling.signatures import Signatures
 
+    print(f"tracing the functions of step {step}, a minute or more", flush=True)
     experiment = run.experiment
     settings = run_flags.settings(run.evaluator.latent_steps)
     settings.require(bool(experiment.latent_optimizer))

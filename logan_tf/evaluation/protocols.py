@@ -1,9 +1,11 @@
 """How a recipe's samples are judged: `Evaluator.protocol` names one of these."""
 
+from collections.abc import Iterable
 from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
+from tqdm import tqdm
 
 from logan_tf import quantities
 from logan_tf.data.digits import Digits
@@ -154,11 +156,9 @@ class ImageMetrics:
                 "neighbors, nor a covariance worth the name: draw more"
             )
         self.prepare()
-        parts = (
-            (to_uint8(samples.images), samples.labels)
-            for samples in sampler.batches(num_samples, settings)
-        )
-        readings = self._read(parts)
+        batches = sampler.batches(num_samples, settings)
+        with _bar(num_samples) as bar:
+            readings = self._read(_seen(batches, bar))
         found = self._judge(readings, settings.seed)
         # Where the classifier's classes are counted as modes they are the data's own.
         if sampler.conditional and self._measures.num_modes:
@@ -277,3 +277,16 @@ class PointsModes:
             "this run makes points, and bin/sample draws them among real ones: nearest "
             "neighbors are those of pictures"
         )
+
+
+def _bar(num_samples: int) -> tqdm:
+    """Of the samples; none where nobody looks at it."""
+    return tqdm(
+        total=num_samples, unit=" samples", desc="judged", disable=None, leave=False
+    )
+
+
+def _seen(batches: Iterable[Samples], bar: tqdm) -> image_evaluation.Parts:
+    for samples in batches:
+        yield to_uint8(samples.images), samples.labels
+        bar.update(len(samples.images))

@@ -214,6 +214,10 @@ class Trainer:
     def _loop(self, monitor: Monitor, stop: Callable[[], bool]) -> None:
         # The first call traces; its time says nothing about a step's.
         num_steps, traced = 1, False
+        if self.step < self._total_steps:
+            monitor.say(
+                "tracing the step: seconds for small networks, minutes for large"
+            )
         while self.step < self._total_steps:
             assert self._batches is not None  # opened while there were steps to do
             until_due = self.hooks.steps_until_due(self.step, self._checkpoint_every)

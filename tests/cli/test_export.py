@@ -12,7 +12,7 @@ def exported(command, digits_run, tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "model"
     done = command("export", f"--run_dir={digits_run}", f"--output={path}")
     assert (done.exit_code, done.err) == (0, "")
-    assert done.out.startswith("step 4 as a SavedModel of ")
+    assert "\nstep 4 as a SavedModel of " in done.out
     return path
 
 
