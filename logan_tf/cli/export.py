@@ -3,7 +3,7 @@
 import hashlib
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from absl import flags
 
@@ -13,9 +13,6 @@ from logan_tf.cli.running import run_flags
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling import saved_assets
-
-if TYPE_CHECKING:
-    from logan_tf.cli.running.lifecycle import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "The SavedModel; None: RUN_DIR/saved_model.")
@@ -52,7 +49,7 @@ def main() -> None:
         output,
         signatures,
         _origin(directory, step) | weights | signatures.description(),
-        _class_names(run),
+        run.evaluator.class_names(),
         run.evaluator.points(),
     )
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
@@ -82,13 +79,6 @@ def _origin(directory: RunDirectory, step: int) -> dict[str, Any]:
         "versions": versions.installed(*_PACKAGES)
         | {"python": platform.python_version()},
     }
-
-
-def _class_names(run: "Run") -> list[str]:
-    """The dataset's names of its classes, their numbers where it has none."""
-    dataset = run.experiment.dataset
-    names = getattr(dataset, "class_names", None)
-    return list(names or map(str, range(dataset.num_classes)))
 
 
 if __name__ == "__main__":

@@ -99,6 +99,12 @@ class Evaluator:
         dataset = self._experiment.dataset
         return dataset.num_classes if self._sampler.conditional else 0
 
+    def class_names(self) -> list[str]:
+        """The data set's names of its classes, their numbers where it has none."""
+        dataset = self._experiment.dataset
+        names = getattr(dataset, "class_names", None)
+        return list(names or map(str, range(dataset.num_classes)))
+
     def receipt(
         self,
         settings: SamplingSettings | None = None,
