@@ -51,12 +51,12 @@ TEXTS = [
     if " " in text.strip()
     and not str(path.relative_to(PACKAGE)).startswith(NO_MESSAGES)
 ]
-OWNERS = {
-    name.rsplit(".", 1)[-1]: set(signatures.parameters(registered.wrapper))
-    for name, registered in gin.config._REGISTRY.items()
-    if registered.wrapper.__module__.startswith("logan_tf")
-}
-"""Of what a recipe can name: its parameters."""
+OWNERS: dict[str, set[str]] = {}
+"""Of what a recipe can name: its parameters, those of the same name together."""
+for name, registered in gin.config._REGISTRY.items():
+    if registered.wrapper.__module__.startswith("logan_tf"):
+        own = OWNERS.setdefault(name.rsplit(".", 1)[-1], set())
+        own |= set(signatures.parameters(registered.wrapper))
 MACROS = set().union(
     *(
         recipe.read([str(path)], [], []).macros()

@@ -161,14 +161,15 @@ class Evaluator:
 
     def evaluate_held_out(
         self, *, num_samples: int | None = None, seed: int = 0
-    ) -> tuple[Receipt, MetricValues] | None:
-        """Judges real held-out data by the same protocol; None where there are none."""
+    ) -> tuple[Receipt, MetricValues]:
+        """Judges real held-out data by the same protocol.
+
+        Raises:
+          ConfigurationError: there are none.
+        """
         protocol = self._require_protocol()
         num_samples = protocol.num_samples if num_samples is None else num_samples
-        judged = protocol.held_out(num_samples=num_samples, seed=seed)
-        if judged is None:
-            return None
-        num_judged, found = judged
+        num_judged, found = protocol.held_out(num_samples=num_samples, seed=seed)
         receipt = self._receipt(
             num_samples=num_judged, seed=seed, subject="held-out data"
         )

@@ -136,7 +136,7 @@ def test_runs_without_a_score(command, flags, folder, ring_run):
         assert done.exit_code == 2
         (line,) = done.err.splitlines()
         assert cause in line
-    done = command("evaluate", f"--run_dir={ring_run}", "--real_control")
+    done = command("evaluate", f"--run_dir={ring_run}", "--work_dir=x")
     assert (done.exit_code, len(done.err.splitlines())) == (2, 1)
     assert "belongs to --accuracy_score" in done.err
 
