@@ -197,6 +197,7 @@ class ClassifierTraining:
         if done == self._epochs:
             return model
         batches = self._batches(examples, done * steps, self._epochs * steps)
+        print(f"training a classifier on {name}: {self._epochs} epochs", flush=True)
         # No bar where nobody looks at it.
         bar = TqdmCallback(desc=f"classifier of {name}", disable=None)
         model.fit(

@@ -180,6 +180,7 @@ def _measured(
         dataclasses.replace(settings, **{axis: value})  # type: ignore[arg-type]
         for value in values
     ]
+    print(f"step {step} at {len(points)} values of {axis}", flush=True)
     has_steps = run.experiment.latent_optimizer is not None
     for point in points:  # The last is refused before the first is measured.
         point.require(has_steps)

@@ -96,8 +96,8 @@ def _draw(output: Path) -> None:
     if FLAGS.classes and FLAGS.interpolate:
         raise ConfigurationError("--classes or --interpolate: give one at a time")
     sampler, step = _sampler()
-    labels, columns = None, FLAGS.interpolate or None
-    rows: list[str] = []
+    labels: np.ndarray | None = None
+    columns, rows = FLAGS.interpolate or None, []
     if FLAGS.classes:
         names = sampler.class_names() if sampler.num_classes else []
         wanted = _labels(FLAGS.classes, names)

@@ -66,7 +66,12 @@ def test_the_score_beside_that_of_real_images(command, conditional_run, flags):
     assert real["receipt"]["protocol"] == receipt["protocol"]
     assert real["receipt"]["checkpoint_hash"] is None
     assert real["metrics"]["top_1"]["value"] > 0.9
-    header, _, row, *_ = done.out.splitlines()[1:]
+    said = [line.split(":")[0] for line in done.out.splitlines()[:2]]
+    assert said == [
+        "training a classifier on samples",
+        "training a classifier on real images",
+    ]
+    header, _, row, *_ = done.out.splitlines()[3:]
     assert "step 1" in header
     assert "real data" in header
     assert row.split() == [
