@@ -92,6 +92,7 @@ TRAINED = (
     Quantity("fake_score", "score of fake examples", "scores", "Scores"),
     Quantity("delta_z_norm", "mean ‖Δz‖", _STEP, "Latent step ‖Δz‖", None, True),
     Quantity("score_gain", "mean f(z') − f(z)", _STEP, "Score gain", None, True),
+    Quantity("absolute_score_gain", "mean |f(z') − f(z)|", _STEP, "Score gain"),
     Quantity(
         "clipped_fraction", "share of coordinates clipped", _STEP, _BEYOND, None, True
     ),
@@ -123,7 +124,8 @@ CHARTS = {
     "Losses": "as they are minimized, with the regularizer",
     "Scores": "mean output of the discriminator",
     "Latent step ‖Δz‖": "mean over the samples",
-    "Score gain": "mean of f(z') - f(z); negative: the step overshoots",
+    "Score gain": "mean of f(z') - f(z), negative: the step overshoots; mean of its "
+    "absolute value",
     _BEYOND: "share of the coordinates that sit on the bounds; of the samples whose "
     "slope at z' points against Δz",
     "Second-order share": "‖second-order part‖ / ‖gradient‖",

@@ -65,5 +65,5 @@ def diverged(what: str) -> DivergedError:
     """The error of a classifier that does not learn; `what` it does instead."""
     return DivergedError(
         f"the classifier {what}: lower ClassifierTraining.learning_rate, or give it "
-        "warmup_epochs"
+        "ClassifierTraining.warmup_epochs"
     )

@@ -44,18 +44,18 @@ class ClassifierInput:
         require_at_least(0, shift=shift)
         if interpolation not in ("nearest", "bilinear", "bicubic", "area"):
             raise ConfigurationError(
-                f"interpolation is {interpolation!r}: give 'nearest', 'bilinear', "
-                "'bicubic' or 'area'"
+                f"ClassifierInput.interpolation is {interpolation!r}: give 'nearest', "
+                "'bilinear', 'bicubic' or 'area'"
             )
         least, largest = crop_area
         if not 0 < least <= largest <= 1:
             raise ConfigurationError(
-                f"crop_area is {least} to {largest}: give two shares of (0, 1], the "
-                "smaller first"
+                f"ClassifierInput.crop_area is {least} to {largest}: give two shares "
+                "of (0, 1], the smaller first"
             )
         if not 0 < test_crop <= 1:
             raise ConfigurationError(
-                f"test_crop is {test_crop}: give a share of (0, 1]"
+                f"ClassifierInput.test_crop is {test_crop}: give a share of (0, 1]"
             )
         self._size = size
         self._interpolation = interpolation

@@ -98,7 +98,7 @@ class ClassifierTraining:
         if warmup_epochs >= epochs:
             raise ConfigurationError(
                 f"the classifier warms up for {warmup_epochs} of {epochs} epochs: "
-                "lower warmup_epochs"
+                "lower ClassifierTraining.warmup_epochs"
             )
         if isinstance(architecture, str):
             _require_application(architecture)
@@ -181,7 +181,8 @@ class ClassifierTraining:
         if not steps:
             raise ConfigurationError(
                 f"the classifier's batch_size is {self._batch_size}, and there are "
-                f"{len(examples.labels)} training images: lower it"
+                f"{len(examples.labels)} training images: lower "
+                "ClassifierTraining.batch_size"
             )
         model = self.build(examples.shape, examples.num_classes)
         self._decay(model)
@@ -196,6 +197,7 @@ class ClassifierTraining:
         if done == self._epochs:
             return model
         batches = self._batches(examples, done * steps, self._epochs * steps)
+        print(f"training a classifier on {name}: {self._epochs} epochs", flush=True)
         # No bar where nobody looks at it.
         bar = TqdmCallback(desc=f"classifier of {name}", disable=None)
         model.fit(

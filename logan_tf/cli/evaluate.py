@@ -1,6 +1,7 @@
 """bin/evaluate: judges a run by its recipe's protocol, and writes the numbers down."""
 
 import dataclasses
+import sys
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -70,6 +71,11 @@ def main() -> None:
     modes = [n for n in ("curve", "neighbors", "accuracy_score") if FLAGS[n].value]
     if len(modes) > 1:
         raise ConfigurationError(f"--{' or --'.join(modes)}: give one at a time")
+    if FLAGS.real_control and (FLAGS.curve or FLAGS.neighbors):
+        raise ConfigurationError(
+            "--real_control stands beside an evaluation: leave out "
+            f"--{'curve' if FLAGS.curve else 'neighbors'}"
+        )
     if FLAGS.values and FLAGS.curve is None:
         raise ConfigurationError(
             "--values are those of a curve: give --curve=latent_steps or "
@@ -100,18 +106,29 @@ def _evaluate() -> None:
     from logan_tf.evaluation import receipts
 
     settings = run_flags.settings(run.evaluator.latent_steps)
+    print(f"sampling from step {step}, and judging what comes", flush=True)
     path, receipt, metrics = lifecycle.evaluate(
         run, directory, step, settings, **_extent()
     )
     columns = {f"step {step}": metrics}
-    held_out = run.evaluator.evaluate_held_out(
-        num_samples=receipt.num_samples, seed=receipt.seed
-    )
-    if held_out is not None:
-        columns[f"{held_out[0].num_samples:,} held out"] = held_out[1]
+    paths = [path]
+    protocol = run.evaluator.protocol
+    assert protocol is not None  # or nothing would have been measured
+    if FLAGS.real_control or protocol.has_quick_control:
+        control, found = run.evaluator.evaluate_held_out(
+            num_samples=receipt.num_samples, seed=receipt.seed
+        )
+        columns[f"{control.num_samples:,} held out"] = found
+        if FLAGS.real_control:
+            real = directory.evaluations / "real-control.json"
+            paths.append(receipts.own_path(real, control))
+            receipts.write_evaluation(paths[-1], control, found)
+        if doubt := protocol.doubts(control.num_samples, found):
+            print(f"warning: {doubt}", file=sys.stderr)
     print(_heading(receipt))
     print(receipts.format_table(receipts.rows(columns)))
-    print(path)
+    for each in paths[::-1]:
+        print(each)
 
 
 def _curve(axis: str) -> None:
@@ -163,6 +180,7 @@ def _measured(
         dataclasses.replace(settings, **{axis: value})  # type: ignore[arg-type]
         for value in values
     ]
+    print(f"step {step} at {len(points)} values of {axis}", flush=True)
     has_steps = run.experiment.latent_optimizer is not None
     for point in points:  # The last is refused before the first is measured.
         point.require(has_steps)

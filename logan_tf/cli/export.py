@@ -6,7 +6,7 @@ Or its training as programs for another runtime: --train_step, and back by --tra
 import hashlib
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from absl import flags
 
@@ -16,9 +16,6 @@ from logan_tf.cli.running import elsewhere, run_flags
 from logan_tf.errors import ConfigurationError
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling import saved_assets
-
-if TYPE_CHECKING:
-    from logan_tf.cli.running.lifecycle import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "The SavedModel; None: RUN_DIR/saved_model.")
@@ -64,6 +61,7 @@ def main() -> None:
     from logan_tf.sampling.export import export
     from logan_tf.sampling.signatures import Signatures
 
+    print(f"tracing the functions of step {step}, a minute or more", flush=True)
     experiment = run.experiment
     settings = run_flags.settings(run.evaluator.latent_steps)
     settings.require(bool(experiment.latent_optimizer))
@@ -78,7 +76,7 @@ def main() -> None:
         output,
         signatures,
         _origin(directory, step) | weights | signatures.description(),
-        _class_names(run),
+        run.evaluator.class_names(),
         run.evaluator.points(),
     )
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
@@ -109,13 +107,6 @@ def _origin(directory: RunDirectory, step: int) -> dict[str, Any]:
         "versions": versions.installed(*_PACKAGES)
         | {"python": platform.python_version()},
     }
-
-
-def _class_names(run: "Run") -> list[str]:
-    """The dataset's names of its classes, their numbers where it has none."""
-    dataset = run.experiment.dataset
-    names = getattr(dataset, "class_names", None)
-    return list(names or map(str, range(dataset.num_classes)))
 
 
 if __name__ == "__main__":

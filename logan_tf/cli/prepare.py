@@ -11,6 +11,7 @@ skipped.txt. After an interruption of any kind the same command goes on.
 """
 
 import contextlib
+import shlex
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from logan_tf import installation
 from logan_tf.cli import app
 from logan_tf.cli.running import interruption
 from logan_tf.data import manifest
@@ -54,6 +56,8 @@ flags.DEFINE_string("split", "train", "TFDS's split to train on.")
 flags.DEFINE_string("test_split", "test", "TFDS's split to hold out; empty: none.")
 
 _OF_TFDS = ("data_dir", "split", "test_split")
+_OWN = 64  # pixels of gin/images_logan.gin
+_TRAINED = (16, 32, _OWN, 128, 256)  # of its networks
 _OF_FILES = ("test_share", "max_pixels")
 
 
@@ -219,6 +223,24 @@ def _report(output: Path, found: manifest.Manifest) -> None:
     counts = zip(found.class_names, train.class_counts, strict=False)
     if empty := [name for name, num in counts if num == 0]:
         print(f"{_counted(len(empty), 'class')} without a picture, first {empty[0]}")
+    print(installation.as_typed(f"next: {_training(output, found)}"))
+
+
+def _training(output: Path, found: manifest.Manifest) -> str:
+    """The command that trains on it; of other sizes, what a recipe needs."""
+    statements = [f"data_dir = {str(output)!r}"]
+    if found.size not in _TRAINED:
+        return (
+            f"a recipe of your own for {found.size}x{found.size} pictures that "
+            f"includes parts/images.gin, with {statements[0]}"
+        )
+    if found.size != _OWN:
+        statements += [f"image_size = {found.size}"]
+        statements += [f"attention_size = {found.size // 2}"]
+    if found.class_names:
+        statements.append(f"num_classes = {len(found.class_names)}")
+    given = (f"--gin_param={shlex.quote(each)}" for each in statements)
+    return " ".join(["bin/train --gin_file=gin/images_logan.gin", *given])
 
 
 if __name__ == "__main__":

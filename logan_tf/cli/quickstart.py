@@ -79,9 +79,8 @@ def _print_table(
         _row(f"baseline, {step}", baseline.metrics),
         _row("untrained generator", untrained),
     ]
-    held_out = run.evaluator.evaluate_held_out()
-    if held_out is not None:
-        rows.append(_row("real held-out digits", held_out[1]))
+    _, held_out = run.evaluator.evaluate_held_out()
+    rows.append(_row("real held-out digits", held_out))
     print(
         f"\nModes of 1,000 among {receipt.num_samples:,} samples, read by a digit "
         f"classifier that is right on\n{receipt.classifier_accuracy:.1%} of held-out "

@@ -1,5 +1,6 @@
 """bin/sample: draws samples of a run or an export as a picture, or as arrays."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from absl import flags
 from logan_tf import atomic_file
 from logan_tf.cli import app
 from logan_tf.cli.running import run_flags
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, suggestion
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling import saved_assets
 
@@ -29,8 +30,8 @@ flags.DEFINE_integer(
 flags.DEFINE_list(
     "classes",
     [],
-    "Labels such as 0,3,7, or 'all': of a class-conditional generator, equally many of "
-    "each, a class a row.",
+    "Names of classes or labels, such as cat,dog or 0,3,7, or 'all': of a "
+    "class-conditional generator, equally many of each, a class a row.",
 )
 flags.DEFINE_string(
     "saved_model",
@@ -95,9 +96,14 @@ def _draw(output: Path) -> None:
     if FLAGS.classes and FLAGS.interpolate:
         raise ConfigurationError("--classes or --interpolate: give one at a time")
     sampler, step = _sampler()
-    labels, columns = None, FLAGS.interpolate or None
+    labels: np.ndarray | None = None
+    columns, rows = FLAGS.interpolate or None, []
     if FLAGS.classes:
-        labels, columns = _labels(FLAGS.classes, sampler.num_classes)
+        names = sampler.class_names() if sampler.num_classes else []
+        wanted = _labels(FLAGS.classes, names)
+        columns = _each(len(wanted))
+        labels = np.repeat(np.array(wanted, np.int32), columns)
+        rows = [names[label] for label in wanted]
     samples = sampler.sample(
         FLAGS.num,
         run_flags.settings(sampler.latent_steps),
@@ -107,32 +113,43 @@ def _draw(output: Path) -> None:
     if output.suffix == ".png":
         from logan_tf.plots import samples as sample_pictures
 
-        sample_pictures.save(output, samples, sampler.points(), columns)
+        sample_pictures.save(output, samples, sampler.points(), columns, rows)
     else:
         _save_arrays(output, samples)
     print(f"{FLAGS.num} samples of step {step}: {output}")
 
 
-def _labels(classes: list[str], num_classes: int) -> tuple[np.ndarray, int]:
-    """`--num` labels, and how many there are of each class."""
-    if num_classes == 0:
+def _labels(classes: list[str], names: Sequence[str]) -> list[int]:
+    """The classes that are asked for, by name or number; a name goes first."""
+    if not names:
         raise ConfigurationError(
             "the generator is not class-conditional: draw without --classes"
         )
-    wanted = list(map(str, range(num_classes))) if classes == ["all"] else classes
-    unknown = [name for name in wanted if name not in map(str, range(num_classes))]
-    if unknown or len(set(wanted)) < len(wanted):
-        raise ConfigurationError(
-            f"--classes={','.join(classes)}: give labels from 0 to {num_classes - 1}, "
-            "each once, or 'all'"
-        )
-    each, rest = divmod(FLAGS.num, len(wanted))
+    if classes == ["all"]:
+        return list(range(len(names)))
+    known = {str(label): label for label in range(len(names))}
+    known |= {name: label for label, name in reversed(list(enumerate(names)))}
+    for name in classes:
+        if name not in known:
+            raise ConfigurationError(
+                f"--classes={','.join(classes)}: give labels from 0 to "
+                f"{len(names) - 1}, names of classes, or 'all'{suggestion(name, names)}"
+            )
+    labels = [known[name] for name in classes]
+    if len(set(labels)) < len(labels):
+        raise ConfigurationError(f"--classes={','.join(classes)}: give each once")
+    return labels
+
+
+def _each(num_classes: int) -> int:
+    """How many of `--num` samples each class has."""
+    each, rest = divmod(FLAGS.num, num_classes)
     if rest or not each:
         raise ConfigurationError(
-            f"{FLAGS.num} samples are not equally many of {len(wanted)} classes: make "
-            f"--num a multiple of {len(wanted)}"
+            f"{FLAGS.num} samples are not equally many of {num_classes} classes: make "
+            f"--num a multiple of {num_classes}"
         )
-    return np.repeat(np.array(wanted, np.int32), each), each
+    return each
 
 
 def _sampler():

@@ -1,10 +1,12 @@
 """bin/train: trains a recipe in a run directory, from its last checkpoint on."""
 
 import contextlib
+import shlex
 from functools import partial
 
 from absl import flags
 
+from logan_tf import installation
 from logan_tf.cli import app
 from logan_tf.cli.running import agreement, consent, meeting, reporting
 from logan_tf.cli.running.interruption import Interruption
@@ -67,6 +69,27 @@ def main() -> None:
     refreshed = reporting.refreshed(directory, FLAGS.module, wanted=is_chief)
     with Interruption() as interruption, refreshed, writing:
         _train(scanned, directory, interruption, init_from)
+    if is_chief:
+        _say_what_is_there(directory, scanned.value("Trainer.total_steps"))
+
+
+def _say_what_is_there(directory: RunDirectory, total_steps: int) -> None:
+    """What a training left, and what can be typed next."""
+    places = {
+        f"step {total_steps:,}": directory.path,
+        "report": directory.report,
+        "samples": directory.samples,
+    }
+    run = shlex.quote(str(directory.path))
+    typed = (
+        f"bin/sample --run_dir={run} --output=grid.png",
+        f"bin/evaluate --run_dir={run}",
+    )
+    for what, path in places.items():
+        if path.exists():
+            print(f"{what:<20}{path}")
+    for what, command in zip(("next", ""), typed, strict=True):
+        print(f"{what:<20}{installation.as_typed(command)}")
 
 
 def _describe(scanned: recipe.Recipe, directory: RunDirectory) -> None:

@@ -144,6 +144,7 @@ _OWN: dict[str, Range | Only] = {
     "DiffAugment.cutout": _SHARE,
     "DiffAugment.translation": _SHARE,
     "Discriminator.input_scale": _ANY,
+    "Discriminator.num_logits": Range(1, 2),
     "Experiment.batch_size": Range(2),
     "ExponentialMovingAverage.decay": _DECAY,
     "FollowTheRidge.damping": _NOT_NEGATIVE,

@@ -20,7 +20,7 @@ _FEATURES = {
 
 
 class ImageRecords(StoredImages):
-    """Square RGB pictures of a folder made by `bin/prepare`.
+    """Square pictures of a folder made by `bin/prepare`, RGB or gray.
 
     Without class folders there are no classes, and each example has label 0.
     """
@@ -29,6 +29,7 @@ class ImageRecords(StoredImages):
         self,
         path: str | None,
         size: int | None = None,
+        channels: int = CHANNELS,
         flip: bool = False,
         num_classes: int | None = None,
         limit: int = 2 * GIBIBYTE,
@@ -40,6 +41,7 @@ class ImageRecords(StoredImages):
           path: of the folder, ~ expanded; None where nothing will be read, as in a
             dry run.
           size: side of the pictures, which must be that of the folder; None asks it.
+          channels: 3; 1: their luminance alone.
           flip: mirror each training picture left to right with probability 1/2.
           num_classes: must be that of the folder; None asks it.
           limit: data sets of more bytes, as pixels, are streamed instead of held.
@@ -50,17 +52,22 @@ class ImageRecords(StoredImages):
         """
         if size is not None:
             pixels.require_size(size)
+        if channels not in (1, CHANNELS):
+            raise ConfigurationError(
+                f"ImageRecords.channels must be 1 or {CHANNELS}, not {channels!r}"
+            )
         super().__init__(flip=flip, limit=limit, shuffle_buffer=shuffle_buffer)
         self._path = path and os.path.expanduser(path)
         self._size = size
+        self._channels = channels
         self._given_classes = num_classes
         self._counted: set[str] = set()
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(size, size, 3). Asks the folder unless the size was given."""
+        """(size, size, channels). Asks the folder unless the size was given."""
         size = self._manifest.size if self._size is None else self._size
-        return size, size, CHANNELS
+        return size, size, self._channels
 
     @property
     def num_classes(self) -> int:
@@ -85,7 +92,8 @@ class ImageRecords(StoredImages):
     def identity(self) -> str:
         """Says which pictures these are, wherever the folder lies."""
         flip = ", mirrored at random to train on" if self._flip else ""
-        return f"{self._manifest.identity}{flip}"
+        gray = ", gray" if self._channels == 1 else ""
+        return f"{self._manifest.identity}{gray}{flip}"
 
     def find_damage(self) -> str | None:
         """Reads all files for the first that is not as it was written; None: none."""
@@ -115,12 +123,13 @@ class ImageRecords(StoredImages):
         if self._size not in (None, found.size):
             raise ConfigurationError(
                 f"{self._path} has pictures of {found.size} pixels, not {self._size}: "
-                f"set size to {found.size}, or prepare them again with another --size"
+                f"set image_size = {found.size} (ImageRecords.size), or prepare them "
+                "again with another --size"
             )
         classes = len(found.class_names)
         if self._given_classes not in (None, classes):
             raise ConfigurationError(
-                f"{self._path} has {classes} classes, and num_classes is "
+                f"{self._path} has {classes} classes, and ImageRecords.num_classes is "
                 f"{self._given_classes}: leave it out"
             )
         return found
@@ -152,6 +161,8 @@ class ImageRecords(StoredImages):
     def _decode(self, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = tf.io.parse_single_example(record, _FEATURES)
         image = tf.io.decode_png(example["image"], CHANNELS)
+        if self._channels == 1:
+            image = tf.image.rgb_to_grayscale(image)
         return tf.ensure_shape(image, self.shape), example["label"]
 
     def _read(self, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -70,7 +70,9 @@ class Ring(_Mixture):
     ) -> None:
         """A mixture of `num_modes` > 0 Gaussians at distance `radius` of the origin."""
         if num_modes < 1:
-            raise ConfigurationError(f"num_modes must be at least 1, not {num_modes}.")
+            raise ConfigurationError(
+                f"Ring.num_modes must be at least 1, not {num_modes}."
+            )
         angles = 2 * np.pi * np.arange(num_modes) / num_modes
         super().__init__(
             radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), sigma
@@ -86,7 +88,7 @@ class Grid(_Mixture):
         """A mixture of `num_modes_per_side`² Gaussians, neighbors `spacing` apart."""
         if num_modes_per_side < 1:
             raise ConfigurationError(
-                f"num_modes_per_side must be at least 1, not {num_modes_per_side}."
+                f"Grid.num_modes_per_side must be at least 1, not {num_modes_per_side}."
             )
         ticks = spacing * (np.arange(num_modes_per_side) - (num_modes_per_side - 1) / 2)
         rows = [(x, y) for y in ticks for x in ticks]
@@ -105,7 +107,7 @@ class SwissRoll(_Mixture):
         """A roll of `num_pieces` > 0 pieces."""
         if num_pieces < 1:
             raise ConfigurationError(
-                f"num_pieces must be at least 1, not {num_pieces}."
+                f"SwissRoll.num_pieces must be at least 1, not {num_pieces}."
             )
         middles = tf.constant((np.arange(num_pieces) + 0.5) / num_pieces)
         super().__init__(_spiral(middles).numpy(), sigma)

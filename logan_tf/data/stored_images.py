@@ -50,7 +50,8 @@ class StoredImages(abc.ABC):
         """
         if shuffle_buffer < 1:
             raise ConfigurationError(
-                f"shuffle_buffer must be at least 1, not {shuffle_buffer}."
+                f"{type(self).__name__}.shuffle_buffer must be at least 1, not "
+                f"{shuffle_buffer}."
             )
         self._flip = flip
         self._limit = limit

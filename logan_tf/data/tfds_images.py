@@ -126,7 +126,7 @@ class TFDSImages(StoredImages):
             )
         stored, wanted = image.shape[-1], self.shape[-1]
         if stored not in (wanted, 1):
-            remedy = "set channels=3" if stored == 3 else "use another data set"
+            remedy = "set channels = 3" if stored == 3 else "use another data set"
             raise ConfigurationError(
                 f"{self._name} has pictures of {stored} channels, which cannot become "
                 f"{wanted}: {remedy}."
@@ -136,8 +136,8 @@ class TFDSImages(StoredImages):
         stored = getattr(label, "num_classes", None) or 0
         if 0 < (self._num_classes or 0) < stored:
             raise ConfigurationError(
-                f"{self._name} has labels 0 to {stored - 1}, and num_classes is "
-                f"{self._num_classes}: leave it out."
+                f"{self._name} has labels 0 to {stored - 1}, and "
+                f"TFDSImages.num_classes is {self._num_classes}: leave it out."
             )
 
     def _num_examples(self, split: str) -> int | None:
@@ -153,8 +153,8 @@ class TFDSImages(StoredImages):
             # A reader of Python's in an endless pipeline can hang as a process ends.
             raise ConfigurationError(
                 f"{self._name} is too large to be held in memory, and "
-                "what is stored as array_record is not streamed: raise limit, or "
-                f"{_rebuild(builder)}"
+                "what is stored as array_record is not streamed: raise "
+                f"TFDSImages.limit, or {_rebuild(builder)}"
             )
         found = builder.info.splits[name]
         shards = [

@@ -50,7 +50,8 @@ class Evaluator:
         if latent_steps and experiment.latent_optimizer is None:
             raise ConfigurationError(
                 f"evaluation_latent_steps is {latent_steps}, but the game has no "
-                "latent optimizer: set it to 0, or include a parts/latent_step_*.gin"
+                "latent optimizer: set it to 0, or add "
+                "--gin_file=parts/latent_step_ngd.gin"
             )
         self._experiment = experiment
         self.protocol = protocol(experiment.dataset) if protocol else None
@@ -97,6 +98,12 @@ class Evaluator:
         """How many classes samples can be drawn of; 0 where labels do not matter."""
         dataset = self._experiment.dataset
         return dataset.num_classes if self._sampler.conditional else 0
+
+    def class_names(self) -> list[str]:
+        """The data set's names of its classes, their numbers where it has none."""
+        dataset = self._experiment.dataset
+        names = getattr(dataset, "class_names", None)
+        return list(names or map(str, range(dataset.num_classes)))
 
     def receipt(
         self,
@@ -154,14 +161,15 @@ class Evaluator:
 
     def evaluate_held_out(
         self, *, num_samples: int | None = None, seed: int = 0
-    ) -> tuple[Receipt, MetricValues] | None:
-        """Judges real held-out data by the same protocol; None where there are none."""
+    ) -> tuple[Receipt, MetricValues]:
+        """Judges real held-out data by the same protocol.
+
+        Raises:
+          ConfigurationError: there are none.
+        """
         protocol = self._require_protocol()
         num_samples = protocol.num_samples if num_samples is None else num_samples
-        judged = protocol.held_out(num_samples=num_samples, seed=seed)
-        if judged is None:
-            return None
-        num_judged, found = judged
+        num_judged, found = protocol.held_out(num_samples=num_samples, seed=seed)
         receipt = self._receipt(
             num_samples=num_judged, seed=seed, subject="held-out data"
         )

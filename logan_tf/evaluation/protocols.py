@@ -1,9 +1,11 @@
 """How a recipe's samples are judged: `Evaluator.protocol` names one of these."""
 
+from collections.abc import Iterable
 from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
+from tqdm import tqdm
 
 from logan_tf import quantities
 from logan_tf.data.digits import Digits
@@ -29,11 +31,13 @@ class Protocol(Interface):
       num_samples: how many samples it takes where nobody says.
       plotted: the metrics that are worth a curve. The first is the criterion of
         checkpoints, the lower the better; it is plotted against the second.
+      has_quick_control: whether real examples are judged in seconds.
     """
 
     name: str
     num_samples: int
     plotted: tuple[str, ...]
+    has_quick_control: bool
 
     def prepare(self) -> None:
         """Gets classifier and reference: what can go wrong goes wrong before sampling.
@@ -50,14 +54,18 @@ class Protocol(Interface):
     ) -> MetricValues:
         """Judges samples of the settings, whose standing statistics are in place."""
 
-    def held_out(
-        self, *, num_samples: int, seed: int
-    ) -> tuple[int, MetricValues] | None:
-        """Judges real held-out examples, None where there are none.
+    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
+        """Judges real examples that were not trained on, as samples are judged.
 
         Returns:
           How many were judged, at most `num_samples`, and the metrics.
+
+        Raises:
+          ConfigurationError: there are none.
         """
+
+    def doubts(self, num_judged: int, held_out: MetricValues) -> str | None:
+        """What is wrong with these numbers of real examples; None: nothing known."""
 
     def neighbors(self, samples: Samples, nearest: int) -> Neighbors:
         """The `nearest` real images of each sample.
@@ -65,6 +73,15 @@ class Protocol(Interface):
         Raises:
           ConfigurationError: there are none to look among.
         """
+
+
+_LEAST_SCORES = {
+    "cifar10": (9.0, "11.24 is published (Salimans et al. 2016)"),
+    "imagenet2012": (148.0, "LOGAN's samples have 148.2"),
+}
+"""Of real images, by the data set: the least score that can be right, and why."""
+_ENOUGH = 10_000  # images, for an inception score that is not low for their number
+_CONTROL = 2**40  # beside the seed: no batch of a training is drawn by it
 
 
 class ImageMetrics:
@@ -85,6 +102,8 @@ class ImageMetrics:
     Raises:
       ConfigurationError: a number out of its range.
     """
+
+    has_quick_control = False
 
     def __init__(
         self,
@@ -154,22 +173,31 @@ class ImageMetrics:
                 "neighbors, nor a covariance worth the name: draw more"
             )
         self.prepare()
-        parts = (
-            (to_uint8(samples.images), samples.labels)
-            for samples in sampler.batches(num_samples, settings)
-        )
-        readings = self._read(parts)
+        batches = sampler.batches(num_samples, settings)
+        with _bar(num_samples) as bar:
+            readings = self._read(_seen(batches, bar))
         found = self._judge(readings, settings.seed)
         # Where the classifier's classes are counted as modes they are the data's own.
         if sampler.conditional and self._measures.num_modes:
             found |= image_evaluation.class_agreement(readings)
         return found
 
-    def held_out(
-        self, *, num_samples: int, seed: int
-    ) -> tuple[int, MetricValues] | None:
-        """None: reading as many real images again would double the cost."""
-        return None
+    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
+        parts = image_evaluation.first(num_samples, self._dataset.ordered("test"))
+        with _bar(num_samples) as bar:
+            readings = self._read(_counted(parts, bar))
+        return len(readings.logits), self._judge(readings, seed)
+
+    def doubts(self, num_judged: int, held_out: MetricValues) -> str | None:
+        name = self._dataset.identity.partition("/")[0]
+        least, known = _LEAST_SCORES.get(name, (0.0, ""))
+        score = held_out.get("is", {}).get("value")  # Inception's alone, by its name
+        if score is None or score >= least or num_judged < _ENOUGH:
+            return None
+        return (
+            f"real images of {name} have an inception score of {score:.4g}, and "
+            f"{known}: this classifier, or what it is given, is not the literature's"
+        )
 
     def neighbors(self, samples: Samples, nearest: int) -> Neighbors:
         """Among the training images whose features are kept."""
@@ -215,6 +243,8 @@ class DigitMetrics(ImageMetrics):
       kept, nearest: as `ImageMetrics`.
     """
 
+    has_quick_control = True
+
     def __init__(
         self, dataset: Digits | StackedDigits, kept: int = 5_000, nearest: int = 5
     ) -> None:
@@ -228,11 +258,6 @@ class DigitMetrics(ImageMetrics):
             num_modes=10**channels,
         )
 
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
-        parts = image_evaluation.first(num_samples, self._dataset.ordered("test"))
-        readings = self._read(parts)
-        return len(readings.logits), self._judge(readings, seed)
-
 
 class PointsModes:
     """Modes and high-quality share among 2,500 points (Srivastava et al. 2017).
@@ -243,6 +268,7 @@ class PointsModes:
 
     name = "points_modes/1"
     num_samples = 2_500
+    has_quick_control = False
     plotted = ("reverse_kl", "modes", "high_quality")
 
     def __init__(self, dataset: Any) -> None:
@@ -262,6 +288,9 @@ class PointsModes:
             raise DivergedError(
                 "the generator makes NaN or Inf: choose an earlier checkpoint"
             )
+        return self._judge(points)
+
+    def _judge(self, points: np.ndarray) -> MetricValues:
         found = point_modes(points, self._dataset.modes, self._dataset.sigma)
         return {
             "modes": {"value": found.modes, "of": len(self._dataset.modes)},
@@ -269,7 +298,14 @@ class PointsModes:
             "reverse_kl": {"value": found.reverse_kl, "unit": "nats"},
         }
 
-    def held_out(self, *, num_samples: int, seed: int) -> None:
+    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
+        drawn = self._dataset.examples(
+            seed=(seed, _CONTROL), first=0, count=num_samples
+        )
+        points, _ = next(drawn.as_numpy_iterator())
+        return num_samples, self._judge(points)
+
+    def doubts(self, num_judged: int, held_out: MetricValues) -> None:
         return None
 
     def neighbors(self, samples: Samples, nearest: int) -> Neighbors:
@@ -277,3 +313,21 @@ class PointsModes:
             "this run makes points, and bin/sample draws them among real ones: nearest "
             "neighbors are those of pictures"
         )
+
+
+def _bar(num_samples: int) -> tqdm:
+    """Of the samples; none where nobody looks at it."""
+    return tqdm(
+        total=num_samples, unit=" samples", desc="judged", disable=None, leave=False
+    )
+
+
+def _seen(batches: Iterable[Samples], bar: tqdm) -> image_evaluation.Parts:
+    parts = ((to_uint8(samples.images), samples.labels) for samples in batches)
+    return _counted(parts, bar)
+
+
+def _counted(parts: image_evaluation.Parts, bar: tqdm) -> image_evaluation.Parts:
+    for images, labels in parts:
+        yield images, labels
+        bar.update(len(images))

@@ -44,6 +44,7 @@ class Receipt:
       classifier: hash of the classifier's data and constants, or of its files.
       classifier_weights: hash of its weights, which differ between processors.
       classifier_accuracy: on held-out data, in [0, 1].
+      classifier_input: who makes the pixels that it is for, of those that it is given.
       reference: which real images the samples were compared with.
       reference_hash: of their statistics, which round like the classifier's weights.
     """
@@ -64,6 +65,7 @@ class Receipt:
     classifier: str | None = None
     classifier_weights: str | None = None
     classifier_accuracy: float | None = None
+    classifier_input: str | None = None
     reference: str | None = None
     reference_hash: str | None = None
 

@@ -135,8 +135,9 @@ class LatentOptimizer:
 
         Args:
           latents: z, float [batch, dim].
-          score: f, [batch, dim] → [batch]. Its *sum* is differentiated, so that each
-            sample follows its own gradient whatever the size of the batch (App. A.1).
+          score: f, [batch, dim] → [batch]. Its *sum* is differentiated (App. A.1): each
+            sample follows its own gradient, whatever the size of the batch, unless
+            batch normalization couples the samples.
 
         Returns:
           A `LatentStep` of float [batch, dim] tensors.

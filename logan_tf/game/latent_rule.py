@@ -146,16 +146,17 @@ class LatentRule:
     def metrics(self, move: Move, fake_scores: tf.Tensor) -> Metrics:
         """Scalars by name, each a mean over the samples; f(z') is [batch]."""
         if self.optimizer is None or move.scores is None:
-            gain, clipped = tf.zeros([]), tf.zeros([])
+            gains, clipped = tf.zeros([]), tf.zeros([])
         else:
-            gain = tf.reduce_mean(fake_scores - move.scores)
+            gains = fake_scores - move.scores
             dim = move.latents.shape[-1]
             moved = move.latents[:, : self.optimizer.num_optimized(dim)]
             low, high = self.optimizer.bounds or (-math.inf, math.inf)
             clipped = _share((moved <= low) | (moved >= high))
         return {
             "delta_z_norm": tf.reduce_mean(tf.norm(move.delta, axis=-1)),
-            "score_gain": gain,
+            "score_gain": tf.reduce_mean(gains),
+            "absolute_score_gain": tf.reduce_mean(tf.abs(gains)),
             "clipped_fraction": clipped,
             "regularizer": all_replicas(move.regularizer),
         }

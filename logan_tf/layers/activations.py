@@ -19,7 +19,7 @@ def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     Args:
       x: float tensor of any shape.
       slope: of the negative part; 0 is ReLU. The derivative at 0 is `slope`. The
-        kernel rounds it to float32 whatever x is.
+        kernel rounds it to float32 whatever x is. ReLU is a selection instead.
 
     Returns:
       Tensor of x's shape and dtype.
@@ -27,6 +27,8 @@ def leaky_relu(x: tf.Tensor, slope: float = 0.2) -> tf.Tensor:
     if is_forward_only():
         return tf.nn.leaky_relu(x, slope) if slope else tf.nn.relu(x)
     constant = tf.stop_gradient(x)
+    if not slope:  # The kernel would make NaN of 0 · −∞.
+        return tf.where(constant <= 0, tf.zeros([], x.dtype), x)
     return tf.raw_ops.LeakyReluGrad(gradients=x, features=constant, alpha=slope)
 
 

@@ -39,15 +39,24 @@ def average_pool(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
 def max_pool(x: tf.Tensor) -> tf.Tensor:
     """Maxima of 2×2 pixels: [batch, h, w, channels] → [batch, h / 2, w / 2, channels].
 
-    It is computed as a sum of the pixels with constant weights, 1 for the largest of
-    the four (pixels that are equally large share it), so that no derivative has a path
-    through the choice. TensorFlow's second derivative of `max_pool2d` is right too, but
-    XLA compiles it for float32 alone.
+    It is computed as the mean of the largest of four pixels (one, unless several are
+    equally large), which a constant selects, so that no derivative has a path through
+    the choice. TensorFlow's second derivative of `max_pool2d` is right too, but XLA
+    compiles it for float32 alone.
 
     h and w are even.
     """
     constant = tf.stop_gradient(x)
-    largest = upsample(tf.nn.max_pool2d(constant, 2, 2, "VALID"))
-    chosen = tf.cast(constant == largest, x.dtype)
-    weights = tf.stop_gradient(chosen / upsample(4 * average_pool(chosen)))
-    return 4 * average_pool(x * weights)
+    smaller = constant < upsample(_largest(constant))
+    share = 1 - average_pool(tf.cast(smaller, x.dtype))
+    # A selection, not a product: 0 · −∞ is NaN.
+    return average_pool(tf.where(smaller, tf.zeros([], x.dtype), x)) / share
+
+
+def _largest(x: tf.Tensor) -> tf.Tensor:
+    """`max_pool2d` takes no number below the least finite one, and drops NaN."""
+    height, width, channels = x.shape[1:]
+    rows = tf.reshape(x, [-1, height // 2, 2, width, channels])
+    higher = tf.maximum(rows[:, :, 0], rows[:, :, 1])
+    pairs = tf.reshape(higher, [-1, height // 2, width // 2, 2, channels])
+    return tf.maximum(pairs[:, :, :, 0], pairs[:, :, :, 1])

@@ -33,7 +33,8 @@ class SpectralNorm(keras.layers.Layer):
     flattened.
 
     Args:
-      epsilon: added to a vector's norm as it is normalized, and to σ.
+      epsilon: added to σ. Not to v's norm: a kernel no larger than it would shrink v at
+        each iteration, until nothing could bring it back.
       dtype: of W, v and σ; that of the layer's variables.
     """
 
@@ -63,18 +64,23 @@ class SpectralNorm(keras.layers.Layer):
         return tf.norm(product) + self.epsilon
 
     def advance(self, kernel: tf.Tensor) -> None:
-        """One power iteration: v ← WᵀW v, normalized."""
+        """One power iteration: v ← WᵀW v, normalized; a new start where that is 0."""
         matrix = self._matrix(kernel)
-        left = self._unit(tf.linalg.matvec(matrix, self.vector.value))
-        right = tf.linalg.matvec(matrix, left, transpose_a=True)
-        self.vector.assign(self._unit(right))
+        left = _unit(tf.linalg.matvec(matrix, self.vector.value))
+        right = _unit(tf.linalg.matvec(matrix, left, transpose_a=True))
+        start = _unit(tf.ones_like(right))
+        self.vector.assign(tf.where(tf.reduce_any(right != 0), right, start))
 
     def _matrix(self, kernel: tf.Tensor) -> tf.Tensor:
         *inputs, outputs = kernel.shape
         return tf.reshape(kernel, (math.prod(inputs), outputs))
 
-    def _unit(self, vector: tf.Tensor) -> tf.Tensor:
-        return vector / (tf.norm(vector) + self.epsilon)
+
+def _unit(vector: tf.Tensor) -> tf.Tensor:
+    """A vector of length 1, however short it was; 0 stays 0."""
+    # Squares of what is below 1e-19 would be 0 in float32.
+    scaled = tf.math.divide_no_nan(vector, tf.reduce_max(tf.abs(vector)))
+    return tf.math.divide_no_nan(scaled, tf.norm(scaled))
 
 
 class SpectrallyNormalized(keras.layers.Layer):
@@ -84,7 +90,7 @@ class SpectrallyNormalized(keras.layers.Layer):
     `normalized_kernel()`.
 
     Args:
-      epsilon: added to σ and to the norms of the power iteration.
+      epsilon: added to σ.
     """
 
     kernel: keras.Variable

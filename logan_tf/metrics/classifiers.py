@@ -17,7 +17,12 @@ from logan_tf.literal_paths import literal
 from logan_tf.metrics import hub_modules
 from logan_tf.metrics.hub_modules import SavedModelPath
 
+INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
+"""TF-GAN's module: images -> logits [n, 1008] and pool_3 [n, 2048]."""
+
 _KEYS = ("logits", "pool_3")
+_SIDE = 299  # of the images that Inception was trained on
+_ALIKE = 0.1  # at most so much of their norm do features differ that say the same
 
 
 class Outputs(NamedTuple):
@@ -97,10 +102,20 @@ class SavedModelClassifier:
         pixels = tf.cast(padded, tf.float32) / 127.5 - 1.0
         if pixels.shape[-1] == 1:
             pixels = tf.image.grayscale_to_rgb(pixels)
+        logits, features = self._run(self._prepared(pixels))
+        count = len(images)
+        return Outputs(logits[:count], features[:count], confidences(logits[:count]))
+
+    def _prepared(self, pixels: tf.Tensor) -> tf.Tensor:
+        """What the model is given for float32 [n, h, w, 3] in [−1, 1]."""
+        return pixels
+
+    def _run(self, pixels: tf.Tensor) -> list[np.ndarray]:
+        """Logits and features, float32 [n, …] each."""
         forward = self._forward
         try:
             found = forward(pixels)
-            logits, features = (found[key].numpy() for key in _KEYS)
+            return [found[key].numpy().reshape(len(pixels), -1) for key in _KEYS]
         except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
             raise ConfigurationError(
                 f"the SavedModel {self._directory} does not read images "
@@ -108,9 +123,6 @@ class SavedModelClassifier:
                 f"({type(error).__name__}): it must take float32 [n, height, width, 3] "
                 "in [-1, 1]"
             ) from error
-        count = len(images)
-        logits, features = (x.reshape(len(x), -1)[:count] for x in (logits, features))
-        return Outputs(logits, features, confidences(logits))
 
     @functools.cached_property
     def _directory(self) -> Path:
@@ -168,6 +180,50 @@ class Inception(SavedModelClassifier):
     ) -> None:
         super().__init__(path, "inception", batch_size)
         self.suffix = ""
+
+    def fields(self) -> dict[str, Any]:
+        """The hash of the model's files, and who makes its 299×299 pixels.
+
+        A module that is given resized images says so in its name: its numbers are not
+        those of the same files without.
+        """
+        found = super().fields()
+        if self._resizes:
+            return found | {"classifier_input": "any size: the module resizes"}
+        name = f"{found['classifier']} {_SIDE}x{_SIDE}"
+        return {"classifier": name, "classifier_input": "resized here, as TF1 does"}
+
+    def _prepared(self, pixels: tf.Tensor) -> tf.Tensor:
+        return pixels if self._resizes else _resized(pixels)
+
+    @functools.cached_property
+    def _resizes(self) -> bool:
+        """Whether the module's features of small pictures are those of large ones.
+
+        The protocol of the literature relies on it, and TF-GAN 2.1 does not resize. An
+        Inception that sees 32×32 pixels as they are has features of its own, or none.
+        """
+        small = _ramps()
+        try:
+            found = self._run(small)[1]
+        except ConfigurationError:
+            self._run(_resized(small))  # Which says what is wrong with it.
+            return False
+        expected = self._run(_resized(small))[1]
+        difference = np.linalg.norm(found - expected)
+        return bool(difference <= _ALIKE * np.linalg.norm(expected))
+
+
+def _ramps() -> tf.Tensor:
+    """Two smooth pictures of 32×32, float32 [2, 32, 32, 3] in [−1, 1]."""
+    across = tf.broadcast_to(tf.linspace(-1.0, 1.0, 32), [32, 32])
+    first = tf.stack([across, tf.transpose(across), -across], axis=-1)
+    return tf.stack([first, tf.sin(3 * first)])
+
+
+def _resized(pixels: tf.Tensor) -> tf.Tensor:
+    """[n, 299, 299, 3] by TensorFlow 1's bilinear interpolation."""
+    return tf.compat.v1.image.resize_bilinear(pixels, [_SIDE, _SIDE])
 
 
 def confidences(logits: np.ndarray) -> np.ndarray:

@@ -117,6 +117,8 @@ def load_or_train(
     directory = Path(cache_dir) if cache_dir is not None else installation.cache_dir()
     path = directory / f"digit_classifier_{size}_{recipe_hash}.npz"
     cached = _read(path)
+    if cached is None:
+        print("training the digit classifier, once: about a minute", flush=True)
     weights = cached or digit_network.train(*train, recipe)
     classifier = DigitClassifier(
         size, weights, accuracy=math.nan, recipe_hash=recipe_hash, recipe=recipe
@@ -126,7 +128,8 @@ def load_or_train(
     if classifier.accuracy < LEAST_ACCURACY:
         raise BadDataError(
             f"the digit classifier reads only {classifier.accuracy:.1%} of the "
-            "held-out digits: remove their data_dir, and they are prepared again"
+            "held-out digits: remove the folder digits of their data_dir, and they are "
+            "prepared again"
         )
     if cached is None:
         _write(path, weights, classifier.accuracy)

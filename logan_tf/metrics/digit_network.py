@@ -10,6 +10,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 NUM_CLASSES = 10
 LAST_SIZE = 8  # the images are halved until no side is longer
@@ -81,7 +82,7 @@ def train(
     update = _make_update(model, keras.optimizers.Adam(decay))
     generator = np.random.default_rng(recipe.seed)
     margin = max(1, round(recipe.shift * images.shape[1]))
-    for _ in range(recipe.epochs):
+    for _ in tqdm(range(recipe.epochs), desc="digit classifier", disable=None):
         order = generator.permutation(len(images))[: per_epoch * recipe.batch_size]
         for rows in order.reshape(per_epoch, recipe.batch_size):
             batch = _shifted(images[rows], margin, generator)

@@ -1,7 +1,9 @@
 """Precision, recall, density and coverage of samples, by nearest neighbors.
 
 A set's manifold is the union of balls around its examples, each as large as the
-distance to the k-th nearest example of the same set.
+distance to the k-th nearest example of the same set. Balls are closed, as in
+Kynkäänniemi et al. 2019, eq. 1: of a set with many equal examples, such as a collapsed
+generator's, the radius is 0 and its own examples are within.
 """
 
 from typing import NamedTuple
@@ -46,21 +48,29 @@ def manifold_metrics(
     if not 1 <= nearest < min(len(real), len(generated)):
         raise ConfigurationError(
             f"the {nearest} nearest neighbors of {len(generated)} samples and "
-            f"{len(real)} real images: draw more samples, or lower nearest"
+            f"{len(real)} real images: draw more samples, or lower ImageMetrics.nearest"
         )
-    real_radii, generated_radii = (_radii(x, nearest) for x in (real, generated))
+    real, generated = (np.asarray(x, np.float64) for x in (real, generated))
+    slack = _rounding(real, generated)
+    real_radii, generated_radii = (
+        np.square(_radii(x, nearest)) + slack for x in (real, generated)
+    )
     balls: np.ndarray = np.zeros(len(generated), np.int64)  # real ones around each
     recalled, covered = [], []
 
     def count(distances: np.ndarray, first: int) -> None:
         radii = real_radii[first : first + len(distances), None]
-        within = distances < radii
+        within = distances <= radii
         balls[:] += within.sum(axis=0)
         covered.append(within.any(axis=1))
-        recalled.append((distances < generated_radii).any(axis=1))
+        recalled.append((distances <= generated_radii).any(axis=1))
 
     for _ in pairwise_distances_chunked(
-        real, generated, reduce_func=count, working_memory=_WORKING_MEMORY
+        real,
+        generated,
+        reduce_func=count,
+        working_memory=_WORKING_MEMORY,
+        squared=True,
     ):
         pass
     return ManifoldMetrics(
@@ -77,3 +87,9 @@ def _radii(features: np.ndarray, nearest: int) -> np.ndarray:
     # scikit-learn leaves the example itself out.
     index = NearestNeighbors(n_neighbors=nearest, algorithm="brute").fit(features)
     return index.kneighbors()[0][:, -1]
+
+
+def _rounding(real: np.ndarray, generated: np.ndarray) -> float:
+    """By how much equal squared distances can differ: ‖x‖² + ‖y‖² − 2 x·y cancels."""
+    greatest = max(np.einsum("nd,nd->n", x, x).max() for x in (real, generated))
+    return 4 * real.shape[1] * np.finfo(np.float64).eps * greatest

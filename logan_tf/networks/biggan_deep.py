@@ -223,5 +223,5 @@ def _check(width: int, blocks_per_stage: int) -> None:
         )
     if blocks_per_stage < 1:
         raise ConfigurationError(
-            f"blocks_per_stage must be 1 or more, not {blocks_per_stage}"
+            f"biggan_deep's blocks_per_stage must be 1 or more, not {blocks_per_stage}"
         )

@@ -7,7 +7,7 @@ parameters.
 Differences from the table:
 - any image of 4 to 7 pixels times a power of two, halved until 4 to 7 are left (the
   paper's M_g: 4 for 32, 6 for 48); each halving doubles the width;
-- the score is one logit, where CS-GAN's public code has two;
+- the score is one logit, where CS-GAN's public code has two (`num_logits`);
 - kernels start from a truncated normal of σ = 1/√fan_in (before truncation) as in
   CS-GAN.
 
@@ -97,6 +97,11 @@ class Discriminator(keras.Model):
       channels: of the images.
       width: of the largest feature map; each map of half the size has twice as many.
       slope: of the leaky ReLUs' negative part.
+      num_logits: 1, or 2 of which the score is the second less the first: the logistic
+        losses of that are the softmax cross-entropy of the two.
+
+    Raises:
+      ConfigurationError: for sizes that are not in the table, other numbers of logits.
     """
 
     def __init__(
@@ -105,9 +110,14 @@ class Discriminator(keras.Model):
         channels: int = 3,
         width: int = 64,
         slope: float = 0.1,
+        num_logits: int = 1,
     ) -> None:
         super().__init__()
         widths = _widths(image_size, width)
+        if num_logits not in (1, 2):
+            raise ConfigurationError(
+                f"sngan.Discriminator.num_logits is 1 or 2, not {num_logits}"
+            )
         self.image_shape = (image_size, image_size, channels)
         self.slope = slope
         self._convolutions, channels_in = [], channels
@@ -124,12 +134,17 @@ class Discriminator(keras.Model):
         self._flatten = keras.layers.Flatten()
         features = (image_size >> len(widths)) ** 2 * channels_out
         self._score = SpectralDense(
-            1, kernel_initializer=_initializer(features), dtype=self.variable_dtype
+            num_logits,
+            kernel_initializer=_initializer(features),
+            dtype=self.variable_dtype,
         )
 
     def call(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Labels are ignored: the network is not class-conditional."""
-        return tf.squeeze(self._score(self._flatten(self.features(images))), -1)
+        logits = self._score(self._flatten(self.features(images)))
+        if logits.shape[-1] == 1:
+            return tf.squeeze(logits, -1)
+        return logits[:, 1] - logits[:, 0]
 
     def features(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """What is flattened and scored, [batch, height, width, channels]."""

@@ -2,10 +2,12 @@
 
 import math
 import os
+from collections.abc import Sequence
 
 import matplotlib.image
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from logan_tf import atomic_file
@@ -13,6 +15,7 @@ from logan_tf.errors import ConfigurationError
 from logan_tf.metrics.modes import HIGH_QUALITY_SIGMAS
 
 _COMFORTABLE_SIDE = 640  # pixels of a grid's longer side, about
+_LONGEST = 24  # letters of a row's name
 _MARGIN = 0.15  # of the modes' extent, around them
 
 
@@ -62,11 +65,28 @@ def save_grid(
     images: np.ndarray,
     columns: int | None = None,
     scale: int | None = None,
+    rows: Sequence[str] = (),
 ) -> None:
-    """Writes `grid(images, columns, scale)` as a PNG."""
+    """Writes `grid(images, columns, scale)` as a PNG, with names before its rows."""
     tiled = grid(images, columns, scale)
+    if rows:
+        tiled = np.hstack([_names(rows, len(tiled)), tiled])
     with atomic_file.replacing(path) as file:
         matplotlib.image.imsave(file, tiled, format="png")
+
+
+def _names(rows: Sequence[str], height: int) -> np.ndarray:
+    """The rows' names from top to bottom, uint8 [height, as wide as need be, 3]."""
+    size = min(12.0, 0.7 * height / len(rows))  # pixels, which are points at 72 dpi
+    shown = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…" for name in rows]
+    width = math.ceil(0.75 * size * max(map(len, shown))) + 8
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+    for index, name in enumerate(shown):
+        place = 1 - 6 / width, 1 - (index + 0.5) / len(rows)
+        figure.text(*place, name, size=size, ha="right", va="center", parse_math=False)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def save_figure(path: str | os.PathLike[str], figure: Figure) -> None:

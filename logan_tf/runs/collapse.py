@@ -65,11 +65,13 @@ class Watch:
     def __init__(self, factor: float = 3.0, floor: float = 100.0) -> None:
         if factor != 0 and not factor > 1:
             raise ConfigurationError(
-                f"collapse_factor must be above 1, or 0 to go on whatever happens, not "
-                f"{factor}"
+                "Trainer.collapse_factor must be above 1, or 0 to go on whatever "
+                f"happens, not {factor}"
             )
         if not floor >= 0:
-            raise ConfigurationError(f"collapse_floor must be 0 or more, not {floor}")
+            raise ConfigurationError(
+                f"Trainer.collapse_floor must be 0 or more, not {floor}"
+            )
         self._factor = factor
         self._floor = floor
 
@@ -90,7 +92,7 @@ class Watch:
             raise CollapsedError(
                 f"step {step}: {quality.metric} is {quality.value:.4g}, more than "
                 f"{self._factor:g} times the best, {best.value:.4g} at step "
-                f"{best.step}: lower the learning rates, or let it go on with "
-                "--gin_param='Trainer.collapse_factor = 0'"
+                f"{best.step}: lower generator_rate and discriminator_rate, or let it "
+                "go on with --gin_param='Trainer.collapse_factor = 0'"
             )
         return best

@@ -91,6 +91,21 @@ def read_receipt(path: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
+def read_class_names(path: str | os.PathLike[str]) -> list[str]:
+    """The classes' names by number; none where the file is gone.
+
+    Raises:
+      BadDataError: the file is garbled.
+    """
+    names = Path(path) / _FOLDER / _CLASS_NAMES
+    try:
+        return small_files.read_text(names).split("\n")[:-1] if names.is_file() else []
+    except small_files.GARBLED as error:
+        raise BadDataError(
+            f"{names} cannot be read ({first_line(error)}): export it again"
+        ) from error
+
+
 def read_points(path: str | os.PathLike[str]) -> Points | None:
     """The modes to draw generated points with; None where pictures are generated.
 

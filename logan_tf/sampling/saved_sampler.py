@@ -81,6 +81,11 @@ class SavedSampler:
         """How many classes samples can be drawn of; 0 where labels do not matter."""
         return self.receipt["num_classes"] if self.receipt["conditional"] else 0
 
+    def class_names(self) -> list[str]:
+        """The data set's names of its classes, their numbers where it has none."""
+        num, names = self.num_classes, saved_assets.read_class_names(self._path)
+        return names if len(names) == num else [str(label) for label in range(num)]
+
     def points(self) -> Points | None:
         """What points are drawn with; None: they are pictures."""
         return saved_assets.read_points(self._path)

@@ -138,7 +138,9 @@ _LIST = (
         presets.SHORT,
         figures={
             "figure5a": figures.changes,
-            "not_normalized": presets.traces("delta_z_norm", "score_gain"),
+            "not_normalized": presets.traces(
+                "delta_z_norm", "score_gain", "absolute_score_gain"
+            ),
         },
     ),
     *ablations.STUDIES,

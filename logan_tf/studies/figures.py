@@ -84,8 +84,8 @@ def changes(results: Results, path: Path) -> None:
     """Figure 5a: Δz in the latents' space and in D's, normalized as in App. F."""
     ((_, runs),) = list(results.begun())[:1]
     shown: dict[str, Series] = {
-        "‖Δz‖": lambda run: run.metrics["delta_z_norm"],
-        "|f(z + Δz) − f(z)|": lambda run: np.abs(run.metrics["score_gain"]),
+        "‖Δz‖": partial(_metric, "delta_z_norm"),
+        "|f(z + Δz) − f(z)|": partial(_metric, "absolute_score_gain"),
     }
     with panels.opened(path, note=_RANGE) as ((panel,),):
         for index, (label, of) in enumerate(shown.items()):
@@ -252,7 +252,8 @@ def _averaged(results: Results, path: Path, shown: Mapping[str, Series]) -> None
 
 
 def _metric(name: str, run: ArmRun) -> np.ndarray:
-    return run.metrics[name]
+    """NaN where the run is older than the metric."""
+    return run.metrics.get(name, np.full(len(run.metrics["step"]), np.nan))
 
 
 def _normalized(line: np.ndarray, window: int) -> np.ndarray:

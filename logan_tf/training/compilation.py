@@ -35,7 +35,7 @@ def pays(strategy: tf.distribute.Strategy, jit_compile: bool | str = AUTO) -> bo
     """
     if jit_compile not in (True, False, AUTO):
         raise ConfigurationError(
-            f"jit_compile is True, False or 'auto', not {jit_compile!r}"
+            f"Trainer.jit_compile is True, False or 'auto', not {jit_compile!r}"
         )
     if isinstance(strategy, tf.distribute.TPUStrategy):
         return False
@@ -45,7 +45,7 @@ def pays(strategy: tf.distribute.Strategy, jit_compile: bool | str = AUTO) -> bo
         return alone and _PAYS[kind]
     if jit_compile and not alone:
         raise ConfigurationError(
-            "jit_compile = True is for one device: XLA cannot compile what "
+            "Trainer.jit_compile = True is for one device: XLA cannot compile what "
             f"{strategy.num_replicas_in_sync} replicas exchange; leave it 'auto'"
         )
     return bool(jit_compile)

@@ -230,15 +230,13 @@ class Experiment:
         if shape != tuple(self.dataset.shape):
             raise ConfigurationError(
                 f"the generator makes examples of shape {shape}, the dataset has "
-                f"{tuple(self.dataset.shape)}: give both the same image_size and "
-                "channels"
+                f"{tuple(self.dataset.shape)}: {_as(self.dataset.shape)}"
             )
         takes = getattr(self.discriminator, "image_shape", shape)
         if tuple(takes) != shape:
             raise ConfigurationError(
                 f"the discriminator takes examples of shape {tuple(takes)}, the "
-                "dataset has "
-                f"{shape}: give both the same image_size and channels"
+                f"dataset has {shape}: {_as(self.dataset.shape)}"
             )
         self._check_classes()
         scores = self.discriminator(tf.zeros([2, *shape]), labels)
@@ -256,8 +254,9 @@ class Experiment:
             if classes and classes != self.dataset.num_classes:
                 raise ConfigurationError(
                     f"the {type(player).__name__.lower()} has {classes} classes, the "
-                    f"dataset {self.dataset.num_classes}: set num_classes to that, or "
-                    "to 0 for networks that look at no labels"
+                    f"dataset {self.dataset.num_classes}: set num_classes = "
+                    f"{self.dataset.num_classes}, or 0 for networks that look at no "
+                    "labels"
                 )
 
     def batches(
@@ -295,6 +294,13 @@ class Experiment:
 
 def _numbers(variables: Iterable[keras.Variable]) -> int:
     return sum(math.prod(variable.shape) for variable in variables)
+
+
+def _as(shape: tuple[int, ...]) -> str:
+    """How a recipe's networks get the shape of its data."""
+    if len(shape) != 3:
+        return "take networks of such examples"
+    return f"set image_size = {shape[0]} and channels = {shape[2]}"
 
 
 def _require_one_evaluation(dynamics: Dynamics, accumulation: int) -> None:

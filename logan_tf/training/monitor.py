@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from logan_tf import atomic_file, quantities
 from logan_tf.runs.run_directory import RunDirectory
 
+_SECONDS_PER_LINE = 60.0  # of a log, which has no bar
 _FRAME = 16  # bytes of a record that are not its content
 _EVALUATION, _PICTURE, _SPECTRUM = "evaluation/", "pictures/", "spectrum/"
 
@@ -29,7 +31,7 @@ class Monitor:
       directory: of the run.
       step: the number of steps done.
       total_steps: how many there will be, for the progress bar.
-      progress: whether to show the bar.
+      progress: whether to show the bar, or a line a minute where no terminal is.
       pictures_follow: whether the pictures and evaluations of `step` are still to come.
     """
 
@@ -49,10 +51,13 @@ class Monitor:
             total=total_steps,
             initial=step,
             unit="step",
-            disable=not progress,
+            disable=None if progress else True,  # None: unless it is a terminal.
             dynamic_ncols=True,
             smoothing=0.1,
         )
+        self._step, self._total_steps = step, total_steps
+        self._says_steps = progress and self._bar.disable
+        self._said = time.monotonic()
 
     def __enter__(self) -> "Monitor":
         return self
@@ -113,6 +118,7 @@ class Monitor:
     def advance(self, num_steps: int, values: dict[str, float]) -> None:
         """Moves the progress bar on, shows the losses and puts the lines on disk."""
         self._lines.flush()
+        self._step += num_steps
         shown = {
             "D": f"{values['discriminator_loss']:.3f}",
             "G": f"{values['generator_loss']:.3f}",
@@ -120,6 +126,10 @@ class Monitor:
         }
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update(num_steps)
+        if self._says_steps and time.monotonic() - self._said > _SECONDS_PER_LINE:
+            self._said = time.monotonic()
+            losses = ", ".join(f"{name} {value}" for name, value in shown.items())
+            self.say(f"step {self._step:,} of {self._total_steps:,}: {losses}")
 
     def say(self, line: str) -> None:
         """Prints a line above the bar."""
@@ -140,6 +150,8 @@ class SilentMonitor(Monitor):
         self._lines = nowhere.open("a", encoding="utf-8")
         self._writer = tf.summary.create_noop_writer()
         self._bar = tqdm(disable=True)
+        self._step = self._total_steps = 0
+        self._says_steps = False
 
     def say(self, line: str) -> None:
         """Prints nothing."""

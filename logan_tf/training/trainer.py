@@ -215,6 +215,10 @@ class Trainer:
     def _loop(self, monitor: Monitor, stop: Callable[[], bool]) -> None:
         # The first call traces; its time says nothing about a step's.
         num_steps, traced = 1, False
+        if self.step < self._total_steps:
+            monitor.say(
+                "tracing the step: seconds for small networks, minutes for large"
+            )
         while self.step < self._total_steps:
             assert self._batches is not None  # opened while there were steps to do
             until_due = self.hooks.steps_until_due(self.step, self._checkpoint_every)
@@ -271,7 +275,7 @@ class Trainer:
             raise DivergedError(
                 f"{error}; that was rollback {MOST_ROLLBACKS} of {MOST_ROLLBACKS}, the "
                 f"checkpoint of step {self.checkpoints.steps()[-1]} is intact: lower "
-                "the learning rates or the latent step"
+                "generator_rate and discriminator_rate, or the latent step's size"
             ) from error
         self.checkpoints.restore(warn=monitor.say, repair=self._is_chief)
         self._attempt.assign(attempt)

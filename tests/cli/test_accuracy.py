@@ -66,7 +66,12 @@ def test_the_score_beside_that_of_real_images(command, conditional_run, flags):
     assert real["receipt"]["protocol"] == receipt["protocol"]
     assert real["receipt"]["checkpoint_hash"] is None
     assert real["metrics"]["top_1"]["value"] > 0.9
-    header, _, row, *_ = done.out.splitlines()[1:]
+    said = [line.split(":")[0] for line in done.out.splitlines()[:2]]
+    assert said == [
+        "training a classifier on samples",
+        "training a classifier on real images",
+    ]
+    header, _, row, *_ = done.out.splitlines()[3:]
     assert "step 1" in header
     assert "real data" in header
     assert row.split() == [
@@ -136,7 +141,7 @@ def test_runs_without_a_score(command, flags, folder, ring_run):
         assert done.exit_code == 2
         (line,) = done.err.splitlines()
         assert cause in line
-    done = command("evaluate", f"--run_dir={ring_run}", "--real_control")
+    done = command("evaluate", f"--run_dir={ring_run}", "--work_dir=x")
     assert (done.exit_code, len(done.err.splitlines())) == (2, 1)
     assert "belongs to --accuracy_score" in done.err
 

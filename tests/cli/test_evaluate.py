@@ -39,6 +39,22 @@ def test_modes_of_points(evaluate, ring_run):
     assert again == written
 
 
+def test_real_examples_stand_beside_where_they_are_asked_for(command, ring_run):
+    flags = [f"--run_dir={ring_run}", "--num_samples=200", "--real_control"]
+    done = command("evaluate", *flags)
+    assert (done.exit_code, done.err) == (0, "")
+    assert "200 held out" in done.out
+    path = ring_run / "evaluations" / "real-control.json"
+    assert str(path) in done.out
+    written = json.loads(path.read_text())
+    assert written["receipt"]["subject"] == "held-out data"
+    assert written["metrics"]["modes"]["value"] == 8
+    path.unlink()
+    done = command("evaluate", *flags, "--neighbors=2")
+    assert done.exit_code == 2
+    assert "beside an evaluation: leave out --neighbors" in done.err
+
+
 def test_settings_are_in_the_receipt_and_in_the_file_name(evaluate, ring_run):
     default = evaluate(ring_run, "--num_samples=20")[1]
     flags = ["--num_samples=20", "--latent_steps=2", "--truncation=0.5", "--seed=3"]

@@ -12,7 +12,7 @@ def exported(command, digits_run, tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "model"
     done = command("export", f"--run_dir={digits_run}", f"--output={path}")
     assert (done.exit_code, done.err) == (0, "")
-    assert done.out.startswith("step 4 as a SavedModel of ")
+    assert "\nstep 4 as a SavedModel of " in done.out
     return path
 
 
@@ -62,7 +62,9 @@ def test_grids_are_alike_and_rows_hold_a_line_each(
 
     columns, save = [], pictures.save_grid
     monkeypatch.setattr(
-        pictures, "save_grid", lambda *args: columns.append(args[2]) or save(*args)
+        pictures,
+        "save_grid",
+        lambda *args, **rest: columns.append(args[2]) or save(*args, **rest),
     )
     flags = ["--num=6", "--interpolate=3"]
     sources = f"--run_dir={digits_run}", f"--saved_model={exported}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import time
 
@@ -55,7 +56,11 @@ def test_a_folder_becomes_a_data_set(prepare, images, tmp_path):
     )
     assert f"{out}: {train} pictures of 4x4 to train on, {test} held out; " in lines[1]
     assert lines[2] == f"1 picture set aside, unusable: {out / 'skipped.txt'} says why"
-    assert len(lines) == 3
+    assert lines[3] == (
+        "next: a recipe of your own for 4x4 pictures that includes parts/images.gin, "
+        f"with data_dir = {str(out)!r}"
+    )
+    assert len(lines) == 4
     assert not (out / "lock").exists()
     assert ImageRecords(str(out)).arrays("train")[0].shape == (train, 4, 4, 3)
 
@@ -73,6 +78,13 @@ def test_enlarged_pictures_and_empty_classes_are_said(prepare, make_pictures, tm
     assert result.exit_code == 0
     assert "1 picture enlarged, for being smaller" in result.out
     assert "1 class without a picture, first dog" in result.out
+    # The command that it ends with trains on them.
+    _, name, *flags = shlex.split(result.out.splitlines()[-1].removeprefix("next: "))
+    params = [flag.removeprefix("--gin_param=") for flag in flags]
+    gin_file = name.removeprefix("--gin_file=")
+    bindings.apply(recipe.read([gin_file], [*params, "width = 8"], []), [])
+    dataset = lifecycle.build().experiment.dataset
+    assert (dataset.shape, dataset.num_classes) == ((16, 16, 3), 2)
 
 
 def test_stylegan_s_labels_and_what_looks_like_it_without(prepare, tmp_path):

@@ -87,7 +87,9 @@ def test_the_configuration_alone_reproduces_a_run(train, ring_run, same_run, tmp
     assert "resumed" not in out
     same_run(tmp_path / "again", ring_run, 4)
     # A finished run does nothing, and says nothing of a change.
-    assert train(f"--run_dir={ring_run}") == "resumed at step 4\n"
+    out = train(f"--run_dir={ring_run}")
+    assert out.startswith(f"resumed at step 4\nstep 4              {ring_run}\n")
+    assert f"bin/sample --run_dir={ring_run} --output=grid.png\n" in out
     assert (ring_run / "metrics.jsonl").read_text() == before
 
 
@@ -96,7 +98,8 @@ def test_restart_removes_what_the_run_made(train, params, ring_run, same_run, tm
     train(RING, f"--run_dir={run}", *params(total_steps=6, seed=5))
     (run / "notes.txt").write_text("mine")
     out = train(RING, f"--run_dir={run}", *params(), "--restart")
-    assert out == ""
+    assert out.startswith("tracing the step: seconds for small")
+    assert "resumed" not in out
     same_run(run, ring_run, 4)
     names = sorted(os.listdir(run / "checkpoints"))
     assert names == ["ckpt-0", "ckpt-2", "ckpt-4"]
@@ -125,7 +128,7 @@ def test_the_operative_configuration_is_a_recipe_of_the_same_run(
 ):
     recipe, run = ring_run / "operative_config.gin", tmp_path / "run"
     assert "natural_gradient_step.damping = 0.01\n" in recipe.read_text()
-    assert train(f"--gin_file={recipe}", f"--run_dir={run}") == ""
+    assert "changed" not in train(f"--gin_file={recipe}", f"--run_dir={run}")
     same_run(run, ring_run, 4)
 
 
@@ -160,7 +163,7 @@ def test_a_diverging_run_stops_with_4_and_its_checkpoint_is_intact(
     (line,) = result.err.splitlines()
     assert line.startswith("error: step 3: ")
     assert result.out.count("going back to step 2: rollback ") == 3
-    assert "the checkpoint of step 2 is intact: lower the learning rates" in line
+    assert "the checkpoint of step 2 is intact: lower generator_rate" in line
     assert sorted(os.listdir(run / "checkpoints")) == ["ckpt-0", "ckpt-2"]
     assert lines(run) == lines(ring_run)[:2]
     train(RING, f"--run_dir={run}", *params())
@@ -184,7 +187,7 @@ def test_a_dry_run_touches_no_data_and_no_disk(command, tmp_path, monkeypatch):
     assert 10 < per_image / forward_gflop() < 13
     # 200,000 steps of 2 images, one real image for each.
     assert rows["at 100 images/s"].startswith(
-        "1.1 hours for 200,000 steps; data of 100"
+        "1.1 hours for 200,000 steps, if the data come at 100"
     )
 
 
@@ -288,7 +291,7 @@ def test_a_module_of_the_users_brings_networks(
     train(recipe_, directory, module)
     shapes = {value.shape for value in saved(run, 1).values()}
     assert {(3, 4), (4, 2), (2, 5), (5, 1)} <= shapes
-    assert train(directory, module) == "resumed at step 1\n"
+    assert train(directory, module).startswith("resumed at step 1\nstep 1 ")
     config = (run / "config.gin").read_text()
     assert config.count("import my_networks_of_train") == 1
     output = f"--output={tmp_path}/points.npz"

@@ -200,7 +200,9 @@ def test_recipes_are_found_by_path_name_and_stem(tmp_path, monkeypatch):
 )
 def test_shipped_recipes_are_read_and_have_every_knob(path):
     macros = recipe.read([str(path)], [], []).macros()
-    assert set(recipe.KNOBS) <= set(macros)
+    # The remedy for a training that runs away names the rates.
+    rates = {"generator_rate", "discriminator_rate"}
+    assert {*recipe.KNOBS, *rates} <= set(macros)
     assert path.read_text().startswith("# ")
 
 

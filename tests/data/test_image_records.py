@@ -159,13 +159,25 @@ def _refused(path, match, error=ConfigurationError, **settings):
 
 
 def test_what_does_not_fit_is_refused(folder):
-    _refused(folder, "4 pixels, not 8: set size to 4", size=8)
-    _refused(folder, "2 classes, and num_classes is 3", num_classes=3)
-    for wrong in ({"size": 0}, {"shuffle_buffer": 0}):
+    _refused(folder, "4 pixels, not 8: set image_size = 4", size=8)
+    _refused(folder, "2 classes, and ImageRecords.num_classes is 3", num_classes=3)
+    for wrong in ({"size": 0}, {"channels": 4}, {"shuffle_buffer": 0}):
         with pytest.raises(ConfigurationError):
             ImageRecords(str(folder), **wrong)
     with pytest.raises(ConfigurationError, match="'train' or 'test', not 'valid'"):
         ImageRecords(str(folder)).arrays("valid")
+
+
+def test_gray_is_the_luminance(folder):
+    color, gray = ImageRecords(str(folder)), ImageRecords(str(folder), channels=1)
+    assert gray.shape == (4, 4, 1)
+    assert gray.identity == f"{color.identity}, gray"
+    (images, labels), (grays, same) = color.arrays("test"), gray.arrays("test")
+    luminance = images @ [0.2989, 0.587, 0.114]
+    np.testing.assert_allclose(grays[..., 0], luminance, atol=1)
+    np.testing.assert_array_equal(labels, same)
+    (ordered, _), *_ = gray.ordered("test")
+    np.testing.assert_array_equal(ordered, grays[: len(ordered)])
 
 
 def test_a_step_of_more_pictures_than_there_are_is_refused(folder):

@@ -111,7 +111,7 @@ def test_labels_that_no_class_has_are_refused(imagenet):
 def test_fewer_classes_than_labels_are_refused_before_streaming(imagenet):
     dataset = TFDSImages("imagenet2012", 8, data_dir=imagenet, num_classes=9, limit=0)
     with pytest.raises(
-        ConfigurationError, match="labels 0 to 999, and num_classes is 9"
+        ConfigurationError, match=r"labels 0 to 999, and TFDSImages\.num_classes is 9"
     ):
         dataset.examples(seed=(0, 0), first=0, count=1)
 

@@ -79,7 +79,7 @@ def test_without_a_class_label_each_label_is_0(label, monkeypatch, tmp_path):
     [
         (tfds.features.Text(), 3, "no feature 'image' of 8 bits"),
         (tfds.features.Image(shape=(4, 4, 1), dtype=np.uint16), 3, "of 8 bits"),
-        (tfds.features.Image(shape=(4, 4, 3)), 1, "set channels=3"),
+        (tfds.features.Image(shape=(4, 4, 3)), 1, "set channels = 3"),
         (tfds.features.Image(shape=(4, 4, 4)), 3, "4 channels, .* another data set"),
     ],
 )

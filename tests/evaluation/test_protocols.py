@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from logan_tf.data.points import Ring
 from logan_tf.data.stacked_digits import StackedDigits
 from logan_tf.errors import BadDataError, ConfigurationError, DivergedError
 from logan_tf.evaluation import protocols, statistics_files
@@ -191,7 +192,29 @@ def test_plain_fid_is_of_inception_alone(narrow_stand_in, played_sampler):
     assert found["fid"]["value"] == found["fid_mine"]["value"]
     assert found["kid"]["num_samples"] == found["kid"]["num_real"] == 60
     assert sorted(found["fid_per_class"]["classes"]) == ["0", "1"]
-    assert protocol.held_out(num_samples=10, seed=0) is None
+    num, control = protocol.held_out(num_samples=100, seed=0)
+    assert (num, pictures.read[-1]) == (100, "test")
+    # The stand-in's held-out pictures are the very ones it is compared with.
+    assert control["fid_mine"]["value"] < 1e-3 < found["fid_mine"]["value"]
+
+
+def test_real_images_whose_score_cannot_be_right_are_doubted(stand_in):
+    pictures = Pictures()
+    protocol = protocols.ImageMetrics(pictures, Inception(str(stand_in)))
+    score = {"is": {"value": 2.5}}
+    assert protocol.doubts(10_000, score) is None  # Of these nothing is known.
+    pictures.identity = "cifar10/3.0.2 train and test 32x32x3"
+    assert "score of 2.5, and 11.24 is published" in protocol.doubts(10_000, score)
+    assert protocol.doubts(9_999, score) is None  # Few images have a low one.
+    assert protocol.doubts(10_000, {"is": {"value": 10.9}}) is None
+    assert protocol.doubts(10_000, {"is_mine": {"value": 2.5}}) is None
+
+
+def test_real_points_are_in_their_modes():
+    protocol = protocols.PointsModes(Ring())
+    num, control = protocol.held_out(num_samples=500, seed=3)
+    assert (num, control["modes"]["value"]) == (500, 8)
+    assert control["high_quality"]["value"] > 0.97
 
 
 def test_the_numbers_are_those_of_the_features(narrow_stand_in, played_sampler):

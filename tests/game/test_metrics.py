@@ -42,12 +42,14 @@ def test_norm_gain_scores_and_clipped_share(played):
     _, round_, game, plain = played
     metrics = game.play(round_).metrics
     norms = np.sqrt((np.array(plain.delta) ** 2).sum(-1))
-    gain = np.mean(np.array(plain.fake) - np.array(plain.before))
+    gains = np.array(plain.fake) - np.array(plain.before)
+    assert gains.min() < 0 < gains.max()  # or the absolute value says nothing new
     beyond = np.abs(np.array(round_.latents + plain.delta)[:, :4]) >= 1
     assert 0 < beyond.mean() < 1
     for name, expected in {
         "delta_z_norm": norms.mean(),
-        "score_gain": gain,
+        "score_gain": gains.mean(),
+        "absolute_score_gain": np.abs(gains).mean(),
         "clipped_fraction": beyond.mean(),
         "real_score": np.mean(plain.real),
         "fake_score": np.mean(plain.fake),
@@ -87,6 +89,7 @@ def test_without_latent_optimizer_nothing_moves(smooth, evaluate):
     for name in (
         "delta_z_norm",
         "score_gain",
+        "absolute_score_gain",
         "clipped_fraction",
         "regularizer",
         "overshoot_fraction",

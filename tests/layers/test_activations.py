@@ -27,6 +27,19 @@ def test_relu_and_the_default_slope():
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_infinities_and_nan(slope, dtype):
+    x = tf.cast([-np.inf, np.inf, np.nan], dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = leaky_relu(x, slope)
+    low = -np.inf if slope else 0
+    np.testing.assert_array_equal(tf.cast(y, "float64"), [low, np.inf, np.nan])
+    slopes = tf.cast(tape.gradient(y, x), "float64")[:2]
+    np.testing.assert_allclose(slopes, [slope, 1], 1e-2)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
 def test_bfloat16(slope):
     x = tf.cast(_X, tf.bfloat16)
     exact = np.array(tf.cast(x, tf.float64))

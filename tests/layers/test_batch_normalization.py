@@ -119,6 +119,49 @@ def test_sampling_uses_standing_statistics():
     np.testing.assert_allclose(alone, y[:1], 1e-12)
 
 
+def _derivatives(layer, x, along):
+    """y, the slope of a loss along a direction, and the derivative of that slope."""
+    x, along = (tf.constant(each, layer.dtype) for each in (x, along))
+    weights = tf.constant(np.random.default_rng(5).normal(size=x.shape), layer.dtype)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = layer(x)
+            loss = tf.reduce_sum(weights * (y + y**2))
+        first = inner.gradient(loss, x)
+        slope = tf.reduce_sum(first * along)
+    return [np.array(each, np.float64) for each in (y, first, outer.gradient(slope, x))]
+
+
+@pytest.mark.parametrize("ratio", [0, 100, 1000, -1000])
+def test_float32_where_a_mean_is_many_deviations(ratio):
+    """Against float64 on the very numbers that float32 has of x."""
+    rng = np.random.default_rng(6)
+    x = np.float32(rng.normal(ratio, 1, (16, 5, 5, 4)) * [0.01, 1, 3, 100])
+    along = rng.normal(size=x.shape)
+    layers = []
+    for dtype in ("float32", "float64"):
+        layer = BatchNormalization(1e-5, dtype=dtype)
+        layer.build((None, 4))
+        layers.append(layer)
+    found, expected = (_derivatives(layer, x, along) for layer in layers)
+    for order, (ours, exact) in enumerate(zip(found, expected, strict=True)):
+        error = np.abs(ours - exact).max((0, 1, 2)) / np.abs(exact).max((0, 1, 2))
+        assert error.max() < 3e-5, (order, error)
+
+
+def test_a_shift_of_the_input_changes_no_derivative():
+    """In float64, where nothing cancels: those of x are those of x + 1,000."""
+    layer, along = _layer(), np.random.default_rng(8).normal(size=_IMAGES.shape)
+    for near, far in zip(
+        _derivatives(layer, _IMAGES, along),
+        _derivatives(layer, _IMAGES + 1000, along),
+        strict=True,
+    ):
+        np.testing.assert_allclose(far, near, rtol=1e-8, atol=1e-8)
+
+
 def test_constant_channel_in_float32_stays_finite():
     layer = BatchNormalization(1e-3)
     x = tf.Variable(np.full((64, 2), [1000.1, -77.7], np.float32))

@@ -76,3 +76,15 @@ def test_equally_large_pixels_share_the_gradient():
     np.testing.assert_allclose(
         np.squeeze(tape.gradient(y, x)), [[0, 1 / 3], [1 / 3, 1 / 3]], 1e-6
     )
+
+
+def test_the_largest_beside_infinities_and_nan():
+    infinite, number = -np.inf, np.nan
+    x = [[[infinite, 1], [2, infinite]], [[infinite] * 2] * 2, [[number, 1], [2, 3]]]
+    x = tf.constant(x, tf.float32)[..., None]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = max_pool(x)
+    np.testing.assert_array_equal(np.squeeze(y), [2, infinite, number])
+    slopes = np.squeeze(tape.gradient(y, x))[:2]
+    np.testing.assert_array_equal(slopes, [[[0, 0], [1, 0]], [[1 / 4] * 2] * 2])

@@ -70,6 +70,32 @@ def test_advance_is_one_power_iteration(make):
     np.testing.assert_array_equal(_matrix(layer), matrix)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("factor", [1e-5, 1e-30, 0.0])
+def test_a_vector_survives_a_kernel_that_shrinks_and_returns(factor, dtype):
+    layer = SpectralDense(6, epsilon=1e-4, dtype=dtype)
+    layer(np.ones([5, 36]))
+    kernel = np.array(layer.kernel)
+    layer.kernel.assign(kernel * factor)
+    _advance(layer, 100)
+    np.testing.assert_allclose(np.linalg.norm(layer.spectral_norm.vector), 1, 1e-6)
+    layer.kernel.assign(kernel)
+    _advance(layer, 300)
+    largest = np.linalg.svd(_matrix(layer), compute_uv=False)[0]
+    np.testing.assert_allclose(
+        layer.spectral_norm.sigma(layer.kernel), largest + 1e-4, 1e-5
+    )
+
+
+def test_a_vector_that_had_died_comes_back():
+    layer, x = _dense()
+    layer(x)
+    layer.spectral_norm.vector.assign(np.zeros(6))
+    _advance(layer, 300)
+    largest = np.linalg.svd(_matrix(layer), compute_uv=False)[0]
+    np.testing.assert_allclose(layer.spectral_norm.sigma(layer.kernel), largest, 1e-5)
+
+
 @layers
 def test_forward_and_backward_change_no_state(make):
     layer, x = make()

@@ -76,14 +76,14 @@ def test_the_hash_is_of_the_contents(stand_in, tmp_path):
             target = copy / path.relative_to(stand_in)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(path.read_bytes())
-    first = Inception(str(stand_in)).fields()
-    assert first["classifier"].startswith("inception:")
-    assert Inception(str(copy)).fields() == first
+    first = SavedModelClassifier(str(stand_in)).fields()
+    assert first["classifier"].startswith("custom:")
+    assert SavedModelClassifier(str(copy)).fields() == first
     data = next(copy.rglob("variables.data*"))
     content = bytearray(data.read_bytes())
     content[-1] ^= 1
     data.write_bytes(content)
-    assert Inception(str(copy)).fields() != first
+    assert SavedModelClassifier(str(copy)).fields() != first
 
 
 def test_the_cache_of_tf_hub(stand_in, cache):
@@ -205,3 +205,52 @@ def test_models_of_other_outputs_or_inputs(tmp_path):
 def test_arguments_that_cannot_be(bad):
     with pytest.raises(ConfigurationError):
         SavedModelClassifier("somewhere", **bad)
+
+
+def _module(path, resizes):
+    """Reads 3×3 neighborhoods: what it sees depends on the number of pixels."""
+    weights = np.random.default_rng(0).normal(size=(3, 3, 3, 20)).astype(np.float32)
+
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
+        def __call__(self, images):
+            if resizes:
+                images = tf.compat.v1.image.resize_bilinear(images, [299, 299])
+            maps = tf.nn.relu(tf.nn.conv2d(images, weights, 1, "VALID"))
+            slopes = tf.abs(maps[:, 1:] - maps[:, :-1])
+            pooled = tf.reduce_mean(slopes, [1, 2])
+            return {"logits": pooled[:, :7], "pool_3": pooled}
+
+    model = Module()
+    tf.saved_model.save(model, str(path), signatures=model.__call__)
+    return str(path)
+
+
+def test_a_module_that_does_not_resize_is_given_resized_images(tmp_path):
+    """Both then say the same of the same pictures, and receipts tell them apart."""
+    own = Inception(_module(tmp_path / "own", resizes=True))
+    bare = Inception(_module(tmp_path / "bare", resizes=False))
+    for number, values in enumerate(
+        zip(own.outputs(IMAGES), bare.outputs(IMAGES), strict=True)
+    ):
+        np.testing.assert_allclose(*values, rtol=1e-4, err_msg=str(number))
+    fields = own.fields()
+    assert fields["classifier_input"] == "any size: the module resizes"
+    assert "299" not in fields["classifier"]
+    fields = bare.fields()
+    assert fields["classifier_input"] == "resized here, as TF1 does"
+    assert fields["classifier"].endswith(" 299x299")
+
+
+def test_a_module_that_reads_one_size_alone_is_given_it(tmp_path):
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 299, 299, 3])])
+        def __call__(self, images):
+            means = tf.reduce_mean(images, [1, 2])
+            return {"logits": means, "pool_3": means}
+
+    model = Module()
+    tf.saved_model.save(model, str(tmp_path / "m"), signatures=model.__call__)
+    classifier = Inception(str(tmp_path / "m"))
+    assert classifier.outputs(IMAGES).features.shape == (len(IMAGES), 3)
+    assert "resized here" in classifier.fields()["classifier_input"]

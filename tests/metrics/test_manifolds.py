@@ -20,13 +20,14 @@ def _loops(real, generated, k):
     real_radii = [radius(real, i) for i in range(len(real))]
     generated_radii = [radius(generated, i) for i in range(len(generated))]
     holds = [
-        [math.dist(x, y) < r for y in generated]
+        [math.dist(x, y) <= r for y in generated]
         for x, r in zip(real, real_radii, strict=True)
     ]
     precision = sum(any(row[j] for row in holds) for j in range(len(generated)))
     recall = sum(
         any(
-            math.dist(x, y) < r for y, r in zip(generated, generated_radii, strict=True)
+            math.dist(x, y) <= r
+            for y, r in zip(generated, generated_radii, strict=True)
         )
         for x in real
     )
@@ -62,6 +63,22 @@ def test_far_apart_and_the_same():
     assert manifold_metrics(points, points + 100) == (0, 0, 0, 0)
     same = manifold_metrics(points, points)
     assert (same.precision, same.recall, same.coverage) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_examples_are_within_balls_of_radius_zero(dtype):
+    points = np.random.default_rng(0).normal(100, 1, (20, 300)).astype(dtype)
+    real, generated = np.repeat(points, 7, axis=0), np.repeat(points, 6, axis=0)
+    # Of five others that are equal the fifth is as near as an example can be.
+    assert manifold_metrics(real, generated, nearest=5) == (1, 1, 7 / 5, 1)
+
+
+def test_an_example_on_the_edge_of_a_ball_is_within():
+    """On a line of whole numbers every radius is a whole number, and so are ties."""
+    real, generated = np.array([0, 2, 4, 6]), np.array([8, 10, 12, 14])
+    found = manifold_metrics(real[:, None], generated[:, None], nearest=1)
+    assert found == _loops(real[:, None], generated[:, None], 1)
+    assert found == (1 / 4, 1 / 4, 1 / 4, 1 / 4)
 
 
 @pytest.mark.parametrize(

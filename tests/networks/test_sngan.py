@@ -41,6 +41,24 @@ def test_parameters_as_published():
     assert count(discriminator) == 2_935_873
 
 
+def test_two_logits_and_their_softmax():
+    """The logistic loss of their difference is the softmax's cross-entropy."""
+    discriminator = sngan.Discriminator(num_logits=2)
+    images = np.random.default_rng(0).uniform(-1, 1, (5, 32, 32, 3))
+    scores = discriminator(images.astype(np.float32))
+    count = sum(int(np.prod(v.shape)) for v in discriminator.trainable_variables)
+    assert (scores.shape, count) == ((5,), 2_944_066)
+    logits = discriminator._score(
+        discriminator._flatten(discriminator.features(images))
+    )
+    for label in (0, 1):
+        entropies = tf.nn.sparse_softmax_cross_entropy_with_logits([label] * 5, logits)
+        signed = scores if label else -scores
+        np.testing.assert_allclose(tf.nn.softplus(-signed), entropies, rtol=1e-5)
+    with pytest.raises(ConfigurationError, match="num_logits is 1 or 2, not 3"):
+        sngan.Discriminator(num_logits=3)
+
+
 @pytest.mark.parametrize(
     ("size", "channels", "width"),
     [(8, 1, 2), (16, 1, 4), (28, 1, 3), (32, 3, 2), (48, 2, 2), (64, 3, 2)],

@@ -110,3 +110,19 @@ def test_the_global_state_of_pyplot_is_left_alone():
     code = "import sys, logan_tf.plots.pictures; assert 'pyplot' not in sys.modules"
     code += "; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rows_have_their_names_before_them(tmp_path):
+    """Each name is ink in the height of its row, and the grid stays as it was."""
+    images = _images(6, 32, 32)
+    names = ["cat", "", "$a_b$ " + 40 * "long"]
+    pictures.save_grid(tmp_path / "plain.png", images, 2)
+    pictures.save_grid(tmp_path / "named.png", images, 2, rows=names)
+    plain, named = (
+        matplotlib.image.imread(tmp_path / f"{name}.png") for name in ("plain", "named")
+    )
+    strip, rest = np.split(named, [named.shape[1] - plain.shape[1]], axis=1)
+    np.testing.assert_array_equal(rest, plain)
+    ink = [(part < 0.5).any(axis=-1) for part in np.array_split(strip, 3)]
+    assert [part.any() for part in ink] == [True, False, True]
+    assert not any(part[:, [0, -1]].any() for part in ink)  # Nothing is cut off.

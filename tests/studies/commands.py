@@ -71,7 +71,8 @@ def metrics(directory: Path, step: int, total: int, params: dict) -> dict:
     return {
         "step": step,
         "delta_z_norm": 0.3 + done + 0.1 * noise,
-        "score_gain": 0.1 + 0.05 * noise,
+        "score_gain": 0.05 * noise - 0.02,
+        "absolute_score_gain": 0.1 + 0.05 * noise,
         "discriminator_update_norm": 0.2 + 0.02 * noise,
         "generator_update_norm": 0.1 + 0.1 * done,
         "clipped_fraction": 0.1 * noise,

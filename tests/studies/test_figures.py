@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from logan_tf.studies import series
 from logan_tf.studies.catalogue import STUDIES
 
 DRAWN = [
@@ -91,6 +92,18 @@ def test_figure_6_is_the_moving_average_of_the_difference(drawn):
     expected = np.mean(lines, axis=0)[7 : 7 + 15].mean()  # 60 lines: a window of 15
     assert line.get_ydata()[7] == pytest.approx(expected)
     assert line.get_xdata()[7] == 8
+
+
+def test_figure_5a_is_of_the_samples_not_of_their_mean(drawn):
+    """The absolute value of the mean gain would be 0 wherever gains cancel."""
+    made, results = drawn("figure5a", "figure5a")
+    gains = [run.metrics["absolute_score_gain"] for run in results.of("logan")]
+    window = 15  # of 60 lines
+    expected = [
+        series.moving_median(series.normalized(each, window), window) for each in gains
+    ]
+    line = made.axes[0].lines[1]
+    np.testing.assert_allclose(line.get_ydata(), np.mean(expected, axis=0))
 
 
 def test_figure_1_matches_the_first_arms_best(drawn):

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.training import monitor as monitor_module
 from logan_tf.training.monitor import Monitor, truncate_events
 
 
@@ -135,10 +137,25 @@ def test_a_monitor_opened_at_a_step_drops_what_came_after(tmp_path):
     assert steps(directory.events) == [1, 2, 3]
 
 
-def test_the_bar_shows_the_losses(tmp_path, capsys):
+def test_the_bar_shows_the_losses(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     values = {"discriminator_loss": 1.5, "generator_loss": 0.5, "delta_z_norm": 0.25}
     with Monitor(RunDirectory(tmp_path), 3, total_steps=8) as monitor:
         monitor.advance(5, values)
     shown = capsys.readouterr().err
     assert "8/8" in shown
     assert "D=1.500, G=0.500, Δz=0.250" in shown
+
+
+def test_where_no_terminal_is_a_log_has_lines(tmp_path, capsys, monkeypatch):
+    directory = RunDirectory(tmp_path)
+    monkeypatch.setattr(monitor_module, "_SECONDS_PER_LINE", 0.0)
+    values = {"discriminator_loss": 1.5, "generator_loss": -0.25, "delta_z_norm": 0.1}
+    with Monitor(directory, 1000, total_steps=4000) as monitor:
+        monitor.advance(500, values)
+    seen = capsys.readouterr()
+    line = "step 1,500 of 4,000: D 1.500, G -0.250, Δz 0.100\n"
+    assert (seen.out, seen.err) == (line, "")
+    with Monitor(directory, 1000, total_steps=4000, progress=False) as monitor:
+        monitor.advance(500, values)
+    assert capsys.readouterr() == ("", "")

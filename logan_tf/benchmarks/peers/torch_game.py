@@ -103,12 +103,11 @@ class Discriminator:
     @torch.no_grad()
     def advance(self) -> None:
         """One power iteration of every v."""
-        epsilon = Settings.spectral_epsilon
         for kernel, vector in zip(self.parameters[::2], self.vectors, strict=True):
             matrix = kernel.flatten(1)
             left = vector @ matrix
-            right = matrix @ (left / (left.norm() + epsilon))
-            vector.copy_(right / (right.norm() + epsilon))
+            right = matrix @ (left / left.norm())
+            vector.copy_(right / right.norm())
 
     def numpy_layout(self, tensors: Tensors) -> list[np.ndarray]:
         """Arrays like the parameters, in the layout that the weights came in."""

@@ -33,7 +33,8 @@ flags.DEFINE_bool(
 flags.DEFINE_bool(
     "real_control",
     False,
-    "Beside it that of the same classifier which learned from the real images.",
+    "Real held-out examples judged by the same protocol, beside the samples. With "
+    "--accuracy_score: the same classifier's that learned from the real images.",
 )
 flags.DEFINE_string(
     "work_dir",
@@ -46,9 +47,8 @@ flags.DEFINE_string(
 def require_flags() -> None:
     """Raises ConfigurationError for flags that do not go together."""
     if not FLAGS.accuracy_score:
-        for name in ("real_control", "work_dir"):
-            if FLAGS[name].value:
-                raise ConfigurationError(f"--{name} belongs to --accuracy_score")
+        if FLAGS.work_dir:
+            raise ConfigurationError("--work_dir belongs to --accuracy_score")
     elif FLAGS.num_samples is not None or FLAGS.seeds != 1:
         raise ConfigurationError(
             "--accuracy_score draws as many samples as there are training images, "

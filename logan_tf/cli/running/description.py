@@ -27,6 +27,7 @@ def describe(
     Raises:
       ConfigurationError: if the replicas do not divide the batch.
     """
+    print("building and tracing the step, minutes for large networks", flush=True)
     run = lifecycle.build()
     experiment = run.experiment
     experiment.require_replicas(num_replicas)
@@ -61,8 +62,10 @@ def _time_rows(
 ) -> Iterator[tuple[str, str, str]]:
     per_image = experiment.images_per_step
     for rate in rates:
-        hours = total_steps * experiment.batch_size / rate / 3600
+        minutes = total_steps * experiment.batch_size / rate / 60
+        unit, time = ("hours", minutes / 60) if minutes >= 60 else ("minutes", minutes)
         note = (
-            f"hours for {total_steps:,} steps; data of {per_image * rate:,g} images/s"
+            f"{unit} for {total_steps:,} steps, if the data come at "
+            f"{per_image * rate:,g} images/s"
         )
-        yield f"at {rate:,g} images/s", f"{hours:,.1f}", note
+        yield f"at {rate:,g} images/s", f"{time:,.1f}", note

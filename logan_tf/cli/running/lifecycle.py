@@ -271,6 +271,6 @@ def _varied_samples(run: Run, step: int) -> Samples:
     if step and np.std(samples.images, axis=0).max() < _LEAST_DEVIATION:
         raise CollapsedError(
             f"step {step}: the samples do not differ from each other any more: lower "
-            "the learning rates"
+            "generator_rate and discriminator_rate"
         )
     return samples

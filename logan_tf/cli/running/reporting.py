@@ -23,7 +23,7 @@ def write(directory: RunDirectory, modules: Sequence[str] = ()) -> Path:
     # matplotlib takes a second to import, and not every run gets as far as here.
     from logan_tf.report import report
 
-    return report.write(directory, _knobs(directory, modules))
+    return report.write(directory, _macros(directory, modules))
 
 
 def refresh(directory: RunDirectory, modules: Sequence[str] = ()) -> None:
@@ -56,12 +56,11 @@ def refreshed(
         refresh(directory, modules)
 
 
-def _knobs(directory: RunDirectory, modules: Sequence[str]) -> dict[str, object]:
-    """The recipe's, as far as it can be read."""
+def _macros(directory: RunDirectory, modules: Sequence[str]) -> dict[str, object]:
+    """The recipe's, its knobs first, as far as it can be read."""
     try:
-        read = recipe.read([str(directory.config)], [], modules)
+        found = recipe.read([str(directory.config)], [], modules).macros()
     except ConfigurationError:
         return {}
-    return {
-        name: value for name, value in read.macros().items() if name in recipe.KNOBS
-    }
+    knobs = {name: found.pop(name) for name in recipe.KNOBS if name in found}
+    return knobs | found
