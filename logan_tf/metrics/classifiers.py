@@ -17,9 +17,6 @@ from logan_tf.literal_paths import literal
 from logan_tf.metrics import hub_modules
 from logan_tf.metrics.hub_modules import SavedModelPath
 
-INCEPTION = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
-"""TF-GAN's module: images -> logits [n, 1008] and pool_3 [n, 2048]."""
-
 _KEYS = ("logits", "pool_3")
 _SIDE = 299  # of the images that Inception was trained on
 _ALIKE = 0.1  # at most so much of their norm do features differ that say the same

@@ -171,7 +171,7 @@ def write(source: Source, folder: Path, batches: int) -> None:
         ("batches", source.batches(batches)),
     ):
         with atomic_file.replacing(folder / f"{name}.npz") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     atomic_file.write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 

@@ -82,12 +82,13 @@ class TrainStep:
         It takes any number of steps up to a largest one, so there is one program, and a
         run's bits do not depend on where its host calls end.
         """
-        most = compilation.steps_per_program(batches.element_spec)
+        spec = batches.element_spec  # type: ignore[attr-defined]  # TensorFlow's have.
+        most = compilation.steps_per_program(spec)
         parts = (num_steps + most - 1) // most
         rows = tf.TensorArray(tf.float32, size=parts)
         for part in tf.range(parts):
             count = tf.minimum(most, num_steps - part * most)
-            together = _gathered(batches, batches.element_spec, count, most)
+            together = _gathered(batches, spec, count, most)
             rows = rows.write(part, self._several(together, count))
         return rows.concat()[:num_steps]
 
