@@ -10,6 +10,7 @@ from logan_tf import atomic_file
 from logan_tf.benchmarks import variants
 from logan_tf.benchmarks.timing import Tick
 from logan_tf.errors import ConfigurationError
+from logan_tf.layers import replication
 from logan_tf.programs import lowering
 from logan_tf.programs.lowering import Program
 from logan_tf.programs.names import names_of
@@ -26,6 +27,7 @@ def export(
     folder: Path,
     tick: Tick,
     steps: int = 1,
+    replicas: int = 1,
 ) -> Path:
     """Writes `<variant>.stablehlo`, as text, for each variant, and `manifest.json`.
 
@@ -40,6 +42,7 @@ def export(
       folder: is made where it is missing.
       tick: called after each variant.
       steps: that a program takes, on as many batches.
+      replicas: that share the batch; the program is one's, with sums over all.
 
     Returns:
       The manifest's path.
@@ -55,7 +58,7 @@ def export(
         ) from error
     manifest = {}
     for name in names:
-        program = lower(variants.of(experiment, name), strategy, steps)
+        program = lower(variants.of(experiment, name), strategy, steps, replicas)
         path = folder / f"{name}.stablehlo"
         atomic_file.write_text(path, program.text)
         manifest[name] = program.entry(path.name)
@@ -66,10 +69,19 @@ def export(
 
 
 def lower(
-    experiment: Experiment, strategy: tf.distribute.Strategy, steps: int = 1
+    experiment: Experiment,
+    strategy: tf.distribute.Strategy,
+    steps: int = 1,
+    replicas: int = 1,
 ) -> Program:
-    """One step of a batch of the recipe's shapes, or several."""
-    step, batch = TrainStep(experiment, strategy, False), variants.noise(experiment)
+    """One step of a batch of the recipe's shapes, or several; see `export`.
+
+    Raises:
+      ConfigurationError: for a batch that so many replicas cannot share.
+    """
+    experiment.require_replicas(replicas)
+    step = TrainStep(experiment, strategy, False)
+    batch = variants.noise(experiment, replicas)
     given = {name: x for name, x in batch._asdict().items() if tf.is_tensor(x)}
     if steps > 1:
         given = {name: tf.stack([x] * steps) for name, x in given.items()}
@@ -79,13 +91,15 @@ def lower(
         named = dict(zip(given, tensors, strict=True))
         count = named.pop("count", None)
         batches = batch._replace(**named)
-        if count is None:
-            return step.one_step(batches)
-        return step.several_steps(batches, count)
+        with replication.as_one_of(replicas):
+            if count is None:
+                return step.one_step(batches)
+            return step.several_steps(batches, count)
 
     return lowering.lower(
         take,
         given,
         names_of(experiment, step.step),
         lambda: ["metrics: " + ", ".join(step.metric_names)],
+        replicas,
     )

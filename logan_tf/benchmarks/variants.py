@@ -83,9 +83,13 @@ def _rule(base: LatentRule, name: str) -> LatentRule:
     )
 
 
-def noise(experiment: Experiment) -> Batch:
-    """A batch of the experiment's shapes: uniform noise, labels 0; needs no data."""
-    spec = batch_spec(experiment)
+def noise(experiment: Experiment, replicas: int = 1) -> Batch:
+    """A batch of the experiment's shapes: uniform noise, labels 0; needs no data.
+
+    Args:
+      replicas: that share it; it is one's part.
+    """
+    spec = batch_spec(experiment, replicas)
     least = {"images": -1, "latents": -1}  # The rest is uniform in [0, 1), or labels.
     return Batch(
         **{

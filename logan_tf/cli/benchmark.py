@@ -61,6 +61,9 @@ flags.DEFINE_string("output", None, "results.json")
 flags.DEFINE_integer(
     "steps_per_program", 1, "Steps that a program of --stablehlo takes.", 1, 1024
 )
+flags.DEFINE_integer(
+    "replicas", 1, "Write --stablehlo as each of so many replicas runs it.", 1, 65536
+)
 flags.DEFINE_list("compare", [], "old.json,new.json: their ratios. Measures nothing.")
 flags.DEFINE_string("date", None, "Of the results; today by default.")
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
@@ -281,6 +284,7 @@ def _export(run: "Run", names: list[str]) -> None:
             Path(FLAGS.stablehlo),
             tick,
             FLAGS.steps_per_program,
+            FLAGS.replicas,
         )
     print(manifest)
 

@@ -210,6 +210,11 @@ class Evaluator:
         real = next(iter(examples))[0].numpy()
         return {**mixture, "real": real}
 
+    @property
+    def graph(self) -> SamplingGraph:
+        """How samples are drawn, as one graph."""
+        return self._sampler.graph
+
     def settings(self, seed: int = 0) -> SamplingSettings:
         """Those of the recipe: its latent steps, and all of the prior."""
         return SamplingSettings(seed, self.latent_steps)

@@ -8,25 +8,19 @@ from typing import Any
 
 import tensorflow as tf
 
+from logan_tf.layers import replication
+
 
 def per_replica(loss: tf.Tensor) -> tf.Tensor:
     """A replica's share of a loss that is a mean over its samples."""
-    return loss / _num_replicas()
+    return loss / replication.number()
 
 
 def all_replicas(loss: tf.Tensor) -> tf.Tensor:
     """The mean over a replica's samples again, from its share."""
-    return loss * _num_replicas()
+    return loss * replication.number()
 
 
 def summed(gradients: Any) -> Any:
     """A structure of tensors, each the sum over replicas."""
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return gradients
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-
-
-def _num_replicas() -> int:
-    replica = tf.distribute.get_replica_context()
-    return replica.num_replicas_in_sync if replica is not None else 1
+    return replication.summed(gradients)

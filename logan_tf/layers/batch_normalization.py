@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from logan_tf.layers import replication
 from logan_tf.layers.affine import scale_and_shift
 from logan_tf.layers.custom_gradients import custom_gradient
 
@@ -96,14 +97,6 @@ def _batch_moments(x: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], Callable]
     return (tf.reduce_mean(x, axes), tf.reduce_mean(tf.square(x), axes)), gradient
 
 
-def _over_replicas(means: Any) -> Any:
-    """The means over replicas of a tensor or several."""
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return means
-    return replica.all_reduce(tf.distribute.ReduceOp.MEAN, means)
-
-
 class Normalization(keras.layers.Layer):
     """What batch normalizations share: the batch's moments, and standing statistics.
 
@@ -173,9 +166,9 @@ class Normalization(keras.layers.Layer):
         from the mean of all, which is near enough, and a batch less to read.
         """
         first = tf.reduce_mean(x[:1], list(range(x.shape.rank - 1)))
-        center = _over_replicas(tf.stop_gradient(first))
+        center = replication.averaged(tf.stop_gradient(first))
         x = x - center
-        return center, x, Moments(*_over_replicas(_batch_moments(x)))
+        return center, x, Moments(*replication.averaged(_batch_moments(x)))
 
     def standing_statistics(self) -> Statistics:
         """The standing statistics as they stand."""

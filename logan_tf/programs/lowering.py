@@ -40,6 +40,7 @@ def lower(
     given: Mapping[str, tf.TensorSpec | tf.Tensor],
     variables: Mapping[str, tf.Variable],
     results: Callable[[], list[str]],
+    replicas: int = 1,
 ) -> Program:
     """Traces a function and writes it as StableHLO.
 
@@ -48,6 +49,7 @@ def lower(
       given: its arguments, by name.
       variables: all that it may read, by name.
       results: the names of what it returns, asked for once it is traced.
+      replicas: that run it together.
     """
     compiled = tf.function(function, jit_compile=True)
     arguments = list(given.values())
@@ -55,7 +57,7 @@ def lower(
     # TensorFlow copies what it returns by an operation of another dialect, which not
     # every reader of StableHLO knows.
     text = text.replace("= mhlo.copy %", "= stablehlo.optimization_barrier %")
-    text = stablehlo_text.slim(text)
+    text = stablehlo_text.of_replicas(stablehlo_text.slim(text), replicas)
     traced = compiled.get_concrete_function(*arguments)
     names = {id(variable.handle): name for name, variable in variables.items()}
     # Captured constants are part of the program.

@@ -20,6 +20,7 @@ _LOCATION = re.compile(r" loc" + _parentheses(_DEPTH))
 _DEFINITION = re.compile(r"^#loc.*\n", re.MULTILINE)
 _FUNCTION = re.compile(r"^  func\.func .*?@([\w.$-]+|" + _QUOTED + r")\(", re.MULTILINE)
 _CALLED = re.compile(r"@([\w.$-]+|" + _QUOTED + r")")
+_ATTRIBUTES = re.compile(r"^(module @\S+ attributes \{)", re.MULTILINE)
 _MAIN = "main"
 
 
@@ -44,6 +45,14 @@ def _parts(text: str) -> tuple[str, dict[str, str], str]:
         for match, end in zip(found, ends, strict=True)
     }
     return text[: found[0].start()], functions, text[ends[-1] :]
+
+
+def of_replicas(text: str, number: int) -> str:
+    """The module as one that so many replicas run together."""
+    if number == 1:
+        return text
+    attributes = f"mhlo.num_partitions = 1 : i32, mhlo.num_replicas = {number} : i32, "
+    return _ATTRIBUTES.sub(rf"\g<1>{attributes}", text, count=1)
 
 
 def signature(text: str) -> tuple[list[str], list[str]]:

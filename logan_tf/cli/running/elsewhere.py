@@ -35,8 +35,10 @@ def leave(
     run, _, step = _begun(gin_files, gin_params) or run_flags.open_run()
     from logan_tf.programs import training
 
-    sampler, weights = run.evaluator.settled(run.evaluator.settings(FLAGS.seed))
-    source = training.Source(run.experiment, sampler.graph, weights["standing_batches"])
+    evaluator = run.evaluator
+    source = training.Source(
+        run.experiment, evaluator.graph, evaluator.standing_batches
+    )
     source.steps_done.assign(step)
     print(
         "tracing the training step and writing it, minutes for a large one", flush=True
