@@ -20,7 +20,7 @@ import ml_dtypes  # noqa: F401  (NumPy then knows bfloat16)
 import numpy as np
 from jax_programs import Program, manifest
 
-_DATA = ("images", "labels", "latents", "fake_labels", "image_draws", "fake_draws")
+DATA = ("images", "labels", "latents", "fake_labels", "image_draws", "fake_draws")
 
 
 def value(name: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -58,7 +58,7 @@ class Timed:
         device = jax.devices()[0]
         for each in self.program.inputs:
             name, shape = each["name"], tuple(each["shape"])
-            held = self._given if name in _DATA else self._state
+            held = self._given if name in DATA else self._state
             held[name] = jax.device_put(value(name, shape, each["dtype"]), device)
         if "count" in self._state:  # As many steps as there are batches.
             del self._state["count"]

@@ -9,22 +9,10 @@ from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 from logan_tf.benchmarks import stablehlo, variants
 from logan_tf.errors import ConfigurationError
+from logan_tf.programs.names import names_of
 from logan_tf.training.step import TrainStep
 
 STRATEGY = tf.distribute.get_strategy()
-
-
-def _variables(experiment):
-    return {
-        variable.path: variable
-        for holder in (
-            experiment.generator,
-            experiment.averaged_generator,
-            experiment.discriminator,
-            *experiment.optimizers.values(),
-        )
-        for variable in holder.variables
-    }
 
 
 def _execute(text, inputs, outputs):
@@ -54,18 +42,17 @@ def test_the_program_takes_our_step(name, small_sngan, tmp_path):
     )
     manifest = json.loads(path.read_text())[name]
     inputs, outputs = manifest["inputs"], manifest["outputs"]
-    variables, batch = _variables(experiment), variants.noise(experiment)
-    values = batch._asdict() | {name: v.value for name, v in variables.items()}
-    values["step:0"] = tf.constant(0, tf.int64)
+    step = TrainStep(variants.of(experiment, name), STRATEGY)
+    variables, batch = names_of(experiment, step.step), variants.noise(experiment)
+    values = batch._asdict() | variables
     text = (path.parent / manifest["file"]).read_text()
     found = _execute(text, [values[given["name"]] for given in inputs], outputs)
-    step = TrainStep(variants.of(experiment, name), STRATEGY)
     before = {name: variable.numpy() for name, variable in variables.items()}
     metrics = step.one_step(batch)
     np.testing.assert_allclose(found[0], metrics, rtol=1e-3, atol=1e-5)
     changed = 0
     for output, value in zip(outputs[1:], found[1:], strict=True):
-        if output["name"] == "step:0":
+        if output["name"] == "step":
             assert value == 1
             continue
         expected = variables[output["name"]].numpy()
@@ -81,8 +68,10 @@ def test_the_program_takes_our_step(name, small_sngan, tmp_path):
 @pytest.mark.usefixtures("xla")
 def test_manifest(small_sngan):
     experiment = small_sngan()
-    text, entry = stablehlo.lower(variants.of(experiment, "baseline"), STRATEGY)
-    assert "mhlo.copy" not in text
+    program = stablehlo.lower(variants.of(experiment, "baseline"), STRATEGY)
+    assert "mhlo.copy" not in program.text
+    assert "loc(" not in program.text
+    entry = program.entry("baseline.stablehlo")
     names = [given["name"] for given in entry["inputs"]]
     assert names[:4] == ["images", "labels", "latents", "fake_labels"]
     assert entry["inputs"][0]["shape"] == [4, 1, 16, 16, 3]
@@ -103,3 +92,29 @@ def test_a_folder_that_cannot_be(small_sngan, tmp_path):
     path.write_text("")
     with pytest.raises(ConfigurationError, match="cannot be a folder"):
         stablehlo.export(small_sngan(), STRATEGY, [], path, lambda: None)
+
+
+@pytest.mark.usefixtures("xla")
+def test_several_steps_in_a_program(small_sngan):
+    experiment = variants.of(small_sngan(), "baseline")
+    program = stablehlo.lower(experiment, STRATEGY, steps=3)
+    shapes = {given["name"]: given["shape"] for given in program.inputs}
+    assert shapes["images"] == [3, 4, 1, 16, 16, 3]
+    assert shapes["count"] == []
+    assert program.outputs[0]["shape"][0] == 3
+
+
+@pytest.mark.usefixtures("xla")
+def test_one_of_several_replicas(small_sngan):
+    experiment = variants.of(small_sngan(), "baseline")
+    program = stablehlo.lower(experiment, STRATEGY, replicas=4)
+    (images,) = (x for x in program.inputs if x["name"] == "images")
+    assert images["shape"] == [1, 1, 16, 16, 3]
+    assert "mhlo.num_replicas = 4 : i32" in program.text
+    groups = "dense<[[0, 1, 2, 3]]>"
+    assert program.text.count(groups) == program.text.count('"stablehlo.all_reduce"')
+    # Two of each batch norm, its center's and its moments', one of their gradient,
+    # and one of all gradients.
+    assert 5 <= program.text.count(groups) <= 14
+    with pytest.raises(ConfigurationError, match="replicas"):
+        stablehlo.lower(experiment, STRATEGY, replicas=3)
