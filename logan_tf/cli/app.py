@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 from absl import flags
 from absl import logging as absl_logging
 
-from logan_tf.cli.running import full_disk, screen, xla
+from logan_tf.cli import xla
+from logan_tf.cli.running import full_disk, screen
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
@@ -39,6 +40,7 @@ MOST_DEVICES = 1024  # that one CPU can be cut into
 PATHS = frozenset(
     {
         *("run_dir", "output", "saved_model", "init_from", "work_dir", "images"),
+        *("train_step", "trained"),
         *("data_dir", "gin_file", "compare", "with", "stablehlo", "python", "trust"),
     }
 )

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import shlex
 import sys
 import typing
@@ -17,6 +18,8 @@ from logan_tf.configuration.recipe import Binding, GinReference, Macro, Recipe
 from logan_tf.configuration.signatures import fits
 from logan_tf.errors import ConfigurationError, first_line, suggestion
 from logan_tf.metrics import hub_modules
+
+_MACRO = re.compile(r"^(\w+) = ", re.MULTILINE)
 
 
 def apply(recipe: Recipe, modules: Sequence[str], trusted: Sequence[str] = ()) -> str:
@@ -51,11 +54,23 @@ def apply(recipe: Recipe, modules: Sequence[str], trusted: Sequence[str] = ()) -
         gin.finalize()
     except (ValueError, SyntaxError) as error:
         raise ConfigurationError(first_line(error)) from error
-    config = gin.config_str()
+    config = _without_unread_macros(gin.config_str())
     # gin lists the modules that the recipe imports, not those of the command line.
     imports = [f"import {module}" for module in dict.fromkeys(modules)]
     missing = [line for line in imports if line not in config.splitlines()]
     return "".join(f"{line}\n" for line in missing) + config
+
+
+def _without_unread_macros(config: str) -> str:
+    """A configuration without the macros whose only reader was bound to something else.
+
+    Read again, as a run's own is, they would be refused as misspelt.
+    """
+    for name in _MACRO.findall(config):
+        if name not in recipes.KNOBS and not re.search(rf"%{name}\b", config):
+            shorter = re.sub(rf"^{name} = .*\n(?:[ ]+.*\n)*", "", config, flags=re.M)
+            return _without_unread_macros(shorter)
+    return config
 
 
 def _import(module: str) -> None:

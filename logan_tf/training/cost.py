@@ -11,7 +11,6 @@ import tensorflow as tf
 from logan_tf.data.batch import Batch
 from logan_tf.training import live_memory
 from logan_tf.training.experiment import Experiment
-from logan_tf.training.loops import loop_of
 from logan_tf.training.step import TrainStep
 
 _CONVOLUTIONS = ("Conv", "DepthwiseConv")
@@ -144,7 +143,7 @@ def count(function: tf.types.experimental.ConcreteFunction) -> Operations:
 def _count(graph: tf.Graph) -> Operations:
     total = _count_outside_of_loops(graph)
     for operation in live_memory.needed(graph):
-        if loop := loop_of(operation):
+        if loop := live_memory.loop_of(operation):
             total = total.plus(_count(loop.body), loop.turns)
     return total
 

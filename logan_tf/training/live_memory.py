@@ -1,10 +1,9 @@
 """How much memory a traced function needs, read off its graph; nothing is run."""
 
 import math
+from typing import NamedTuple
 
 import tensorflow as tf
-
-from logan_tf.training.loops import loop_of
 
 # Their result is their first input's buffer.
 _VIEWS = frozenset(
@@ -22,6 +21,32 @@ _VIEWS = frozenset(
 )
 # Their results lie in variables, or are the caller's.
 _ELSEWHERE = frozenset({"Const", "Placeholder", "ReadVariableOp"})
+
+
+_LOOPS = ("While", "StatelessWhile")
+
+
+class Loop(NamedTuple):
+    """What a loop runs, and how often."""
+
+    body: tf.Graph
+    turns: int
+
+
+def loop_of(operation: tf.Operation) -> Loop | None:
+    """The loop that an operation is.
+
+    Returns:
+      None for any other operation, and for a loop without `maximum_iterations`.
+    """
+    if operation.type not in _LOOPS:
+        return None
+    # After the counter of turns.
+    turns = tf.get_static_value(operation.inputs[1])
+    if turns is None or turns < 0:
+        return None
+    name = operation.get_attr("body").name
+    return Loop(operation.graph._get_function(name).graph, int(turns))
 
 
 def peak(function: tf.types.experimental.ConcreteFunction) -> int:

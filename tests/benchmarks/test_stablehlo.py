@@ -84,7 +84,7 @@ def test_manifest(small_sngan):
             output = entry["outputs"][given["donated_to"]]
             for key in ("name", "shape", "dtype"):
                 assert output[key] == given[key]
-    assert entry["outputs"][0]["name"].startswith("metrics: clipped_fraction, ")
+    assert entry["outputs"][0]["name"].startswith("metrics: absolute_score_gain, ")
 
 
 def test_a_folder_that_cannot_be(small_sngan, tmp_path):
@@ -111,10 +111,9 @@ def test_one_of_several_replicas(small_sngan):
     (images,) = (x for x in program.inputs if x["name"] == "images")
     assert images["shape"] == [1, 1, 16, 16, 3]
     assert "mhlo.num_replicas = 4 : i32" in program.text
-    groups = "dense<[[0, 1, 2, 3]]>"
-    assert program.text.count(groups) == program.text.count('"stablehlo.all_reduce"')
-    # Two of each batch norm, its center's and its moments', one of their gradient,
-    # and one of all gradients.
-    assert 5 <= program.text.count(groups) <= 14
+    assert "dense<[[0, 1, 2, 3]]>" in program.text
+    # Of each of two batch norms the center, the moments and their gradient; and one of
+    # all gradients.
+    assert 5 <= program.text.count('"stablehlo.all_reduce"') <= 10
     with pytest.raises(ConfigurationError, match="replicas"):
         stablehlo.lower(experiment, STRATEGY, replicas=3)

@@ -245,3 +245,21 @@ def test_building_lets_defects_and_other_errors_pass():
     with pytest.raises(ValueError, match=r"^ours$") as caught, bindings.building():
         raise ValueError("ours")
     assert not isinstance(caught.value, ConfigurationError)
+
+
+def test_a_macro_whose_only_reader_is_bound_otherwise_goes(tmp_path):
+    """A run's configuration is read again, where it would be refused as misspelt."""
+    rate = "generator/keras.optimizers.Adam.learning_rate = 0.5"
+    config = apply(rate, files=["ring_logan"])
+    assert "generator_rate" not in config
+    assert "discriminator_rate" in config
+    path = tmp_path / "config.gin"
+    path.write_text(config)
+    assert apply(files=[str(path)]) == config
+
+
+def test_macros_of_several_lines_and_of_macros_go_too():
+    config = "a = %b\nb = \\\n    (1,\n     2)\nbatch_size = 3\n\nX.c = 5\n"
+    assert bindings._without_unread_macros(config) == "batch_size = 3\n\nX.c = 5\n"
+    read = config + "X.d = %a\n"
+    assert bindings._without_unread_macros(read) == read

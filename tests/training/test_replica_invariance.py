@@ -142,8 +142,8 @@ def test_weights_and_pictures_agree_after_five_steps(other, schedule, recorded):
             way = distance(value, start_[name])
             moved += way > 0
             assert distance(value, other_end[name]) <= 1e-3 * way, name
-    # All but four standing statistics and the spectral-norm vector of the score's kernel,
-    # one number of length 1; the unseen bias, twice, is not looked at.
+    # All but four standing statistics and the spectral-norm vector of the score's
+    # kernel, one number of length 1; the unseen bias, twice, is not looked at.
     assert moved == len(end) - 4 - 1 - 2
     np.testing.assert_allclose(one["images"], found["images"], atol=1e-5)
 

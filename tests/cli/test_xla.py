@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from logan_tf import versions
-from logan_tf.cli.running import xla
+from logan_tf.cli import xla
 
 
 @pytest.fixture(autouse=True)
