@@ -22,7 +22,7 @@ OTHERS_FLAGS = {"file_format", "logdir", "help", "name"}
 ALONE = {"latent_steps", "latent_rule", "num_modes", "blocks_per_stage"}
 """Parameters that are a flag, the library's, or of classes of the same name."""
 SYNTAX = {"name", "replicas"}  # `name = value`; what --sweep knows beside macros
-NO_MESSAGES = ("benchmarks/stablehlo.py", "studies/")  # HLO; statements of recipes
+NO_MESSAGES = ("programs/", "studies/")  # HLO; statements of recipes
 
 
 def _texts(path: Path) -> Iterator[str]:
