@@ -162,7 +162,9 @@ def own_path(path: Path, *receipts: Receipt, unknown: Sequence[str] = ()) -> Pat
     passed_over = ("checkpoint_hash", *unknown)
 
     def circumstances(receipt: Any) -> dict[str, Any]:
-        return {k: v for k, v in receipt.items() if k not in passed_over}
+        # A field that an earlier version did not write is one that says nothing.
+        told = {k: v for k, v in receipt.items() if v is not None}
+        return {k: v for k, v in told.items() if k not in passed_over}
 
     wanted = [circumstances(dataclasses.asdict(receipt)) for receipt in receipts]
     try:

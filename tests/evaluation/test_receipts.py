@@ -25,6 +25,7 @@ RECEIPT = Receipt(
     classifier="c1",
     classifier_weights="c2",
     classifier_accuracy=0.9887,
+    classifier_input="resized here",
     reference="r1",
     reference_hash="r2",
 )
