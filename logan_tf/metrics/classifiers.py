@@ -200,7 +200,8 @@ class Inception(SavedModelClassifier):
         The protocol of the literature relies on it, and TF-GAN 2.1 does not resize. An
         Inception that sees 32×32 pixels as they are has features of its own, or none.
         """
-        small = _ramps()
+        # A module that cannot be had is refused here, and not asked for again below.
+        small, _ = _ramps(), self._forward
         try:
             found = self._run(small)[1]
         except ConfigurationError:
