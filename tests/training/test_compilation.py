@@ -51,3 +51,32 @@ def test_steps_that_xla_compiles(toy):
         assert int(step.step) == 2
     for name, values in rows[False].items():
         np.testing.assert_allclose(rows[True][name], values, 1e-3, 1e-5, err_msg=name)
+
+
+@pytest.mark.usefixtures("xla")
+def test_where_host_calls_end_changes_no_bit(toy, state, monkeypatch):
+    """Seven steps by a program that takes up to three, in one call and in three."""
+    monkeypatch.setattr(compilation, "_MOST_STEPS", 3)
+    found = []
+    for calls in ((7,), (1, 4, 2)):
+        experiment = toy(optimizer=lambda: keras.optimizers.SGD(0.01))
+        step = TrainStep(experiment, STRATEGY, True)
+        batches = iter(experiment.batches())
+        rows = [step.run(batches, count) for count in calls]
+        assert int(step.step) == 7
+        metrics = {
+            name: np.concatenate([row[name] for row in rows]) for name in rows[0]
+        }
+        assert all(len(values) == 7 for values in metrics.values())
+        found.append([*metrics.values(), *state(experiment).values()])
+    for expected, values in zip(*found, strict=True):
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_steps_of_a_program():
+    def spec(size):
+        return {"images": tf.TensorSpec([size], tf.float32)}
+
+    assert compilation.steps_per_program(spec(64 * 16 * 16 * 3)) == 16
+    assert compilation.steps_per_program(spec(2**22)) == 4
+    assert compilation.steps_per_program(spec(2**26)) == 1
