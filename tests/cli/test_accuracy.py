@@ -1,6 +1,7 @@
 """bin/evaluate --accuracy_score: a conditional run's score, receipt and resumption."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from logan_tf.configuration import recipe_files
 from logan_tf.runs import run_lock
+from logan_tf.runs.checkpoint_files import CheckpointFiles
 
 ROOT = recipe_files.RECIPES.parent
 
@@ -160,7 +162,10 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_file(
     def start(work):
         return subprocess.Popen(
             [ROOT / "bin" / "evaluate", *flags, *epochs, f"--work_dir={work}"],
-            env={"PYTHONPATH": f"{folder}:{ROOT}", "PATH": f"{sys.prefix}/bin"},
+            env={
+                "PYTHONPATH": f"{folder}:{ROOT}",
+                "PATH": f"{sys.prefix}/bin:{os.defpath}",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -175,10 +180,10 @@ def test_killed_at_any_moment_the_same_command_goes_on_to_the_same_file(
     expected = path.read_text()
     path.unlink()
     work = tmp_path / "killed"
-    checkpoints = work / path.stem / "classifier"
+    checkpoints = CheckpointFiles(work / path.stem / "classifier")
     for number, sign in ((2, signal.SIGKILL), (20, signal.SIGTERM)):
         process = start(work)
-        while not (checkpoints / f"ckpt-{number}.index").exists():
+        while max(checkpoints.steps(), default=0) < number:
             assert process.poll() is None, process.communicate()[0]
         process.send_signal(sign)
         process.communicate()

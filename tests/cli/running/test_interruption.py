@@ -12,8 +12,10 @@ from logan_tf.cli.running.interruption import Interruption
 
 PROGRAM = textwrap.dedent(
     """
-    import hashlib, sys, time
+    import hashlib, signal, sys, time
     from logan_tf.cli.running.interruption import Interruption
+    # As a terminal has it: under nohup the tests hand on that it is ignored.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with Interruption() as interruption:
         print("waiting", flush=True)
         if sys.argv[1] == "before":
