@@ -52,13 +52,20 @@ def _see_that_the_remedy_works(name: str, params: list[str]) -> None:
         _build(name, [*params, *typed.split(" and ")])
 
 
-@pytest.mark.parametrize("fault", REFUSED)
+SLOW = {"other classes"}  # 20 s of building; its siblings take 2.
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(f, marks=[pytest.mark.slow] if f in SLOW else []) for f in REFUSED],
+)
 def test_remedy(fault, data_dir):
     name, params = REFUSED[fault]
     own = ["width = 8", "batch_size = 4", f"data_dir = {data_dir!r}"]
     _see_that_the_remedy_works(name, [*own, *params])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["image_size = 32", "channels = 1"])
 def test_remedy_of_prepared_pictures(fault, tmp_path):
     for i in range(4):
