@@ -9,7 +9,6 @@ import tensorflow as tf
 from logan_tf import atomic_file
 from logan_tf.benchmarks import variants
 from logan_tf.benchmarks.timing import Tick
-from logan_tf.errors import ConfigurationError
 from logan_tf.layers import replication
 from logan_tf.programs import lowering
 from logan_tf.programs.lowering import Program
@@ -50,12 +49,7 @@ def export(
     Raises:
       ConfigurationError: if the folder cannot be made or TensorFlow has no XLA for it.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"--stablehlo={folder} cannot be a folder ({error.strerror})"
-        ) from error
+    lowering.make_folder(folder, "stablehlo")
     manifest = {}
     for name in names:
         program = lower(variants.of(experiment, name), strategy, steps, replicas)

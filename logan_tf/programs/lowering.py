@@ -7,10 +7,12 @@ one that came in: it is "donated", and whoever calls again feeds it back.
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from logan_tf.errors import ConfigurationError
 from logan_tf.programs import text as stablehlo_text
 
 _ALIAS = re.compile(
@@ -33,6 +35,20 @@ class Program(NamedTuple):
     def entry(self, file: str) -> dict[str, Any]:
         """What a manifest says of it."""
         return {"file": file, "inputs": self.inputs, "outputs": self.outputs}
+
+
+def make_folder(folder: Path, flag: str) -> None:
+    """Makes the folder that programs are written to.
+
+    Raises:
+      ConfigurationError: if it cannot be; it names the flag.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"--{flag}={folder} cannot be a folder ({error.strerror})"
+        ) from error
 
 
 def lower(

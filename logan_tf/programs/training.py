@@ -20,7 +20,7 @@ import tensorflow as tf
 from logan_tf import atomic_file
 from logan_tf.data.batch import Batch
 from logan_tf.errors import BadDataError, ConfigurationError
-from logan_tf.programs.lowering import Program, lower
+from logan_tf.programs.lowering import Program, lower, make_folder
 from logan_tf.programs.names import names_of
 from logan_tf.sampling.graph import SamplingGraph
 from logan_tf.training import compilation
@@ -155,7 +155,7 @@ def write(source: Source, folder: Path, batches: int) -> None:
       folder: is made where it is missing.
       batches: how many are written as they are.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "train_step")
     manifest: dict[str, Any] = {}
     for name, program in (
         ("step", source.step()),
@@ -200,10 +200,13 @@ def read_state(path: Path, variables: dict[str, tf.Variable]) -> int:
             "recipe"
         )
     for name, variable in variables.items():
-        if values[name].shape != tuple(variable.shape):
+        kind = values[name].dtype, values[name].shape
+        expected = variable.dtype.as_numpy_dtype, tuple(variable.shape)
+        if kind != expected:
             raise ConfigurationError(
-                f"{path} has {name} of shape {values[name].shape}, the recipe "
-                f"{tuple(variable.shape)}: it is of another recipe"
+                f"{path} has {name} of {kind[0]} and shape {kind[1]}, the recipe "
+                f"of {variable.dtype.name} and {expected[1]}: it is of another recipe"
             )
+    for name, variable in variables.items():
         variable.assign(values[name])
     return int(values["step"])

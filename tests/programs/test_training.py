@@ -142,7 +142,12 @@ def test_a_state_that_is_none(small_sngan, tmp_path):
     with pytest.raises(ConfigurationError, match=r"lacks .* of another recipe"):
         training.read_state(path, variables)
     values = {name: variable.numpy() for name, variable in variables.items()}
+    np.savez(path, **(values | {"step": np.float32(3)}))
+    with pytest.raises(ConfigurationError, match="step of float32"):
+        training.read_state(path, variables)
     values["generator/dense/kernel"] = np.zeros((2, 2), np.float32)
     np.savez(path, **values)
-    with pytest.raises(ConfigurationError, match=r"shape \(2, 2\), the recipe \(8, "):
+    with pytest.raises(
+        ConfigurationError, match=r"shape \(2, 2\), the recipe of float32 and \(8, "
+    ):
         training.read_state(path, variables)
