@@ -215,7 +215,7 @@ class Trainer:
     def _loop(self, monitor: Monitor, stop: Callable[[], bool]) -> None:
         # The first call traces; its time says nothing about a step's.
         num_steps, traced = 1, False
-        if self.step < self._total_steps:
+        if self.step < self._total_steps and not self._train_step.metric_names:
             monitor.say(
                 "tracing the step: seconds for small networks, minutes for large"
             )
