@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, small_files
 from logan_tf.data.batch import Batch
-from logan_tf.errors import BadDataError, ConfigurationError
+from logan_tf.errors import BadDataError, ConfigurationError, first_line
 from logan_tf.programs.lowering import Program, lower, make_folder
 from logan_tf.programs.names import names_of
 from logan_tf.sampling.graph import SamplingGraph
@@ -53,14 +53,14 @@ class Source:
         self._step = TrainStep(experiment, tf.distribute.get_strategy(), False)
         self.steps_done = self._step.step
         self.variables = names_of(experiment, self.steps_done)
+        self._spec = experiment.batches().element_spec
+        self._most = compilation.steps_per_program(self._spec)
 
     def step(self) -> Program:
         """Several training steps, with as many batches as they may be."""
-        spec = self._experiment.batches().element_spec
-        most = compilation.steps_per_program(spec)
         given = {
-            name: tf.TensorSpec([most, *x.shape], x.dtype)
-            for name, x in spec._asdict().items()
+            name: tf.TensorSpec([self._most, *x.shape], x.dtype)
+            for name, x in self._spec._asdict().items()
             if x != ()
         }
 
@@ -78,11 +78,12 @@ class Source:
 
     def drawn(self) -> Program:
         """Latents and all else that is drawn for as many steps as `step` takes."""
-        most = compilation.steps_per_program(self._experiment.batches().element_spec)
         names: list[str] = []
 
         def draw(first: tf.Tensor) -> list[tf.Tensor]:
-            steps = [self._experiment.drawn(first + index) for index in range(most)]
+            steps = [
+                self._experiment.drawn(first + index) for index in range(self._most)
+            ]
             names[:] = [n for n, x in steps[0]._asdict().items() if tf.is_tensor(x)]
             return [tf.stack([getattr(step, n) for step in steps]) for n in names]
 
@@ -190,10 +191,12 @@ def read_state(path: Path, variables: dict[str, tf.Variable]) -> int:
       ConfigurationError: it is of another recipe.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            values = {name: file[name] for name in file.files}
+        values = small_files.read_arrays(path)
     except Exception as error:  # whatever NumPy and zipfile say of damage
-        raise BadDataError(f"{path} is no state of a run ({error})") from error
+        raise BadDataError(
+            f"{path} is no state of a run ({first_line(error)}): let the runner write "
+            "it again"
+        ) from error
     if missing := sorted(variables.keys() - values.keys()):
         raise ConfigurationError(
             f"{path} lacks {missing[0]} and {len(missing) - 1} more: it is of another "

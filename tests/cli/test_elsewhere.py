@@ -35,7 +35,8 @@ def test_a_run_leaves_and_comes_back(command, run, tmp_path):
     assert (done.exit_code, done.err) == (0, "")
     assert f"step 7 of {run} is that of" in done.out
     # It is a checkpoint as any other, and cannot come back twice.
-    assert command("sample", f"--run_dir={run}", "--num=2").exit_code == 0
+    picture = f"--output={tmp_path / 'grid.png'}"
+    assert command("sample", f"--run_dir={run}", "--num=4", picture).exit_code == 0
     done = command("export", f"--run_dir={run}", back)
     assert done.exit_code == 2
     assert "has 7 steps, the run has 7" in done.err

@@ -124,12 +124,8 @@ def test_in_bfloat16_it_is_the_whole_map_to_rounding():
 
 
 def _graphs(graph):
-    found = [graph]
-    for operation in graph.get_operations():
-        if operation.type in ("While", "StatelessWhile"):
-            body = graph._get_function(operation.get_attr("body").name).graph
-            found += _graphs(body)
-    return found
+    loops = map(live_memory.loop_of, graph.get_operations())
+    return [graph, *(x for loop in loops if loop for x in _graphs(loop.body))]
 
 
 def test_no_map_of_the_whole_batch_is_there():

@@ -51,7 +51,16 @@ def leave(
 
 
 def come_back(trained: Path) -> None:
-    """Makes a runner's state the newest checkpoint of the run."""
+    """Makes a runner's state the newest checkpoint of the run.
+
+    Args:
+      trained: .npz of every variable, by name, as the runner writes it.
+
+    Raises:
+      ConfigurationError: there is no run, the state is of another recipe, or of no
+        later step than the run's checkpoint.
+      BadDataError: the file cannot be read, or the checkpoint not be written.
+    """
     run, directory, before = run_flags.open_run()
     import tensorflow as tf
 
@@ -61,7 +70,7 @@ def come_back(trained: Path) -> None:
 
     steps_done = tf.Variable(0, dtype=tf.int64)
     checkpoints = Checkpoints(directory.checkpoints, run.experiment, steps_done)
-    checkpoints.restore(FLAGS.checkpoint)
+    checkpoints.restore(FLAGS.checkpoint)  # Which is the best stays known.
     with directory.writing():
         step = training.read_state(trained, names_of(run.experiment, steps_done))
         if step <= before:
@@ -76,7 +85,7 @@ def _begun(
     gin_files: Sequence[str], gin_params: Sequence[str]
 ) -> tuple["Run", RunDirectory, int] | None:
     """A new run of a recipe, with its initial weights as its first checkpoint."""
-    directory = RunDirectory(FLAGS.run_dir or ".")
+    directory = RunDirectory(FLAGS.run_dir or ".", FLAGS.follow_links)
     if not gin_files or (FLAGS.run_dir and directory.exists()):
         return None
     if FLAGS.run_dir is None:
@@ -89,7 +98,8 @@ def _begun(
     from logan_tf.configuration import bindings
     from logan_tf.training.checkpoints import Checkpoints
 
-    config = directory.named(bindings.apply(scanned, FLAGS.module), scanned.files[0])
+    config = bindings.apply(scanned, FLAGS.module, FLAGS.trust)
+    config = directory.named(config, scanned.files[0])
     run = lifecycle.build()
     with directory.writing():
         lifecycle.write_beginning(directory, config)
