@@ -23,60 +23,83 @@ def main() -> None:
     parser.add_argument("parts", type=Path)
     parser.add_argument("variant")
     flags = parser.parse_args()
-    text = next(flags.parts.glob(f"{flags.variant}.stablehlo")).read_text()
+    text = (flags.parts / f"{flags.variant}.stablehlo").read_text()
     count = int(re.search(r"num_replicas = (\d+)", text)[1])
+    # Before JAX is imported: it reads them once.
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={count}"
+    expected, values = of_the_whole(flags.whole, flags.variant)
+    found, sums = of_the_parts(flags.parts, flags.variant, text, values)
+    print(f"{sums} sums over {count} replicas")
+    for kind, difference in differences(expected, found).items():
+        print(f"{kind}: {difference:.1e} of its norm")
+
+
+def of_the_whole(folder: Path, variant: str) -> tuple[dict, dict]:
+    """The variables after a step of the whole batch, and what went in, by name."""
     import jax
-    from jax._src.lib import xla_client
-    from jax.sharding import Mesh, NamedSharding, PartitionSpec
     from jax_programs import Program, manifest
     from time_with_jax import DATA, value
 
-    devices = jax.devices()
-    mesh = Mesh(np.array(devices), ("replica",))
-    entry = manifest(flags.whole)[flags.variant]
     values = {
         each["name"]: value(each["name"], tuple(each["shape"]), each["dtype"])
-        for each in entry["inputs"]
+        for each in manifest(folder)[variant]["inputs"]
     }
-    state = {n: jax.device_put(x, devices[0]) for n, x in values.items()}
-    for name in DATA:
-        state.pop(name, None)
-    whole = Program(flags.whole, flags.variant, state)
-    whole(**{name: x for name, x in values.items() if name in DATA})
+    data = {name: values[name] for name in DATA if name in values}
+    state = {n: jax.device_put(x) for n, x in values.items() if n not in data}
+    Program(folder, variant, state)(**data)
+    return {name: np.asarray(x) for name, x in state.items()}, values
+
+
+def of_the_parts(
+    folder: Path, variant: str, text: str, values: dict
+) -> tuple[dict, int]:
+    """By name each replica's copy after its step, and how many sums XLA made."""
+    import jax
+    from jax._src.lib import xla_client
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
+    from jax_programs import manifest
+    from time_with_jax import DATA
+
+    devices = jax.devices()
     options = xla_client.CompileOptions()
-    options.num_replicas = count
+    options.num_replicas = len(devices)
     options.device_assignment = xla_client.DeviceAssignment.create(
         np.array([[device.id] for device in devices])
     )
     compiled = devices[0].client.compile_and_load(
         text.encode(), xla_client.DeviceList(tuple(devices)), options
     )
-    entry = manifest(flags.parts)[flags.variant]
-    parts = PartitionSpec("replica"), PartitionSpec()
+    mesh, entry = Mesh(np.array(devices), ("replica",)), manifest(folder)[variant]
     given = [
         jax.device_put(
-            values[each["name"]], NamedSharding(mesh, parts[each["name"] not in DATA])
+            values[each["name"]],
+            NamedSharding(mesh, PartitionSpec(*["replica"] * (each["name"] in DATA))),
         )
         for each in entry["inputs"]
     ]
-    found = compiled.execute_sharded(given).disassemble_into_single_device_arrays()
+    outputs = compiled.execute_sharded(given).disassemble_into_single_device_arrays()
+    names = [each["name"] for each in entry["outputs"]]
+    found = {
+        name: [np.asarray(array) for array in arrays]
+        for name, arrays in zip(names[1:], outputs[1:], strict=True)
+    }
     hlo = compiled.hlo_modules()[0].to_string()
-    print(f"{len(re.findall(r' all-reduce(?:-start)?[(]', hlo))} sums over {count}")
+    return found, len(re.findall(r" all-reduce(?:-start)?[(]", hlo))
+
+
+def differences(expected: dict, found: dict) -> dict[str, float]:
+    """By kind of variable, how far the first replica is, as a share of the norm."""
     squares = defaultdict(lambda: np.zeros(2))
-    for each, arrays in zip(entry["outputs"][1:], found[1:], strict=True):
-        name = each["name"]
-        expected = np.asarray(state[name]).astype(float)
-        first, *others = (np.asarray(array) for array in arrays)
+    for name, (first, *others) in found.items():
         if not all((first == other).all() for other in others):
             raise SystemExit(f"the replicas differ in {name}")
         kind = name.split("/")[0]
         if "optimizer" in kind:
             kind += f", {name.rsplit('/', 1)[-1]}"
-        squares[kind] += ((first - expected) ** 2).sum(), (expected**2).sum()
-    for kind, (difference, size) in squares.items():
-        print(f"{kind}: {np.sqrt(difference / max(size, 1e-300)):.1e} of its norm")
+        whole = expected[name].astype(float)
+        squares[kind] += ((first - whole) ** 2).sum(), (whole**2).sum()
+    return {kind: np.sqrt(a / max(b, 1e-300)) for kind, (a, b) in squares.items()}
 
 
 if __name__ == "__main__":
