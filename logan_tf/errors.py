@@ -6,6 +6,7 @@ defect and keeps its traceback (exit 1).
 """
 
 import difflib
+import operator
 from collections.abc import Iterable
 
 
@@ -48,6 +49,19 @@ def require_at_least(least: float, **numbers: float | None) -> None:
     for name, number in numbers.items():
         if number is not None and not number >= least:
             raise ConfigurationError(f"{name} must be {least} or more, not {number}")
+
+
+def require_counts(most: int, **numbers: object) -> None:
+    """Raises ConfigurationError for the first that is no integer from 0 to `most`."""
+    for name, number in numbers.items():
+        try:
+            found = operator.index(number)  # type: ignore[arg-type]  # Any is asked.
+        except TypeError:
+            found = -1
+        if not 0 <= found <= most:
+            raise ConfigurationError(
+                f"{name} is {number!r}: give an integer from 0 to {most}"
+            )
 
 
 def require_above(limit: float, **numbers: float) -> None:

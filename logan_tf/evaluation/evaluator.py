@@ -119,6 +119,7 @@ class Evaluator:
         of the weights that sample is over them too.
         """
         protocol = self._require_protocol()
+        require_at_least(1, num_samples=num_samples, num_seeds=num_seeds)
         protocol.prepare()
         settings = settings or self.settings()
         _, weights = self.settled(settings)

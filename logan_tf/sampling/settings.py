@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from logan_tf.errors import ConfigurationError, require_at_least
+from logan_tf.errors import ConfigurationError, require_counts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +33,8 @@ class SamplingSettings:
           ConfigurationError: a value outside of its range, or latent steps that the
             run cannot take.
         """
+        require_counts(2**63 - 1, seed=self.seed)
+        require_counts(2**31 - 1, num=num, latent_steps=self.latent_steps)
         if num < 1:
             raise ConfigurationError(f"{num} samples are asked for: ask for at least 1")
         if interpolate and (interpolate < 2 or num % interpolate):
@@ -44,7 +46,6 @@ class SamplingSettings:
             raise ConfigurationError(
                 f"truncation is {self.truncation}: give a number above 0, at most 1"
             )
-        require_at_least(0, latent_steps=self.latent_steps)
         if self.latent_steps and not has_latent_steps:
             raise ConfigurationError(
                 f"{self.latent_steps} latent steps are asked for, but the run has no "
