@@ -1,7 +1,9 @@
 """Keras networks of any kind, called as the game calls them."""
 
+import contextlib
 import inspect
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -49,6 +51,41 @@ class Scores(Adapted):
         if scores.shape.rank == 2 and scores.shape[1] == 1:
             return tf.squeeze(scores, 1)
         return scores
+
+
+def require_objects(**given: tuple[Any, Any]) -> None:
+    """Refuses what is no object of its kind, where `fit` would fail of it much later.
+
+    Args:
+      **given: by argument, a value and the type that it must have; None is of any.
+
+    Raises:
+      ConfigurationError: for the first that is none.
+    """
+    for name, (value, kind) in given.items():
+        if isinstance(value, type):
+            raise ConfigurationError(
+                f"{name} is the class {value.__name__}: write {value.__name__}(…)"
+            )
+        if value is not None and not isinstance(value, kind):
+            wanted = "function" if kind is Callable else kind.__name__
+            raise ConfigurationError(f"{name} must be a {wanted}, not {value!r}")
+
+
+@contextlib.contextmanager
+def networks_that_fit() -> Iterator[None]:
+    """Turns what Keras says of shapes into one line."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        cause = next((x for x in lines if x and not x.startswith("Exception")), "")
+        raise ConfigurationError(
+            f"the networks do not fit together ({cause}): the generator makes images "
+            "of latents [batch, latent_dim], the discriminator scores of images"
+        ) from error
 
 
 def latent_dim_of(generator: keras.Model) -> int:

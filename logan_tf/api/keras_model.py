@@ -2,16 +2,23 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from logan_tf.api.adapters import Adapted, Scores, latent_dim_of, warn_of_layers
+from logan_tf.api.adapters import (
+    Adapted,
+    Scores,
+    latent_dim_of,
+    networks_that_fit,
+    require_objects,
+    warn_of_layers,
+)
+from logan_tf.api.rounds import Rounds
 from logan_tf.data.priors import Prior, uniform_prior
-from logan_tf.data.random_access import derive_seed
 from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.game.augmentation import Augmentation
 from logan_tf.game.dynamics.dynamics import Dynamics
@@ -22,7 +29,6 @@ from logan_tf.game.latent import LatentOptimizer, natural_gradient_step
 from logan_tf.game.latent_rule import LatentRule
 from logan_tf.game.objectives import Objective, hinge
 from logan_tf.game.penalties.penalty import Penalty
-from logan_tf.game.round import Round
 from logan_tf.game.weights import DISCRIMINATOR, GENERATOR
 from logan_tf.sampling.graph import SamplingGraph
 from logan_tf.sampling.sampler import Sampler
@@ -30,9 +36,9 @@ from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.optimization import Optimization
 
-_LATENTS, _LABELS, _REAL_DRAWS, _FAKE_DRAWS = range(4)
 _STANDING_BATCHES = 16
 _KEPT = "kept_"
+_NOT_TAKEN = {"optimizer", "loss", "loss_weights", "metrics", "weighted_metrics"}
 
 
 class _Trained(NamedTuple):
@@ -71,7 +77,8 @@ class LOGAN(keras.Model):
       seed: 0 and more, of all that is drawn in training.
 
     Raises:
-      ConfigurationError: for a number out of range, or networks that do not fit.
+      ConfigurationError: for a number out of range, an argument of another kind, or
+        networks that do not fit together.
     """
 
     def __init__(
@@ -92,13 +99,20 @@ class LOGAN(keras.Model):
     ) -> None:
         super().__init__()
         require_at_least(0, num_classes=num_classes, seed=seed)
-        if isinstance(latent_rule, str) and latent_rule != "logan":
-            raise ConfigurationError(
-                f'latent_rule is "logan", a LatentRule or None, not {latent_rule!r}'
-            )
+        require_at_least(1, latent_dim=latent_dim)
+        rule: Any = logan_rule() if latent_rule == "logan" else latent_rule
+        require_objects(
+            generator=(generator, keras.Layer),
+            discriminator=(discriminator, keras.Layer),
+            latent_rule=(rule, LatentRule),
+            objective=(objective, Callable),
+            dynamics=(dynamics, Callable),
+            augmentation=(augmentation, Callable),
+            prior=(prior, Callable),
+            averaging=(averaging, ExponentialMovingAverage),
+        )
         self.generator, self.discriminator = generator, discriminator
         self.num_classes = num_classes
-        self._prior, self._seed = prior, seed
         self._dynamics = dynamics or Plain()
         if self._dynamics.rounds > 1:
             raise ConfigurationError(
@@ -108,7 +122,6 @@ class LOGAN(keras.Model):
         self._averaging = averaging or ExponentialMovingAverage(0.999)
         self.latent_dim = latent_dim or latent_dim_of(generator)
         players = Adapted(generator, latent_dim=self.latent_dim), Scores(discriminator)
-        rule = logan_rule() if isinstance(latent_rule, str) else latent_rule
         self.game = Game(
             *players,
             objective=objective,
@@ -116,10 +129,12 @@ class LOGAN(keras.Model):
             penalties=penalties,
             augmentation=augmentation,
         )
-        self._sampler = Sampler(
-            SamplingGraph(*players, self.game.latent_rule.optimizer, prior, num_classes)
-        )
-        self.game.build(self._sampler.graph.shape)
+        self._rounds = Rounds(self.game, prior, self.latent_dim, num_classes, seed)
+        optimizer = self.game.latent_rule.optimizer
+        with networks_that_fit():
+            graph = SamplingGraph(*players, optimizer, prior, num_classes)
+            self.game.build(graph.shape)
+        self._sampler = Sampler(graph)
         warn_of_layers(generator, discriminator)
         self._step = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
@@ -140,7 +155,15 @@ class LOGAN(keras.Model):
           discriminator_optimizer: another object.
           **kwargs: as `keras.Model.compile` has them, but for losses and metrics. XLA
             compiles only where `jit_compile` says so.
+
+        Raises:
+          ConfigurationError: a loss or metrics; one optimizer for both.
         """
+        for name in _NOT_TAKEN & kwargs.keys():
+            raise ConfigurationError(
+                f"{name} is not taken: each player has its optimizer, the loss is the "
+                "objective, and metrics are the game's own"
+            )
         super().compile(optimizer=None, **{"jit_compile": False} | kwargs)
         optimizers = {
             DISCRIMINATOR: keras.optimizers.get(discriminator_optimizer),
@@ -172,7 +195,7 @@ class LOGAN(keras.Model):
         Returns:
           Scalars by name, each a mean over this replica's samples.
         """
-        round_ = self._round(*data) if isinstance(data, tuple) else self._round(data)
+        round_ = self._rounds.of(data, self._step.value)
         self.game.advance_spectral_norms()
         metrics = self._optimization.update(self.game.field(round_))
         self._averaging.update(
@@ -182,6 +205,20 @@ class LOGAN(keras.Model):
         )
         self._step.assign_add(1)
         return metrics
+
+    @tf.autograph.experimental.do_not_convert
+    def test_step(self, data: Any) -> Metrics:
+        """What `evaluate` and `fit(validation_data=…)` measure; nobody moves.
+
+        Args:
+          data: as `train_step`.
+
+        Returns:
+          The metrics of `train_step` that need no update, of the players as they are.
+        """
+        field = self.game.field(self._rounds.of(data, self._step.value))
+        field()
+        return field.metrics
 
     def generate(
         self,
@@ -256,39 +293,6 @@ class LOGAN(keras.Model):
             dtype=variable.dtype,
             initializer=lambda *_, **__: tf.convert_to_tensor(variable.value),
             trainable=False,
-        )
-
-    def _round(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> Round:
-        """What this replica's update needs, drawn by (seed, step, replica)."""
-        size = tf.shape(images)[0]
-        replica = tf.distribute.get_replica_context()
-        seed = derive_seed(
-            tf.constant((self._seed, 0), tf.int64),
-            self._step.value,
-            0 if replica is None else replica.replica_id_in_sync_group,
-        )
-        streams = [derive_seed(seed, stream) for stream in range(4)]
-        none = tf.zeros([size], tf.int32)
-        if labels is None and self.num_classes:
-            raise ConfigurationError("num_classes is set: fit needs (images, labels)")
-        fake_labels = none
-        if self.num_classes:
-            fake_labels = tf.random.stateless_uniform(
-                [size], streams[_LABELS], 0, self.num_classes, tf.int32, alg="philox"
-            )
-        draws: tuple[Any, Any] = ((), ())
-        if self.game.num_draws:
-            draws = tuple(
-                tf.random.stateless_uniform([size, self.game.num_draws], each)
-                for each in streams[_REAL_DRAWS:]
-            )
-        return Round(
-            images=tf.cast(images, keras.config.floatx()),
-            labels=none if labels is None else tf.cast(labels, tf.int32),
-            latents=self._prior((size, self.latent_dim), streams[_LATENTS]),
-            fake_labels=fake_labels,
-            image_draws=draws[0],
-            fake_draws=draws[1],
         )
 
 

@@ -18,13 +18,15 @@ import pandas as pd
 import tensorflow as tf
 from PIL import Image
 
-from logan_tf.cli.running import exporting, lifecycle, reporting
+from logan_tf.cli.running import lifecycle, reporting
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.configuration import bindings, recipe, recipe_files
 from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation import exporting
 from logan_tf.evaluation.receipts import Evaluation
 from logan_tf.plots import samples as sample_pictures
 from logan_tf.runs.run_directory import RunDirectory, metric_lines, metric_row
+from logan_tf.sampling import saved_assets
 from logan_tf.sampling.sampler import Samples, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
 
@@ -169,10 +171,10 @@ class TrainingRun:
         """
         target = self._directory.saved_model
         target = Path(output).expanduser() if output is not None else target
-        exporting.require_free(target)
+        saved_assets.require_free(target)
         with self._configured():
             exporting.export(
-                self._run,
+                self._run.evaluator,
                 self._directory,
                 self.step,
                 target,

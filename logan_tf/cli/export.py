@@ -8,8 +8,9 @@ from pathlib import Path
 from absl import flags
 
 from logan_tf.cli import app
-from logan_tf.cli.running import elsewhere, exporting, run_flags
+from logan_tf.cli.running import elsewhere, run_flags
 from logan_tf.runs.run_directory import RunDirectory
+from logan_tf.sampling import saved_assets
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", None, "The SavedModel; None: RUN_DIR/saved_model.")
@@ -33,6 +34,7 @@ flags.DEFINE_string(
     "trained", None, "A state that came back: it becomes a checkpoint of the run."
 )
 
+
 def main() -> None:
     """Writes the SavedModel and says what it can do.
 
@@ -49,11 +51,14 @@ def main() -> None:
         return
     given = FLAGS.output
     output = Path(given) if given else RunDirectory(FLAGS.run_dir or ".").saved_model
-    exporting.require_free(output)
+    saved_assets.require_free(output)
     run, directory, step = run_flags.open_run()
+    from logan_tf.evaluation import exporting
+
     print(f"tracing the functions of step {step}, a minute or more", flush=True)
-    settings = run_flags.settings(run.evaluator.latent_steps)
-    exporting.export(run, directory, step, output, settings, FLAGS.discriminator)
+    evaluator = run.evaluator
+    settings = run_flags.settings(evaluator.latent_steps)
+    exporting.export(evaluator, directory, step, output, settings, FLAGS.discriminator)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print(f"step {step} as a SavedModel of {size / 2**20:.1f} MiB: {output}")
 

@@ -63,6 +63,17 @@ def is_export(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / _PROGRAM).is_file() and receipt.is_file()
 
 
+def require_free(output: Path) -> None:
+    """Raises ConfigurationError for a place that holds something else."""
+    if not output.exists() or is_export(output):
+        return
+    if not output.is_dir() or any(output.iterdir()):
+        raise ConfigurationError(
+            f"{output} is there and no SavedModel of bin/export: remove it, or choose "
+            "another --output"
+        )
+
+
 def read_receipt(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads a SavedModel's receipt; runs nothing of it.
 

@@ -61,7 +61,7 @@ def test_a_step_goes_along_the_gradients_of_the_game():
         WithLabels(twins[1], False),
         latent_rule=LatentRule(step, 0.1),
     )
-    round_ = trained._round(tf.constant(points()))
+    round_ = trained._rounds.of(tf.constant(points()), trained._step.value)
     game.discriminator(game.generator(round_.latents))
     before = game.weights()
     game.advance_spectral_norms()
@@ -136,18 +136,23 @@ def test_generate_draws_with_the_average_and_leaves_the_weights(fitted):
 
 def test_latents_of_a_step_are_its_own():
     trained = model()
-    first = trained._round(tf.constant(points())).latents.numpy()
+    first = trained._rounds.of(
+        tf.constant(points()), trained._step.value
+    ).latents.numpy()
     trained._step.assign_add(1)
-    second = trained._round(tf.constant(points())).latents.numpy()
+    second = trained._rounds.of(
+        tf.constant(points()), trained._step.value
+    ).latents.numpy()
     assert not np.isin(first, second).any()
 
 
 def test_labels_are_drawn_where_there_are_classes():
     trained = model(num_classes=3)
-    round_ = trained._round(tf.constant(points()), tf.zeros([32], tf.int64))
+    step = trained._step.value
+    round_ = trained._rounds.of((tf.constant(points()), tf.zeros([32], tf.int64)), step)
     assert set(round_.fake_labels.numpy()) == {0, 1, 2}
     with pytest.raises(ConfigurationError, match=r"\(images, labels\)"):
-        trained._round(tf.constant(points()))
+        trained._rounds.of(tf.constant(points()), trained._step.value)
 
 
 def test_keras_batch_normalization_is_warned_of():
@@ -189,6 +194,51 @@ def test_embeddings_and_networks_of_two_inputs():
     metrics = trained.train_step((tf.ones([8, 1]), tf.zeros([8], tf.int32)))
     assert metrics["generator_update_norm"] > 0
     assert trained.generate(2, labels=np.array([0, 2])).shape == (2, 1)
+
+
+def test_evaluating_measures_and_moves_nothing(fitted):
+    fitted, _, _ = fitted
+    variables = [*fitted.weights, *fitted.generator_optimizer.variables]
+    before = [variable.numpy() for variable in variables]
+    found = fitted.evaluate(points(32), batch_size=32, return_dict=True, verbose=0)
+    round_ = fitted._rounds.of(tf.constant(points(32)), fitted._step.value)
+    field = fitted.game.field(round_)
+    gradients = field()
+    norm = tf.linalg.global_norm(gradients["generator"])
+    np.testing.assert_allclose(found["generator_gradient_norm"], norm, rtol=1e-5)
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"latent_dim": 0}, "latent_dim must be 1 or more"),
+        ({"latent_dim": 7}, "do not fit together"),
+        ({"latent_rule": "ngd"}, "latent_rule must be a LatentRule, not 'ngd'"),
+        ({"objective": "hinge"}, "objective must be a function, not 'hinge'"),
+        ({"dynamics": Extragradient}, r"write Extragradient\(…\)"),
+        ({"averaging": 0.9}, "must be a ExponentialMovingAverage"),
+        ({"penalties": LeCam(0.1)}, "is a list"),
+        ({"seed": -1}, "seed must be 0 or more"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        logan_tf.LOGAN(*networks(), **arguments)
+
+
+def test_networks_that_are_none_or_swapped_are_refused():
+    with pytest.raises(ConfigurationError, match="generator must be a Layer"):
+        logan_tf.LOGAN("a", "b")
+    with pytest.raises(ConfigurationError, match="do not fit together"):
+        logan_tf.LOGAN(*networks()[::-1])
+
+
+@pytest.mark.parametrize("name", ["optimizer", "loss", "metrics"])
+def test_what_compile_does_not_take_is_refused(name):
+    with pytest.raises(ConfigurationError, match=f"{name} is not taken"):
+        logan_tf.LOGAN(*networks()).compile(**{name: "adam"})
 
 
 def test_one_optimizer_for_both_is_refused():

@@ -3,36 +3,20 @@
 import hashlib
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from logan_tf import small_files, versions
-from logan_tf.errors import ConfigurationError
+from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.runs.run_directory import RunDirectory
-from logan_tf.sampling import saved_assets
+from logan_tf.sampling import export as saved_models
 from logan_tf.sampling.settings import SamplingSettings
-
-if TYPE_CHECKING:
-    from logan_tf.cli.running.lifecycle import Run
+from logan_tf.sampling.signatures import Signatures
 
 _PACKAGES = ("logan_tf", "tensorflow", "keras", "numpy")
 
 
-def require_free(output: Path) -> None:
-    """Raises ConfigurationError for a place that holds something else than an export.
-
-    Needs no TensorFlow.
-    """
-    if not output.exists() or saved_assets.is_export(output):
-        return
-    if not output.is_dir() or any(output.iterdir()):
-        raise ConfigurationError(
-            f"{output} is there and no SavedModel of bin/export: remove it, or choose "
-            "another --output"
-        )
-
-
 def export(
-    run: "Run",
+    evaluator: Evaluator,
     directory: RunDirectory,
     step: int,
     output: Path,
@@ -42,7 +26,7 @@ def export(
     """Writes the SavedModel; it takes the place of an earlier one.
 
     Args:
-      run: restored.
+      evaluator: of the restored run.
       directory: of the run.
       step: of the checkpoint.
       output: the folder.
@@ -53,12 +37,9 @@ def export(
     Raises:
       ConfigurationError: latent steps without a latent optimizer.
     """
-    from logan_tf.sampling import export as saved_models
-    from logan_tf.sampling.signatures import Signatures
-
-    settings = settings or run.evaluator.settings()
-    settings.require(bool(run.experiment.latent_optimizer))
-    sampler, weights = run.evaluator.settled(settings)
+    settings = settings or evaluator.settings()
+    settings.require(evaluator.graph.latent_optimizer is not None)
+    sampler, weights = evaluator.settled(settings)
     signatures = Signatures(
         sampler.graph,
         weights["standing_batches"],
@@ -69,8 +50,8 @@ def export(
         output,
         signatures,
         _origin(directory, step) | weights | signatures.description(),
-        run.evaluator.class_names(),
-        run.evaluator.points(),
+        evaluator.class_names(),
+        evaluator.points(),
     )
 
 
