@@ -5,7 +5,7 @@ PYTHON ?= python3
 RUN = .venv/bin/python -m
 JOBS ?= 2
 
-.PHONY: quickstart baseline test test-slow tpu-build test-tpu-build benchmark-peers
+.PHONY: quickstart baseline pretrained test test-slow tpu-build test-tpu-build benchmark-peers
 .PHONY: studies parity converters lint format clean
 
 .venv/made: setup.cfg setup.py constraints.txt
@@ -23,6 +23,11 @@ baseline: .venv/made
 	mkdir -p docs/receipts
 	cp runs/baseline/evaluations/step-00002000.json \
 	  docs/receipts/stacked_digits_baseline.json
+
+# The generators that the package carries: `bin/sample --pretrained=digits`.
+pretrained: .venv/made
+	bin/train --gin_file=gin/digits_logan.gin --run_dir=runs/digits_logan
+	bin/export --run_dir=runs/digits_logan --output=pretrained/digits
 
 # A study, and what docs/results.md shows of it: `make docs/results/table2`. All of them
 # take four and a half hours on two cores, and ring and grid more than an hour each; what is

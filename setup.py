@@ -1,8 +1,12 @@
-"""What setup.cfg cannot say: recipes and receipts lie beside the package, not in it."""
+"""What setup.cfg cannot say: what a wheel carries lies beside the package."""
 
 from setuptools import find_packages, setup
 
-CARRIED = {"logan_tf.recipes": "gin", "logan_tf.receipts": "docs/receipts"}
+CARRIED = {
+    "logan_tf.recipes": "gin",
+    "logan_tf.receipts": "docs/receipts",
+    "logan_tf.pretrained": "pretrained",
+}
 
 setup(
     packages=[*find_packages(include=["logan_tf", "logan_tf.*"]), *CARRIED],
@@ -12,5 +16,6 @@ setup(
         "logan_tf.report": ["*.jinja"],
         "logan_tf.recipes": ["**/*.gin"],
         "logan_tf.receipts": ["*.json"],
+        "logan_tf.pretrained": ["**/*"],
     },
 )

@@ -1,7 +1,7 @@
 """Where this package lies: in a checkout, or installed without `bin` and `gin`.
 
-An installed package carries the recipes and the receipts inside (`setup.py`), and has
-one command, `logan-tf`, for all of `bin`.
+An installed package carries recipes, receipts and pretrained generators inside
+(`setup.py`), and has one command, `logan-tf`, for all of `bin`.
 """
 
 import os
@@ -19,6 +19,9 @@ RECIPES = ROOT / "gin" if _IS_CHECKOUT else _PACKAGE / "recipes"
 
 RECEIPTS = ROOT / "docs" / "receipts" if _IS_CHECKOUT else _PACKAGE / "receipts"
 """Evaluations that commands compare with."""
+
+PRETRAINED = ROOT / "pretrained" if _IS_CHECKOUT else _PACKAGE / "pretrained"
+"""Small generators, each a SavedModel that `make pretrained` made."""
 
 COMMANDS = (
     "train",

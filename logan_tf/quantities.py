@@ -39,6 +39,14 @@ class Quantity:
         """For an axis: the label, and the unit if there is one."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
+    @property
+    def description(self) -> str:
+        """A sentence for who sees the number alone."""
+        text = self.axis[0].upper() + self.axis[1:]
+        if self.chart in CHARTS:
+            text += f". {self.chart}: {CHARTS[self.chart]}"
+        return f"{text}; {self.better} is better" if self.better else text
+
     def best(self, values: Sequence[float]) -> int:
         """The place of the best value, of equal ones the first.
 

@@ -11,6 +11,7 @@ from logan_tf import atomic_file
 from logan_tf.cli import app
 from logan_tf.cli.running import run_flags
 from logan_tf.errors import ConfigurationError, suggestion
+from logan_tf.installation import PRETRAINED
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling import saved_assets
 
@@ -38,6 +39,11 @@ flags.DEFINE_string(
     None,
     "Instead of a run: what bin/export made of it. A SavedModel is a program: give "
     "none that you would not run.",
+)
+flags.DEFINE_string(
+    "pretrained",
+    None,
+    "Instead of a run: a generator that comes with the package; 'digits' is one.",
 )
 flags.DEFINE_string(
     "output",
@@ -154,19 +160,33 @@ def _each(num_classes: int) -> int:
 
 def _sampler():
     """The run's evaluator or the export that samples alike, and its step."""
-    if FLAGS.saved_model is None:
+    given = [n for n in ("saved_model", "pretrained") if FLAGS[n].value is not None]
+    if not given:
         run, _, step = run_flags.open_run()
         return run.evaluator, step
-    if FLAGS.run_dir is not None or not FLAGS["checkpoint"].using_default_value:
+    others = FLAGS.run_dir is not None or not FLAGS["checkpoint"].using_default_value
+    if others or len(given) > 1:
         raise ConfigurationError(
-            "--saved_model holds one checkpoint of one run: give it without --run_dir "
-            "and --checkpoint"
+            f"--{given[0]} holds one checkpoint of one run: give it without "
+            f"{'--pretrained' if len(given) > 1 else '--run_dir and --checkpoint'}"
         )
-    receipt = saved_assets.read_receipt(FLAGS.saved_model)
+    folder = FLAGS.saved_model or _carried(FLAGS.pretrained)
+    receipt = saved_assets.read_receipt(folder)
     app.import_tensorflow()
     from logan_tf.sampling.saved_sampler import SavedSampler
 
-    return SavedSampler(FLAGS.saved_model), receipt["checkpoint_step"]
+    return SavedSampler(folder), receipt["checkpoint_step"]
+
+
+def _carried(name: str) -> Path:
+    """The folder of a generator that comes with the package."""
+    known = sorted(path.name for path in PRETRAINED.glob("*") if path.is_dir())
+    if name not in known:
+        raise ConfigurationError(
+            f"no generator {name!r} comes with the package"
+            f"{suggestion(name, known) or ': there is ' + ', '.join(known)}"
+        )
+    return PRETRAINED / name
 
 
 def _save_arrays(output: Path, samples: "Samples") -> None:
@@ -181,4 +201,8 @@ def _save_arrays(output: Path, samples: "Samples") -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, f"{__doc__}\n\nbin/sample --run_dir=DIR --output=grid.png")
+    usage = (
+        "bin/sample --run_dir=DIR --output=grid.png\n"
+        "bin/sample --pretrained=digits --output=grid.png"
+    )
+    app.run(main, f"{__doc__}\n\n{usage}")

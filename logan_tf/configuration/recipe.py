@@ -130,6 +130,11 @@ def bindings_of(config: str) -> list[Binding]:
     return found
 
 
+def macros_of(config: str) -> dict[str, Any]:
+    """The macros of such a configuration."""
+    return {b.name: b.value for b in bindings_of(config) if not b.parameter}
+
+
 def _check_imports(recipe: Recipe, modules: Sequence[str]) -> None:
     for module in recipe.imports:
         if module.startswith("__gin__"):

@@ -4,16 +4,17 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
-from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tqdm import tqdm
 
 from logan_tf import atomic_file, quantities
+from logan_tf.runs import dashboard
 from logan_tf.runs.run_directory import RunDirectory
 
 _SECONDS_PER_LINE = 60.0  # of a log, which has no bar
@@ -46,6 +47,7 @@ class Monitor:
         directory.truncate_metrics(step)
         truncate_events(directory.events, step, pictures_follow)
         self._lines = directory.metrics.open("a", encoding="utf-8")
+        self._described: set[str] = set()
         self._writer = tf.summary.create_file_writer(str(directory.events))
         self._bar = tqdm(
             total=total_steps,
@@ -67,6 +69,19 @@ class Monitor:
         self._lines.close()
         self._writer.close()
 
+    def begin(self, step: int, configuration: str, knobs: Mapping[str, object]) -> None:
+        """Writes what TensorBoard shows beside curves.
+
+        Args:
+          step: the number of steps done.
+          configuration: as Markdown.
+          knobs: the recipe's macros, by which runs are told apart.
+        """
+        self.text(step, "configuration", configuration)
+        with self._writing(step):
+            for summary in (dashboard.page(), dashboard.knobs(knobs)):
+                tf.summary.experimental.write_raw_pb(summary)
+
     def scalars(self, step: int, values: dict[str, float | int]) -> None:
         """Writes a line and an event.
 
@@ -79,28 +94,36 @@ class Monitor:
             for name, value in values.items()
         }
         self._lines.write(json.dumps({"step": step, **values}) + "\n")
-        self._event(step, {_tag(name): value for name, value in values.items()})
+        self._event(step, values)
 
     def evaluation(self, step: int, values: dict[str, float]) -> None:
         """Writes an event of metrics; their lines are in the evaluation's own file."""
-        self._event(step, {f"{_EVALUATION}{name}": v for name, v in values.items()})
+        self._event(step, values, _EVALUATION)
 
     def spectrum(self, step: int, values: dict[str, float]) -> None:
         """Writes an event of an eigenvalue's numbers."""
-        self._event(step, {f"{_SPECTRUM}{name}": v for name, v in values.items()})
+        self._event(step, values, _SPECTRUM)
 
-    def _event(self, step: int, values: dict[str, float]) -> None:
-        """Writes numbers by tag, all of them as one event.
+    def _event(self, step: int, values: dict[str, float], group: str = "") -> None:
+        """Writes numbers as one event.
 
         An event a number takes ten times as long, and each of them stays in memory:
         TensorFlow keeps every Python number that has become a tensor.
+
+        Args:
+          values: by name.
+          group: what they stand in; empty: each in its own.
         """
-        # Messages one after the other are one message of all their fields.
-        summary = b"".join(
-            scalar_pb(tag, value).SerializeToString() for tag, value in values.items()
-        )
+        summaries = []
+        for name, value in values.items():
+            tag = f"{group or quantities.find(name).group + '/'}{name}"
+            summaries.append(
+                dashboard.scalar(tag, name, value, tag not in self._described)
+            )
+            self._described.add(tag)
         with self._writing(step):
-            tf.summary.experimental.write_raw_pb(summary)
+            # Messages one after the other are one message of all their fields.
+            tf.summary.experimental.write_raw_pb(b"".join(summaries))
 
     def _writing(self, step: int) -> contextlib.AbstractContextManager[None]:
         return self._writer.as_default(step=np.int64(step))  # No Python number.
@@ -148,6 +171,7 @@ class SilentMonitor(Monitor):
     def __init__(self) -> None:
         nowhere = Path(os.devnull)
         self._lines = nowhere.open("a", encoding="utf-8")
+        self._described = set()
         self._writer = tf.summary.create_noop_writer()
         self._bar = tqdm(disable=True)
         self._step = self._total_steps = 0
@@ -155,11 +179,6 @@ class SilentMonitor(Monitor):
 
     def say(self, line: str) -> None:
         """Prints nothing."""
-
-
-def _tag(name: str) -> str:
-    """Groups the charts as one reads them: the losses, the scores, the latent step."""
-    return f"{quantities.find(name).group}/{name}"
 
 
 def truncate_events(directory: Path, step: int, pictures_follow: bool = False) -> None:

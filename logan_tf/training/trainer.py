@@ -1,8 +1,9 @@
 """The outer loop: host calls of many steps each, and what is due between them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import NoReturn
 
 import numpy as np
@@ -155,6 +156,7 @@ class Trainer:
         self,
         text: str = "",
         progress: bool = True,
+        knobs: Mapping[str, object] = MappingProxyType({}),
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Trains until `total_steps` are done.
@@ -165,6 +167,7 @@ class Trainer:
         Args:
           text: of the configuration, for TensorBoard.
           progress: whether to show a bar.
+          knobs: the recipe's macros, for TensorBoard.
           stop: asked after every host call, which takes about a second.
 
         Raises:
@@ -179,7 +182,7 @@ class Trainer:
         note = f"resumed at step {self.step}" if self.step else ""
         while True:
             with self._open_monitor(progress) as monitor:
-                monitor.text(self.step, "configuration", text)
+                monitor.begin(self.step, text, knobs)
                 if note:
                     monitor.say(note)
                 try:

@@ -25,7 +25,7 @@ def installed(tmp_path_factory) -> Path:
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("site")
     for name in BUILT_FROM:
         shutil.copy(ROOT / name, source)
-    for name in ("logan_tf", "gin", "docs/receipts"):
+    for name in ("logan_tf", "gin", "docs/receipts", "pretrained"):
         shutil.copytree(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     build = [
@@ -82,6 +82,27 @@ def test_it_trains(trained):
 def test_it_samples(command, trained):
     command("sample", "--run_dir=run", "--num=4", "--output=four.npz")
     assert np.load(trained.parent / "four.npz")["images"].shape[0] == 4
+
+
+def test_it_samples_without_a_run(command, folder):
+    command("sample", "--pretrained=digits", "--num=4", "--output=digits.npz")
+    assert np.load(folder / "digits.npz")["images"].shape == (4, 16, 16, 1)
+
+
+def test_it_has_a_python_face(installed, trained):
+    script = (
+        "import logan_tf, sys; run = logan_tf.load(sys.argv[1]);"
+        "assert run.sample(2).shape == (2, 16, 16, 3), run;"
+        "assert list(run.metrics.index) == [1, 2];"
+        f"assert logan_tf.__file__.startswith({str(installed)!r})"
+    )
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    subprocess.run(
+        [sys.executable, "-c", script, trained],
+        env=environment,
+        cwd=installed,
+        check=True,
+    )
 
 
 def test_it_evaluates(command, trained):

@@ -1,6 +1,7 @@
 """What a run writes while it trains, read back."""
 
 import json
+import re
 import resource
 import sys
 from pathlib import Path
@@ -8,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams import plugin_data_pb2
 
+from logan_tf import quantities
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training import monitor as monitor_module
 from logan_tf.training.monitor import Monitor, truncate_events
@@ -80,14 +84,14 @@ def test_a_monitor_writes_lines_and_events(tmp_path, capsys):
     directory = RunDirectory(tmp_path)
     picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     with Monitor(directory, 0, total_steps=4, progress=False) as monitor:
-        monitor.text(0, "configuration", "seed = 1")
+        monitor.begin(0, "seed = 1", {"seed": 1, "data_dir": None})
         monitor.scalars(2, {"generator_loss": np.float32(0.25), "delta_z_norm": 1})
         monitor.evaluation(2, {"modes": 7})
         monitor.image(2, "samples", picture)
         monitor.say("a line")
         monitor.flush()
         (line,) = directory.metrics.read_text().splitlines()
-        assert len(events(directory.events)) == 5  # The file's own is the first.
+        assert len(events(directory.events)) == 7  # The file's own is the first.
     assert json.loads(line) == {"step": 2, "generator_loss": 0.25, "delta_z_norm": 1.0}
     assert capsys.readouterr().out == "a line\n"
     found = {
@@ -104,6 +108,54 @@ def test_a_monitor_writes_lines_and_events(tmp_path, capsys):
     assert b"seed = 1" in tf.make_ndarray(found["configuration"][1]).tobytes() or (
         "seed = 1" in str(tf.make_ndarray(found["configuration"][1]))
     )
+
+
+def test_numbers_are_described_where_they_first_appear(tmp_path):
+    directory = RunDirectory(tmp_path)
+    with Monitor(directory, 0, total_steps=4, progress=False) as monitor:
+        for step in (1, 2):
+            monitor.scalars(step, {"delta_z_norm": 1.0, "mine": 2.0})
+            monitor.evaluation(step, {"fid_digits": 3.0})
+    descriptions = [
+        (value.tag, value.metadata.summary_description)
+        for event in events(directory.events)
+        for value in event.summary.value
+    ]
+    assert len(descriptions) == 6
+    assert dict(descriptions[:3]) == {
+        "latent_step/delta_z_norm": "Mean ‖Δz‖. Latent step ‖Δz‖: "
+        "mean over the samples",
+        "run/mine": "Mine",
+        "evaluation/fid_digits": "FID; lower is better",
+    }
+    assert {text for _, text in descriptions[3:]} == {""}
+
+
+def test_one_page_of_charts_and_the_runs_knobs(tmp_path):
+    """Read as TensorBoard's own plugins read them."""
+    directory = RunDirectory(tmp_path)
+    with Monitor(directory, 0, total_steps=4, progress=False) as monitor:
+        monitor.begin(0, "", {"seed": 3, "precision": "float32", "data_dir": None})
+    found = {
+        value.tag: value
+        for event in events(directory.events)
+        for value in event.summary.value
+    }
+    page = tf.make_ndarray(found["custom_scalars__config__"].tensor).item()
+    (category,) = layout_pb2.Layout.FromString(page).category
+    patterns = [tag for chart in category.chart for tag in chart.multiline.tag]
+    tags = [
+        f"{known.group}/{known.name}"
+        for known in quantities.TRAINED
+        if known.group in ("losses", "scores", "latent_step")
+    ]
+    unseen = [t for t in tags if not any(re.fullmatch(p, t) for p in patterns)]
+    assert unseen == ["losses/regularizer"]
+    content = found["_hparams_/session_start_info"].metadata.plugin_data.content
+    told = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+    assert told.hparams["seed"].number_value == 3
+    assert told.hparams["precision"].string_value == "float32"
+    assert "data_dir" not in told.hparams
 
 
 def test_what_is_written_does_not_stay_in_memory(tmp_path):

@@ -15,7 +15,7 @@ import tensorflow as tf
 from logan_tf import atomic_file, small_files
 from logan_tf.cli.running import memory, spectra
 from logan_tf.cli.running.interruption import Interruption
-from logan_tf.configuration import bindings, reach
+from logan_tf.configuration import bindings, reach, recipe
 from logan_tf.errors import BadDataError, CollapsedError, ConfigurationError
 from logan_tf.evaluation.evaluator import Evaluator
 from logan_tf.evaluation.receipts import (
@@ -116,6 +116,9 @@ def train(
         trainer.train(
             text=gin.markdown(config),
             progress=progress,
+            knobs={
+                b.name: b.value for b in recipe.bindings_of(config) if not b.parameter
+            },
             stop=lambda: interruption.requested,
         )
 
