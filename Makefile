@@ -42,11 +42,13 @@ docs/results/%: .venv/made
 	cp runs/studies/$*/table.md runs/studies/$*/results.json $@
 	cp runs/studies/$*/figures/*.png $@
 
+PYTEST = pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+
 test: .venv/made
-	$(RUN) pytest -n $(JOBS) --dist loadgroup -m 'not slow'
+	$(RUN) $(PYTEST) -m 'not slow'
 
 test-slow: .venv/made
-	$(RUN) pytest -n $(JOBS) --dist loadgroup
+	$(RUN) $(PYTEST)
 
 # The same tests under the last TensorFlow builds for TPUs, on the CPU of any machine.
 # TPU_LOAD_LIBRARY=0: libtpu would ask Google Cloud's metadata server, for minutes, which
@@ -63,7 +65,7 @@ tpu-build: .venv-tpu/made
 
 test-tpu-build: .venv-tpu/made
 	TPU_LOAD_LIBRARY=0 LOGAN_TF_PYTHON=$(CURDIR)/.venv-tpu/bin/python \
-	  .venv-tpu/bin/python -m pytest -n $(JOBS) --dist loadgroup -m 'not slow'
+	  .venv-tpu/bin/python -m $(PYTEST) -m 'not slow'
 
 # Other packages' numbers for the metrics' tests; they bring PyTorch, 4 GB.
 parity: .venv-parity/made

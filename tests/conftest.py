@@ -14,9 +14,24 @@ import pytest
 from absl import flags
 
 
+TESTS = Path(__file__).parent
+LONGEST = ("cli", "training", "game", "benchmarks", "programs", "networks")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first: at the end one process would wait for the other's."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """A folder is tested by one process, the longest first.
+
+    Its fixtures are runs and networks: they would be made by each process that has a
+    test of the folder.
+    """
+    folders = {}
+    for item in items:
+        folders[item] = item.path.relative_to(TESTS).parts[0]
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(folders[item]))
+    order = {folder: place for place, folder in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(folders[item], len(order)))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from logan_tf.configuration import recipe_files
 from logan_tf.installation import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.slow
 
 BUILT_FROM = ("README.md", "LICENSE", "setup.py", "setup.cfg", "pyproject.toml")
 SMALL = ("total_steps = 2", "log_every = 1", "batch_size = 8")

@@ -13,9 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-# All in one process of pytest's, for each would start the replicas anew.
-pytestmark = pytest.mark.xdist_group("replica_invariance")
-
 SCRIPT = Path(__file__).with_name("replica_run.py")
 OTHERS = ["two", "workers"]
 # The alternating ones in two micro-batches.
