@@ -2,7 +2,7 @@
 
     python examples/serve.py pretrained/digits tensorflow
     python examples/serve.py pretrained/digits tflite
-    python examples/serve.py pretrained/digits onnx     # pip install tf2onnx onnxruntime
+    python examples/serve.py pretrained/digits onnx  # pip install tf2onnx onnxruntime
 
 None of them needs logan_tf or Keras.
 """

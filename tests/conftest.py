@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from absl import flags
 
-
 TESTS = Path(__file__).parent
 LONGEST = ("cli", "training", "game", "benchmarks", "programs", "networks")
 

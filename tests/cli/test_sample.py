@@ -4,6 +4,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from logan_tf.installation import PRETRAINED
+
 
 @pytest.fixture(scope="module")
 def arrays(command, digits_run, tmp_path_factory):
@@ -131,3 +133,31 @@ def test_arrays_are_there_whole_or_not_at_all(tmp_path, monkeypatch):
         sample._save_arrays(output, samples)
     assert output.read_bytes() == b"the earlier ones"
     assert list(tmp_path.iterdir()) == [output]
+
+
+def test_a_generator_that_comes_with_the_package(command, tmp_path):
+    """The first picture, without a run; what it carries stays small."""
+    folder = PRETRAINED / "digits"
+    assert sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) < 2 * 2**20
+    path = tmp_path / "digits.npz"
+    done = command("sample", "--pretrained=digits", f"--output={path}", "--num=3")
+    assert (done.exit_code, done.err) == (0, "")
+    assert "3 samples of step 2000" in done.out
+    images = np.load(path)["images"]
+    assert (images.shape, images.dtype) == ((3, 16, 16, 1), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--pretrained=digit"], "did you mean 'digits'"),
+        (["--pretrained=faces"], "there is digits"),
+        (["--pretrained=digits", "--run_dir=x"], "without --run_dir"),
+        (["--pretrained=digits", "--checkpoint=best"], "without --run_dir"),
+        (["--pretrained=digits", "--saved_model=x"], "without --pretrained"),
+    ],
+)
+def test_generators_that_do_not_come_with_it(flags, message, command, tmp_path):
+    done = command("sample", *flags, f"--output={tmp_path}/x.png")
+    assert done.exit_code == 2
+    assert message in done.err
