@@ -26,6 +26,7 @@ from logan_tf.evaluation import evaluator, protocols
 from logan_tf.game import (
     augmentation,
     controls,
+    energy,
     game,
     latent,
     latent_rule,
@@ -53,11 +54,21 @@ from logan_tf.game.penalties import (
     historical_averaging,
     lecam,
     orthogonality,
+    pulling_away,
     wgan_gp,
     zero_centred,
 )
+from logan_tf.layers import weight_clipping
 from logan_tf.metrics import classifiers
-from logan_tf.networks import biggan, biggan_deep, mlp, sagan, sngan, sngan_resnet
+from logan_tf.networks import (
+    autoencoder,
+    biggan,
+    biggan_deep,
+    mlp,
+    sagan,
+    sngan,
+    sngan_resnet,
+)
 from logan_tf.training import averaging, experiment, trainer
 
 _KERAS_OPTIMIZERS = ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "SGD")
@@ -79,6 +90,8 @@ for module in (sngan, mlp, biggan_deep, biggan, sagan, sngan_resnet):
             getattr(module, network), module=module.__name__.rsplit(".", 1)[-1]
         )
 
+gin.external_configurable(autoencoder.Discriminator, module="autoencoder")
+
 for objective in (
     objectives.hinge,
     objectives.wasserstein,
@@ -99,6 +112,7 @@ for configurable in (
     controls.RandomDirection,
     controls.LatentPenalty,
     controls.root_of_natural_gradient_step,
+    energy.EnergyMargin,
     game.Game,
     consistency.BalancedConsistency,
     dragan.Dragan,
@@ -106,7 +120,9 @@ for configurable in (
     historical_averaging.HistoricalAveraging,
     lecam.LeCam,
     orthogonality.Orthogonality,
+    pulling_away.PullingAway,
     wgan_gp.WganGp,
+    weight_clipping.WeightClipping,
     zero_centred.R1,
     zero_centred.R2,
     plain.Plain,

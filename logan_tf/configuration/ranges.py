@@ -145,6 +145,7 @@ _OWN: dict[str, Range | Only] = {
     "DiffAugment.translation": _SHARE,
     "Discriminator.input_scale": _ANY,
     "Discriminator.num_logits": Range(1, 2),
+    "EnergyMargin.margin": _POSITIVE,
     "Experiment.batch_size": Range(2),
     "ExponentialMovingAverage.decay": _DECAY,
     "FollowTheRidge.damping": _NOT_NEGATIVE,
@@ -158,6 +159,7 @@ _OWN: dict[str, Range | Only] = {
     "Trainer.jit_compile": Only((True, False, "auto"), "choose one of them"),
     "Unrolled.beta_1": _SIGNED,
     "Unrolled.beta_2": _INSIDE,
+    "WeightClipping.limit": _POSITIVE,
     "smoothed.target": Range(0.5, 1.0, open_low=True),
     "resnet_56.depth": Range(8),
 }

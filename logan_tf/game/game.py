@@ -117,6 +117,8 @@ class Game:
         Raises:
           ConfigurationError: for examples or networks that a part is not defined for.
         """
+        if hasattr(self.objective, "require"):
+            self.objective.require(self.discriminator)
         if self.augmentation is not None:
             draws = tf.zeros([2, self.augmentation.num_draws])
             self.augmentation(tf.zeros([2, *shape]), draws)

@@ -27,7 +27,7 @@ Objective = Callable[[tf.Tensor, tf.Tensor], Losses]
 
 def hinge(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Losses:
     """max(0, 1 − D(x)) + max(0, 1 + D(G(z))) against −D(G(z)); LOGAN eq. 38 and 44."""
-    _check(real_logits, fake_logits)
+    require_scores(real_logits, fake_logits)
     return Losses(
         discriminator=tf.reduce_mean(tf.nn.relu(1 - real_logits))
         + tf.reduce_mean(tf.nn.relu(1 + fake_logits)),
@@ -37,7 +37,7 @@ def hinge(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Losses:
 
 def wasserstein(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Losses:
     """D(G(z)) − D(x) against −D(G(z)); Arjovsky et al. 2017, LOGAN eq. 2."""
-    _check(real_logits, fake_logits)
+    require_scores(real_logits, fake_logits)
     return Losses(
         discriminator=tf.reduce_mean(fake_logits) - tf.reduce_mean(real_logits),
         generator=-tf.reduce_mean(fake_logits),
@@ -77,7 +77,7 @@ def least_squares(
         divergence (their eq. 8: −1, 1, 0); the defaults are their eq. 9.
       generator_target: c.
     """
-    _check(real_logits, fake_logits)
+    require_scores(real_logits, fake_logits)
     return Losses(
         discriminator=0.5 * tf.reduce_mean(tf.square(real_logits - real_target))
         + 0.5 * tf.reduce_mean(tf.square(fake_logits - fake_target)),
@@ -115,7 +115,7 @@ def relativistic(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Losses:
 
     Jolicoeur-Martineau 2018; with `R1` and `R2` R3GAN's (Huang et al. 2024, eq. 2).
     """
-    _check(real_logits, fake_logits)
+    require_scores(real_logits, fake_logits)
     lead = real_logits - fake_logits
     return Losses(
         discriminator=tf.reduce_mean(tf.math.softplus(-lead)),
@@ -125,13 +125,14 @@ def relativistic(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> Losses:
 
 def _cross_entropy(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     """−ln σ(D(x)) − ln(1 − σ(D(G(z)))), with softplus for its range."""
-    _check(real_logits, fake_logits)
+    require_scores(real_logits, fake_logits)
     return tf.reduce_mean(tf.math.softplus(-real_logits)) + tf.reduce_mean(
         tf.math.softplus(fake_logits)
     )
 
 
-def _check(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> None:
+def require_scores(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> None:
+    """Raises ValueError for other ranks than [batch]."""
     for name, logits in (("real", real_logits), ("fake", fake_logits)):
         if logits.shape.rank != 1:
             raise ValueError(

@@ -47,7 +47,7 @@ class Generator(keras.Model):
     ) -> None:
         super().__init__(autocast=False)
         self.latent_dim = latent_dim
-        widths = _widths(image_size, width)
+        widths = widths_of(image_size, width)
         size = image_size >> len(widths)
         channels_in = 2 * widths[-1]
         start = (size, size, channels_in)
@@ -113,7 +113,7 @@ class Discriminator(keras.Model):
         num_logits: int = 1,
     ) -> None:
         super().__init__()
-        widths = _widths(image_size, width)
+        widths = widths_of(image_size, width)
         if num_logits not in (1, 2):
             raise ConfigurationError(
                 f"sngan.Discriminator.num_logits is 1 or 2, not {num_logits}"
@@ -154,7 +154,7 @@ class Discriminator(keras.Model):
         return x
 
 
-def _widths(image_size: int, width: int) -> list[int]:
+def widths_of(image_size: int, width: int) -> list[int]:
     """The width of each feature map that is halved, from the image's size downwards."""
     widths: list[int] = []
     size = image_size

@@ -60,6 +60,8 @@ class Experiment:
         the gradient of the whole batch; batch normalization takes its moments over one
         micro-batch (of all replicas), and wants 2 examples or more in each.
       seed: 0 to 2³¹ − 1: of the initial weights, and of every batch.
+      discriminator_constraint: of each of the discriminator's weights, after each of
+        its updates (`layers.weight_clipping`).
 
     Raises:
       ConfigurationError: for parts that do not fit together.
@@ -81,6 +83,7 @@ class Experiment:
         seed: int = 0,
         accumulation: int = 1,
         precision: str = "float32",
+        discriminator_constraint: keras.constraints.Constraint | None = None,
     ) -> None:
         if batch_size < 2:
             raise ConfigurationError(
@@ -112,6 +115,8 @@ class Experiment:
             self._require_sizes()
             self._require_memory(optimizers)
             self._build_networks()
+        for variable in self.discriminator.trainable_variables:
+            variable.constraint = discriminator_constraint  # Its optimizer's to keep.
         self.averaging.update(self.averaged_generator, self.generator, -1)
         self.game = game(self.generator, self.discriminator)
         self.game.build(self.dataset.shape)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
 from logan_tf.game import objectives
+from logan_tf.game.energy import EnergyMargin
 from logan_tf.game.weights import GENERATOR
 
 _RNG = np.random.default_rng(0)
@@ -18,7 +19,9 @@ _ALL = (
     "least_squares",
     "smoothed",
     "relativistic",
+    "energy",
 )
+MARGIN = 1.7
 
 every = pytest.mark.parametrize("name", _ALL)
 unpaired = pytest.mark.parametrize("name", [n for n in _ALL if n != "relativistic"])
@@ -34,6 +37,8 @@ def _oracle(name, real, fake):
     if name == "hinge":
         margins = np.clip(1 - real, 0, None), np.clip(1 + fake, 0, None)
         return margins[0].mean() + margins[1].mean(), -fake.mean()
+    if name == "energy":
+        return np.maximum(0, MARGIN + fake).mean() - real.mean(), -fake.mean()
     if name == "wasserstein":
         return fake.mean() - real.mean(), -fake.mean()
     if name == "least_squares":
@@ -51,8 +56,12 @@ def _oracle(name, real, fake):
     return discriminator, -_log_sigmoid(fake).mean()
 
 
+def _objective(name):
+    return EnergyMargin(MARGIN) if name == "energy" else getattr(objectives, name)
+
+
 def _losses(name, real, fake, dtype=tf.float64):
-    return getattr(objectives, name)(tf.constant(real, dtype), tf.constant(fake, dtype))
+    return _objective(name)(tf.constant(real, dtype), tf.constant(fake, dtype))
 
 
 @every
@@ -68,7 +77,7 @@ def test_extreme_scores_stay_finite_and_exact(name, dtype):
     real, fake = tf.constant(extreme, dtype), tf.constant(extreme[::-1].copy(), dtype)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch((real, fake))
-        losses = getattr(objectives, name)(real, fake)
+        losses = _objective(name)(real, fake)
     np.testing.assert_allclose(losses, _oracle(name, extreme, extreme[::-1]), 1e-5)
     for loss in losses:
         for gradient in tape.gradient(loss, (real, fake)):
@@ -80,7 +89,7 @@ def test_gradients_against_finite_differences(name):
     logits = tf.constant(_REAL), tf.constant(_FAKE)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(logits)
-        losses = getattr(objectives, name)(*logits)
+        losses = _objective(name)(*logits)
     h = 1e-6
     for player in (0, 1):
         gradients = tape.gradient(losses[player], logits, unconnected_gradients="zero")
@@ -101,7 +110,7 @@ def test_generator_reads_no_real_scores(name):
     real = tf.constant(_REAL)
     with tf.GradientTape() as tape:
         tape.watch(real)
-        loss = getattr(objectives, name)(real, tf.constant(_FAKE)).generator
+        loss = _objective(name)(real, tf.constant(_FAKE)).generator
     assert tape.gradient(loss, real) is None
 
 

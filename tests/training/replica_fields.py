@@ -27,6 +27,15 @@ from logan_tf.game.dynamics.symplectic import SymplecticGradientAdjustment
 from logan_tf.game.dynamics.unrolled import Unrolled
 from logan_tf.game.game import Game
 from logan_tf.game.latent_rule import LatentRule
+from logan_tf.game.penalties.consistency import BalancedConsistency
+from logan_tf.game.penalties.dragan import Dragan
+from logan_tf.game.penalties.feature_matching import FeatureMatching
+from logan_tf.game.penalties.historical_averaging import HistoricalAveraging
+from logan_tf.game.penalties.lecam import LeCam
+from logan_tf.game.penalties.orthogonality import Orthogonality
+from logan_tf.game.penalties.pulling_away import PullingAway
+from logan_tf.game.penalties.wgan_gp import WganGp
+from logan_tf.game.penalties.zero_centred import R1, R2
 from logan_tf.game.replicas import summed
 from logan_tf.game.round import Round
 from logan_tf.game.weights import PLAYERS
@@ -38,6 +47,17 @@ from logan_tf.training.experiment import Experiment
 from logan_tf.training.step import TrainStep
 
 RATE, BATCH = 0.05, 8
+
+
+class Shifted:
+    """An augmentation of points: each by its own draws."""
+
+    num_draws = 2
+
+    def __call__(self, images, draws):
+        return images + draws
+
+
 # Each once, with as few iterations as take part in its sums.
 DYNAMICS = {
     "consensus": Consensus(0.5),
@@ -51,6 +71,18 @@ DYNAMICS = {
     "unrolled": Unrolled(2, 0.1, adam=True),
     "competitive": CompetitiveGradientDescent(0.1, iterations=1),
     "follow_the_ridge": FollowTheRidge(iterations=1),
+}
+PENALTIES = {
+    "wgan_gp": WganGp(3.0),
+    "dragan": Dragan(3.0),
+    "r1": R1(3.0),
+    "r2": R2(3.0),
+    "lecam": LeCam(3.0),
+    "consistency": BalancedConsistency(3.0, 3.0, Shifted()),
+    "feature_matching": FeatureMatching(3.0),
+    "pulling_away": PullingAway(3.0),
+    "history": HistoricalAveraging(3.0, "generator"),
+    "orthogonality": Orthogonality(3.0),
 }
 
 
@@ -73,7 +105,10 @@ class SmallDiscriminator(keras.Model):
         self.hidden, self.score = SpectralDense(4), SpectralDense(1)
 
     def call(self, images, labels=None):
-        return tf.squeeze(self.score(tf.tanh(self.hidden(images))), -1)
+        return tf.squeeze(self.score(self.features(images)), -1)
+
+    def features(self, images, labels=None):
+        return tf.tanh(self.hidden(images))
 
 
 @contextlib.contextmanager
@@ -202,6 +237,26 @@ def dynamics(strategy) -> dict[str, np.ndarray]:
         for name, vector in strategy.experimental_local_results(vectors)[0].items():
             for index, value in enumerate(tf.nest.flatten(vector)):
                 found[f"dynamics/{name}/{update}/{index}"] = value.numpy()
+    return found
+
+
+def penalties(strategy) -> dict[str, np.ndarray]:
+    """The field of LOGAN with each penalty, in float64."""
+    step = latent.LatentOptimizer(lambda g: latent.gradient_step(g, 0.5))
+    rng = np.random.default_rng(6)
+    own = rounds(strategy, rng.normal(size=(BATCH, 2)), rng.normal(size=(BATCH, 3)))
+    found = {}
+    for name, penalty in PENALTIES.items():
+        pair = networks(strategy)
+        game = Game(*pair, latent_rule=LatentRule(step), penalties=[penalty])
+        with strategy.scope():
+            game.build((2,))
+            for number, variable in enumerate(penalty.variables):
+                variable.assign(variable + 0.1 * (number + 1))
+        played = strategy.run(lambda round_, game=game: game.field(round_)(), (own,))
+        gradients = strategy.experimental_local_results(played)[0]
+        for index, value in enumerate(tf.nest.flatten(gradients)):
+            found[f"penalties/{name}/{index}"] = value.numpy()
     return found
 
 

@@ -1,7 +1,8 @@
 """A few steps of LOGAN on one device, on two, or as one of two workers.
 
-`python replica_run.py one_and_mirrored|dynamics|worker OUTPUT.npz`: devices can be
-split and workers can meet only as a process starts. `test_replica_invariance` compares.
+`python replica_run.py one_and_mirrored|dynamics|penalties|worker OUTPUT.npz`: devices
+can be split and workers can meet only as a process starts. `test_replica_invariance`
+compares.
 """
 
 import sys
@@ -185,8 +186,9 @@ def main(what: str, output: str) -> None:
         return
     mirrored = strategies.create("mirrored", virtual_devices=2)
     alone = tf.distribute.get_strategy()
-    if what == "dynamics":
-        one, two = (replica_fields.dynamics(each) for each in (alone, mirrored))
+    if what in ("dynamics", "penalties"):
+        measure = getattr(replica_fields, what)
+        one, two = measure(alone), measure(mirrored)
     else:
         one, two = (
             everything(each)

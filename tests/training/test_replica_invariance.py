@@ -223,3 +223,20 @@ def test_replicas_of_a_keras_model_stay_the_same(recorded):
     metrics = under("metric", found)
     assert metrics["delta_z_norm"][0] > 0
     assert metrics["generator_update_norm"][0] > 0
+
+
+@pytest.mark.slow
+def test_fields_with_all_penalties_agree(tmp_path):
+    finish([start("penalties", tmp_path / "here.npz")], tmp_path)
+    here = dict(np.load(tmp_path / "here.npz"))
+    one, found = (under(f"{name}/penalties", here) for name in ("one", "two"))
+    assert one.keys() == found.keys()
+    names = {name.split("/")[0] for name in one}
+    assert len(names) == 10
+    for name in names:
+        parts, others = under(name, one), under(name, found)
+        largest = max(np.abs(value).max() for value in parts.values())
+        for index, value in parts.items():
+            np.testing.assert_allclose(
+                value, others[index], atol=1e-10 * largest, err_msg=name
+            )

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError, require_at_least
-from logan_tf.game.penalties.penalty import Penalty, Sample
+from logan_tf.errors import require_at_least
+from logan_tf.game.penalties.penalty import Penalty, Sample, require_features
 from logan_tf.game.replicas import per_replica, summed
-from logan_tf.game.weights import DISCRIMINATOR, GENERATOR
+from logan_tf.game.weights import GENERATOR
 
 
 class FeatureMatching(Penalty):
@@ -39,13 +39,7 @@ class FeatureMatching(Penalty):
         self, networks: Mapping[str, keras.Model], shape: tuple[int, ...]
     ) -> None:
         """Raises ConfigurationError for a discriminator that shows no features."""
-        discriminator = networks[DISCRIMINATOR]
-        if not hasattr(discriminator, "features"):
-            raise ConfigurationError(
-                "FeatureMatching needs a discriminator with a method features(images, "
-                f"labels), which {type(discriminator).__name__} has not: take another, "
-                "or leave it out of Game.penalties"
-            )
+        require_features(self, networks)
 
     def __call__(self, sample: Sample) -> tf.Tensor:
         """A scalar, the same at every replica."""

@@ -6,8 +6,9 @@ from typing import NamedTuple, Protocol
 import keras
 import tensorflow as tf
 
+from logan_tf.errors import ConfigurationError
 from logan_tf.game.augmentation import Draws
-from logan_tf.game.weights import Weights
+from logan_tf.game.weights import DISCRIMINATOR, Weights
 
 
 class Sample(NamedTuple):
@@ -88,3 +89,14 @@ class Penalty(Protocol):
           metrics: of the update's first evaluation; means over a replica's samples.
         """
         return
+
+
+def require_features(penalty: Penalty, networks: Mapping[str, keras.Model]) -> None:
+    """Raises ConfigurationError for a discriminator that shows no features."""
+    discriminator = networks[DISCRIMINATOR]
+    if not hasattr(discriminator, "features"):
+        raise ConfigurationError(
+            f"{type(penalty).__name__} needs a discriminator with a method "
+            f"features(images, labels), which {type(discriminator).__name__} has not: "
+            "take another, or leave it out of Game.penalties"
+        )

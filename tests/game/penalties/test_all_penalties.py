@@ -13,6 +13,7 @@ from logan_tf.game.penalties.feature_matching import FeatureMatching
 from logan_tf.game.penalties.historical_averaging import HistoricalAveraging
 from logan_tf.game.penalties.lecam import LeCam
 from logan_tf.game.penalties.orthogonality import Orthogonality
+from logan_tf.game.penalties.pulling_away import PullingAway
 from logan_tf.game.penalties.wgan_gp import WganGp
 from logan_tf.game.penalties.zero_centred import R1, R2
 from logan_tf.game.weights import PLAYERS
@@ -42,6 +43,7 @@ ALL = {
     "consistency": lambda: BalancedConsistency(0.7, 0.4, Shifted()),
     "orthogonality": lambda: Orthogonality(0.7),
     "feature_matching": lambda: FeatureMatching(0.7),
+    "pulling_away": lambda: PullingAway(0.7),
     "history": lambda: HistoricalAveraging(0.7, "generator"),
 }
 every = pytest.mark.parametrize("name", ALL)
@@ -133,6 +135,14 @@ def value(name, seen):
             np.mean(seen.features(images), axis=0) for images in (seen.real, seen.fake)
         )
         return 0.7 * np.sum((real - fake) ** 2)
+    if name == "pulling_away":
+        codes = seen.features(seen.fake)
+        cosines = np.zeros((len(codes), len(codes)))
+        for i, one in enumerate(codes):
+            for j, other in enumerate(codes):
+                norms = np.linalg.norm(one) * np.linalg.norm(other)
+                cosines[i, j] = 0 if i == j else one @ other / norms
+        return 0.7 * np.sum(cosines**2) / (len(codes) * (len(codes) - 1))
     if name == "history":
         return 0.7 * sum(np.sum((w - 0.5) ** 2) for w in seen.weights)
     return None  # Orthogonality has a test of its own.
