@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
+from logan_tf import progress
 from logan_tf.accuracy.classifier_training import ClassifierTraining, TrainingSet
 from logan_tf.accuracy.picture_file import PictureFile
 from logan_tf.errors import ConfigurationError
@@ -137,12 +137,8 @@ class AccuracyScore:
         if len(images) < self.num_images:
             # Samples are the same bits where the drawing goes on between two batches.
             first = len(images) // _AT_ONCE * _AT_ONCE
-            with tqdm(
-                total=self.num_images,
-                initial=first,
-                unit=" images",
-                desc=name,
-                disable=None,
+            with progress.bar(
+                total=self.num_images, initial=first, unit=" images", desc=name
             ) as bar:
                 images.extend(first, parts(first), bar.update)
         examples = TrainingSet(
@@ -181,7 +177,7 @@ class AccuracyScore:
         return self._labels
 
     def _read_labels(self) -> np.ndarray:
-        with tqdm(unit=" images", desc="training labels", disable=None) as bar:
+        with progress.bar(unit=" images", desc="training labels") as bar:
             found = []
             for _, labels in self._dataset.ordered("train"):
                 self._require_labels(labels, "training")

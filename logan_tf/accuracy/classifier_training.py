@@ -13,8 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.keras import TqdmCallback
 
+from logan_tf import progress
 from logan_tf.accuracy import classifier_epochs
 from logan_tf.accuracy.classifier_input import ClassifierInput
 from logan_tf.data import random_access
@@ -198,17 +198,25 @@ class ClassifierTraining:
             return model
         batches = self._batches(examples, done * steps, self._epochs * steps)
         print(f"training a classifier on {name}: {self._epochs} epochs", flush=True)
-        # No bar where nobody looks at it.
-        bar = TqdmCallback(desc=f"classifier of {name}", disable=None)
-        model.fit(
-            batches,
-            epochs=self._epochs,
-            initial_epoch=done,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=[bar, epochs],
-        )
+        with progress.bar(
+            total=self._epochs * steps,
+            initial=done * steps,
+            unit=" batches",
+            desc=f"classifier of {name}",
+        ) as bar:
+            seen = keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda _, logs: bar.update(),
+                on_epoch_end=lambda _, logs: bar.set_postfix(logs, refresh=False),
+            )
+            model.fit(
+                batches,
+                epochs=self._epochs,
+                initial_epoch=done,
+                steps_per_epoch=steps,
+                shuffle=False,
+                verbose=0,
+                callbacks=[seen, epochs],
+            )
         return model
 
     def logits(

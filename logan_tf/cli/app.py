@@ -131,6 +131,8 @@ def import_tensorflow(start: Callable[[], Any] = list_devices) -> Any:
       What `start` returns.
     """
     xla.prepare()
+    if "tensorflow" not in sys.modules:
+        print("starting TensorFlow", flush=True)
     with tempfile.TemporaryFile() as held:
         standard_error = os.dup(2)
         os.dup2(held.fileno(), 2)

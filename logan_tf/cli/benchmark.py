@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from logan_tf import progress
 from logan_tf.cli import app
 from logan_tf.cli.running import consent
 from logan_tf.configuration import recipe, recipe_files
@@ -338,9 +339,7 @@ def _date() -> str:
 @contextmanager
 def _bar(name: str, total: int) -> Iterator[Callable[[], object]]:
     """A progress bar with the time that is left; yields what moves it by one."""
-    from tqdm import tqdm
-
-    with tqdm(total=total, desc=name, disable=not FLAGS.progress) as bar:
+    with progress.bar(total=total, desc=name, disable=not FLAGS.progress) as bar:
         yield bar.update
 
 

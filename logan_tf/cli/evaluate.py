@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from logan_tf import atomic_file
+from logan_tf import atomic_file, progress
 from logan_tf.cli import app
 from logan_tf.cli.running import accuracy, reporting, run_flags
 from logan_tf.errors import ConfigurationError, require_at_least
@@ -170,8 +170,6 @@ def _curve(axis: str) -> None:
 def _measured(
     axis: str, values: list[float], run: "Run", directory: RunDirectory, step: int
 ) -> sweeps.Sweep:
-    from tqdm import tqdm
-
     from logan_tf.cli.running import lifecycle
     from logan_tf.evaluation.receipts import Evaluation
 
@@ -185,11 +183,13 @@ def _measured(
     for point in points:  # The last is refused before the first is measured.
         point.require(has_steps)
     found = []
-    for point in tqdm(points, desc=axis, disable=None):
-        _, receipt, metrics = lifecycle.evaluate(
-            run, directory, step, point, reuse=True, **_extent()
-        )
-        found.append(Evaluation(receipt, metrics))
+    with progress.bar(total=len(points), desc=axis) as bar:
+        for point in points:
+            _, receipt, metrics = lifecycle.evaluate(
+                run, directory, step, point, reuse=True, **_extent()
+            )
+            found.append(Evaluation(receipt, metrics))
+            bar.update()
     return sweeps.Sweep(axis, found)
 
 
@@ -207,6 +207,7 @@ def _neighbors(nearest: int) -> None:
         run, directory, step, settings, "-neighbors", num_samples=FLAGS.num_samples
     )
     num = FLAGS.num_samples or _NEIGHBORED
+    print(f"drawing {num} samples of step {step}, and their neighbors", flush=True)
     subject = {"checkpoint_step": step, "recipe": directory.recipe()}
     receipt, found = run.evaluator.neighbors(
         nearest, settings, num_samples=num, **subject

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from logan_tf import installation
+from logan_tf import installation, progress
 from logan_tf.cli import app
 from logan_tf.cli.running import interruption
 from logan_tf.data import manifest
@@ -169,19 +169,16 @@ def _interruptible() -> Iterator[None]:
 
 
 def _run(prepared: "Preparation") -> manifest.Manifest:
-    from tqdm import tqdm
-
     total = sum(file.stop - file.start for file in prepared.files)
-    # No bar where nobody looks at it.
-    with tqdm(total=total, unit=" pictures", disable=None) as bar:
+    with progress.bar(total=total, unit=" pictures") as bar:
 
-        def progress(num: int, is_new: bool) -> None:
+        def written(num: int, is_new: bool) -> None:
             # What was there before would count as this process's speed.
-            if not is_new and not bar.disable:
+            if not is_new:
                 bar.initial += num
             bar.update(num)
 
-        return prepared.run(progress)
+        return prepared.run(written)
 
 
 def _found(listing: folders.Listing) -> str:

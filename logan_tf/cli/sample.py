@@ -110,6 +110,7 @@ def _draw(output: Path) -> None:
         columns = _each(len(wanted))
         labels = np.repeat(np.array(wanted, np.int32), columns)
         rows = [names[label] for label in wanted]
+    print(f"drawing {FLAGS.num} samples of step {step}", flush=True)
     samples = sampler.sample(
         FLAGS.num,
         run_flags.settings(sampler.latent_steps),

@@ -31,6 +31,12 @@ def find(name: str) -> Path:
     )
 
 
+def shipped(name: str) -> Path | None:
+    """The recipe that comes along under a name, such as "ring_logan"; None: none."""
+    recipes = (p for p in RECIPES.rglob("*.gin") if p.parent.name != "parts")
+    return next((path for path in recipes if path.stem == name), None)
+
+
 def _first_file(candidates: Iterable[Path], refusal: str) -> Path:
     for candidate in candidates:
         if candidate.is_file():

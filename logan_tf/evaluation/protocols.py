@@ -7,7 +7,7 @@ from typing import Protocol as Interface
 import numpy as np
 from tqdm import tqdm
 
-from logan_tf import quantities
+from logan_tf import progress, quantities
 from logan_tf.data.digits import Digits
 from logan_tf.data.stacked_digits import StackedDigits
 from logan_tf.errors import ConfigurationError, DivergedError, require_at_least
@@ -76,7 +76,7 @@ class Protocol(Interface):
 
 
 _LEAST_SCORES = {
-    "cifar10": (9.0, "11.24 is published (Salimans et al. 2016)"),
+    "cifar10": (9.0, "11.24 is published (Salimans et al. 2016, Table 3)"),
     "imagenet2012": (148.0, "LOGAN's samples have 148.2"),
 }
 """Of real images, by the data set: the least score that can be right, and why."""
@@ -316,10 +316,8 @@ class PointsModes:
 
 
 def _bar(num_samples: int) -> tqdm:
-    """Of the samples; none where nobody looks at it."""
-    return tqdm(
-        total=num_samples, unit=" samples", desc="judged", disable=None, leave=False
-    )
+    """Of the samples."""
+    return progress.bar(total=num_samples, unit=" samples", desc="judged", leave=False)
 
 
 def _seen(batches: Iterable[Samples], bar: tqdm) -> image_evaluation.Parts:

@@ -42,6 +42,7 @@ class Receipt:
       standing_batch_size: their size.
       standing_seed: their seed.
       classifier: hash of the classifier's data and constants, or of its files.
+      classifier_sha256: of a SavedModel's files, whole; `classifier` has it in short.
       classifier_weights: hash of its weights, which differ between processors.
       classifier_accuracy: on held-out data, in [0, 1].
       classifier_input: who makes the pixels that it is for, of those that it is given.
@@ -63,6 +64,7 @@ class Receipt:
     standing_batch_size: int | None = None
     standing_seed: int | None = None
     classifier: str | None = None
+    classifier_sha256: str | None = None
     classifier_weights: str | None = None
     classifier_accuracy: float | None = None
     classifier_input: str | None = None

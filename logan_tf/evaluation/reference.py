@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from logan_tf import installation
+from logan_tf import installation, progress
 from logan_tf.errors import ConfigurationError
 from logan_tf.evaluation import image_evaluation, statistics_files
 from logan_tf.evaluation.statistics_files import FeatureStatistics
@@ -88,8 +88,8 @@ def from_images(
         except ConfigurationError as error:
             logging.warning("%s: they are computed again", error)
     parts = image_evaluation.first(num, images.ordered("train"))
-    # No bar where nobody looks at it.
-    with tqdm(unit=" images", desc="reference statistics", disable=None) as bar:
+    print("reading the real images for their statistics, once", flush=True)
+    with progress.bar(unit=" images", desc="reference statistics") as bar:
         statistics = image_evaluation.read(
             _counted(parts, bar), classifier, kept
         ).statistics

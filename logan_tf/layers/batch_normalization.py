@@ -23,28 +23,10 @@ from logan_tf.layers.custom_gradients import custom_gradient
 
 
 class Statistics(NamedTuple):
-    """Mean and variance of each channel, float [channels]."""
+    """Mean and variance of each channel, float [channels], over batch and replicas."""
 
     mean: tf.Tensor
     variance: tf.Tensor
-
-
-class Moments(NamedTuple):
-    """First two moments of each channel, float [channels], over batch and replicas."""
-
-    mean: tf.Tensor
-    mean_square: tf.Tensor
-
-    def statistics(self) -> Statistics:
-        """The same as mean and variance."""
-        # Rounding can take E[x²] − E[x]² of a constant channel below zero.
-        variance = tf.nn.relu(self.mean_square - tf.square(self.mean))
-        return Statistics(self.mean, variance)
-
-    def around(self, center: tf.Tensor) -> "Moments":
-        """Those of x + center, where these are of x."""
-        mean = self.mean + center
-        return Moments(mean, self.mean_square + center * (self.mean + mean))
 
 
 # Replicas are threads that interleave at all_reduce, so each has a collection of its
@@ -53,11 +35,11 @@ _thread = threading.local()
 
 
 @contextlib.contextmanager
-def collected_moments() -> Iterator[list[tuple["Normalization", Moments]]]:
-    """Collects the moments of every batch normalization that runs inside the context.
+def collected_statistics() -> Iterator[list[tuple["Normalization", Statistics]]]:
+    """Collects what every batch normalization inside the context finds of its batch.
 
     Enter it where the network is called (inside the `tf.function` and the replica's
-    function) and return the moments from there.
+    function) and return the statistics from there.
     """
     _thread.collected = []
     try:
@@ -138,10 +120,9 @@ class Normalization(keras.layers.Layer):
         """
         x = tf.cast(x, self.variable_dtype)
         if training:
-            center, x, moments = self._centered(x)
+            center, x, (mean, variance) = self._centered(x)
             if (collected := getattr(_thread, "collected", None)) is not None:
-                collected.append((self, moments.around(center)))
-            mean, variance = moments.statistics()
+                collected.append((self, Statistics(mean + center, variance)))
         else:
             given = getattr(_thread, "given", {})
             center, variance = given.get(id(self)) or self.standing_statistics()
@@ -150,17 +131,8 @@ class Normalization(keras.layers.Layer):
         shift = tf.cast(offset, mean.dtype) - mean * gain
         return tf.cast(scale_and_shift(x, gain, shift), self.compute_dtype)
 
-    def moments(self, x: tf.Tensor) -> Moments:
-        """E[x] and E[x²] of each channel of x [batch, …, channels] over all replicas.
-
-        The mean of squares is what replicas can average without knowing the common
-        mean.
-        """
-        center, _, moments = self._centered(tf.cast(x, self.variable_dtype))
-        return moments.around(center)
-
-    def _centered(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Moments]:
-        """A constant near the mean, x less it, and the moments of that.
+    def _centered(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Statistics]:
+        """A constant near the mean, x less it, and the statistics of that.
 
         The constant is the mean of each replica's first example: a deviation or two
         from the mean of all, which is near enough, and a batch less to read.
@@ -168,7 +140,10 @@ class Normalization(keras.layers.Layer):
         first = tf.reduce_mean(x[:1], list(range(x.shape.rank - 1)))
         center = replication.averaged(tf.stop_gradient(first))
         x = x - center
-        return center, x, Moments(*replication.averaged(_batch_moments(x)))
+        mean, mean_square = replication.averaged(_batch_moments(x))
+        # Rounding can take E[x²] − E[x]² of a constant channel below zero.
+        variance = tf.nn.relu(mean_square - tf.square(mean))
+        return center, x, Statistics(mean, variance)
 
     def standing_statistics(self) -> Statistics:
         """The standing statistics as they stand."""

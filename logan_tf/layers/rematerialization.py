@@ -51,7 +51,7 @@ def rematerialized(
 
     Derivatives are those of the layer, as far as it computes the same twice: it draws
     no random numbers, and no variable of it changes in between. Batch normalization
-    over replicas is fine, its moments are collected once more.
+    over replicas is fine, its statistics are collected once more.
 
     Args:
       layer: a layer or block of layers; all its variables are those it tracks. Before

@@ -5,8 +5,6 @@ those whose source you trust.
 """
 
 import functools
-import hashlib
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -58,15 +56,23 @@ class SavedModelClassifier:
       path: its directory. A recipe may name it where the command line does too.
       name: its metrics are fid_<name>, is_<name>, …
       batch_size: how many images it reads at once.
+      sha256: of its files' names and contents, as receipts have it: another model is
+        refused before it is loaded. None: any.
 
     Raises:
-      ConfigurationError: a name or a batch size that cannot be.
+      ConfigurationError: a name, a batch size or a hash that cannot be.
     """
 
     def __init__(
-        self, path: SavedModelPath, name: str = "custom", batch_size: int = 64
+        self,
+        path: SavedModelPath,
+        name: str = "custom",
+        batch_size: int = 64,
+        sha256: str | None = None,
     ) -> None:
         require_at_least(1, batch_size=batch_size)
+        if sha256 is not None:
+            hub_modules.require_sha256(sha256)
         if not name.isidentifier():
             raise ConfigurationError(
                 f"the classifier's name is {name!r}: give a word, it ends those of its "
@@ -75,6 +81,7 @@ class SavedModelClassifier:
         self.suffix = f"_{name}"
         self._path = path
         self._batch_size = batch_size
+        self._sha256 = sha256
 
     def outputs(self, images: np.ndarray) -> Outputs:
         """Reads uint8 images; gray ones as three equal channels.
@@ -89,8 +96,9 @@ class SavedModelClassifier:
         return Outputs(*map(np.concatenate, zip(*parts, strict=True)))
 
     def fields(self) -> dict[str, Any]:
-        """The hash of the model's files."""
-        return {"classifier": f"{self.suffix.strip('_') or 'inception'}:{self._hash}"}
+        """The hash of the model's files, in short and whole."""
+        name, sha256 = self.suffix.strip("_") or "inception", self._module.sha256
+        return {"classifier": f"{name}:{sha256[:16]}", "classifier_sha256": sha256}
 
     def _read(self, images: np.ndarray) -> Outputs:
         # The last batch is filled up and cut again: one traced shape.
@@ -115,20 +123,20 @@ class SavedModelClassifier:
             return [found[key].numpy().reshape(len(pixels), -1) for key in _KEYS]
         except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
             raise ConfigurationError(
-                f"the SavedModel {self._directory} does not read images "
+                f"the SavedModel {self._module.directory} does not read images "
                 f"{tuple(pixels.shape)} to {' and '.join(_KEYS)} "
                 f"({type(error).__name__}): it must take float32 [n, height, width, 3] "
                 "in [-1, 1]"
             ) from error
 
     @functools.cached_property
-    def _directory(self) -> Path:
-        return hub_modules.resolve(self._path)
+    def _module(self) -> hub_modules.Module:
+        return hub_modules.resolve(self._path, self._sha256)
 
     @functools.cached_property
     def _forward(self) -> Any:
         """Runs the program that the SavedModel is."""
-        directory = self._directory
+        directory = self._module.directory
         try:
             with literal(directory) as folder:
                 model = tf.saved_model.load(str(folder))
@@ -146,19 +154,9 @@ class SavedModelClassifier:
                 function.model = model
                 return function
         raise ConfigurationError(
-            f"the SavedModel {self._directory} can neither be called nor has it the "
+            f"the SavedModel {directory} can neither be called nor has it the "
             "signature 'serving_default': save it with one"
         )
-
-    @functools.cached_property
-    def _hash(self) -> str:
-        digest = hashlib.sha256()
-        for path in sorted(self._directory.rglob("*")):
-            if path.is_file():
-                digest.update(str(path.relative_to(self._directory)).encode())
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.hexdigest()[:16]
 
 
 class Inception(SavedModelClassifier):
@@ -168,14 +166,17 @@ class Inception(SavedModelClassifier):
       path: the SavedModel's directory, or its own address; that is looked for in
         $TFHUB_CACHE_DIR, and downloaded where there is a network.
       batch_size: how many images it reads at once.
+      sha256: as `SavedModelClassifier`. Without it, what comes from the address must be
+        what came first.
     """
 
     def __init__(
         self,
         path: SavedModelPath = hub_modules.INCEPTION,
         batch_size: int = 64,
+        sha256: str | None = None,
     ) -> None:
-        super().__init__(path, "inception", batch_size)
+        super().__init__(path, "inception", batch_size, sha256)
         self.suffix = ""
 
     def fields(self) -> dict[str, Any]:
@@ -187,8 +188,10 @@ class Inception(SavedModelClassifier):
         found = super().fields()
         if self._resizes:
             return found | {"classifier_input": "any size: the module resizes"}
-        name = f"{found['classifier']} {_SIDE}x{_SIDE}"
-        return {"classifier": name, "classifier_input": "resized here, as TF1 does"}
+        return found | {
+            "classifier": f"{found['classifier']} {_SIDE}x{_SIDE}",
+            "classifier_input": "resized here, as TF1 does",
+        }
 
     def _prepared(self, pixels: tf.Tensor) -> tf.Tensor:
         return pixels if self._resizes else _resized(pixels)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
+
+from logan_tf import progress
 
 NUM_CLASSES = 10
 LAST_SIZE = 8  # the images are halved until no side is longer
@@ -82,11 +83,13 @@ def train(
     update = _make_update(model, keras.optimizers.Adam(decay))
     generator = np.random.default_rng(recipe.seed)
     margin = max(1, round(recipe.shift * images.shape[1]))
-    for _ in tqdm(range(recipe.epochs), desc="digit classifier", disable=None):
-        order = generator.permutation(len(images))[: per_epoch * recipe.batch_size]
-        for rows in order.reshape(per_epoch, recipe.batch_size):
-            batch = _shifted(images[rows], margin, generator)
-            update(batch / np.float32(127.5) - 1.0, labels[rows])
+    with progress.bar(total=recipe.epochs, desc="digit classifier") as bar:
+        for _ in range(recipe.epochs):
+            order = generator.permutation(len(images))[: per_epoch * recipe.batch_size]
+            for rows in order.reshape(per_epoch, recipe.batch_size):
+                batch = _shifted(images[rows], margin, generator)
+                update(batch / np.float32(127.5) - 1.0, labels[rows])
+            bar.update()
     return model.get_weights()
 
 

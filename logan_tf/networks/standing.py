@@ -12,10 +12,9 @@ import keras
 import tensorflow as tf
 
 from logan_tf.layers.batch_normalization import (
-    Moments,
     Normalization,
     Statistics,
-    collected_moments,
+    collected_statistics,
     given_statistics,
 )
 
@@ -40,7 +39,7 @@ class StandingStatistics:
         ]
 
     def collect(self, num_batches: int, draw: Draw) -> list[Statistics]:
-        """Averages the moments over batches, each with the same weight.
+        """The mean and variance of many batches together, each with the same weight.
 
         Args:
           num_batches: at least 1.
@@ -60,13 +59,13 @@ class StandingStatistics:
         arrays = [
             tf.TensorArray(layer.standing_mean.dtype, num_batches)
             for layer in self._layers
-            for _ in Moments._fields
+            for _ in Statistics._fields
         ]
 
         def add(index: tf.Tensor, arrays: list[tf.TensorArray]) -> tuple:
-            moments = tf.nest.flatten(self._moments(*draw(index)))
+            found = tf.nest.flatten(self._of_batch(*draw(index)))
             position = tf.cast(index, tf.int32)
-            pairs = zip(arrays, moments, strict=True)
+            pairs = zip(arrays, found, strict=True)
             return index + 1, [array.write(position, value) for array, value in pairs]
 
         # One batch at a time, or the memory of ten would be needed.
@@ -76,9 +75,8 @@ class StandingStatistics:
             (tf.constant(0, tf.int64), arrays),
             parallel_iterations=1,
         )
-        means = [tf.reduce_mean(array.stack(), 0) for array in arrays]
-        pairs = zip(means[::2], means[1::2], strict=True)
-        return [Moments(*pair).statistics() for pair in pairs]
+        stacked = [array.stack() for array in arrays]
+        return list(map(_together, stacked[::2], stacked[1::2]))
 
     def assigned(self) -> list[Statistics]:
         """The statistics that the layers hold."""
@@ -96,8 +94,20 @@ class StandingStatistics:
         with given_statistics(dict(by_layer)):
             yield
 
-    def _moments(self, latents: tf.Tensor, labels: tf.Tensor) -> list[Moments]:
-        with collected_moments() as collected:
+    def _of_batch(self, latents: tf.Tensor, labels: tf.Tensor) -> list[Statistics]:
+        with collected_statistics() as collected:
             self._generator(latents, labels, training=True)
-        of_layer = {id(layer): moments for layer, moments in collected}
+        of_layer = {id(layer): statistics for layer, statistics in collected}
         return [of_layer[id(layer)] for layer in self._layers]
+
+
+def _together(means: tf.Tensor, variances: tf.Tensor) -> Statistics:
+    """Those of all batches from those of each, [batches, channels].
+
+    The variance within batches and that between their means (Chan et al. 1983, of equal
+    parts): E[x²] − E[x]² of all would cancel in float32 where a mean is many
+    deviations.
+    """
+    mean = tf.reduce_mean(means, 0)
+    between = tf.reduce_mean(tf.square(means - mean), 0)
+    return Statistics(mean, tf.reduce_mean(variances, 0) + between)

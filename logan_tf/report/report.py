@@ -6,7 +6,7 @@ Whatever is absent is left out. Imports no TensorFlow: a page takes a second or 
 import datetime
 import platform
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,12 +42,15 @@ class _Progress(NamedTuple):
         return self.total is not None and self.step >= self.total
 
 
-def write(directory: RunDirectory, knobs: Mapping[str, Any]) -> Path:
+def write(
+    directory: RunDirectory, knobs: Mapping[str, Any], given: Collection[str] = ()
+) -> Path:
     """Writes the page of a run, whole or not at all.
 
     Args:
       directory: holds a configuration; all else may be missing or damaged.
       knobs: what is known of the recipe's, such as {"total_steps": 2000}.
+      given: those that are not left as they were, which the page marks.
 
     Returns:
       Where it lies.
@@ -56,12 +59,14 @@ def write(directory: RunDirectory, knobs: Mapping[str, Any]) -> Path:
       OSError: if it cannot be written.
     """
     # A name of a file can hold what is no character.
-    text = render(directory, knobs).encode(errors="replace").decode()
+    text = render(directory, knobs, given).encode(errors="replace").decode()
     atomic_file.write_text(directory.report, text)
     return directory.report
 
 
-def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
+def render(
+    directory: RunDirectory, knobs: Mapping[str, Any], given: Collection[str] = ()
+) -> str:
     """The page as text; arguments as of `write`."""
     history = training_curves.read(directory.metrics, _MOST_LINES)
     progress = _progress(directory, history, knobs)
@@ -71,6 +76,7 @@ def render(directory: RunDirectory, knobs: Mapping[str, Any]) -> str:
         state=_state(directory, progress, failures),
         facts=_facts(directory, history, progress),
         knobs=knobs,
+        given=given,
         configurations=_configurations(directory),
         charts=training_curves.charts(history),
         rollbacks=history.rollbacks(),

@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
+from logan_tf import progress
 from logan_tf.errors import (
     BadDataError,
     ConfigurationError,
@@ -238,13 +237,9 @@ class Runner:
             return
         at_once = min(self.settings.at_once or jobs.num_cores(), len(commands))
         running = jobs.run(commands, at_once, self.settings.program)
-        bar = tqdm(
-            desc=f"{self.study.name}: {what}",
-            total=len(commands),
-            unit="run",
-            smoothing=0,
-            dynamic_ncols=True,
-        )
+        name = f"{self.study.name}: {what}"
+        print(f"{name}, {len(commands)} runs, {at_once} at once", flush=True)
+        bar = progress.bar(desc=name, total=len(commands), unit="run", smoothing=0)
         with bar, contextlib.closing(running):
             for ended in running:
                 for each in ended:

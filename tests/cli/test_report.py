@@ -36,8 +36,24 @@ def test_the_command_writes_the_page(flag, command, run):
     assert done == (0, f"{run}/report.html\n", "")
     page = (run / "report.html").read_text("utf-8")
     # Before the files: every macro, the knobs first.
-    shown = re.findall("<li><code>(.*?) = .*?</code></li>", page)
+    shown = re.findall("<li>(?:<b>)?<code>(.*?) = .*?</code>(?:</b>)?</li>", page)
     assert shown.index("batch_size") < shown.index("latent_dim")
+
+
+def test_macros_that_were_set_are_marked(command, run):
+    """On the command line or by the recipe, against what the included parts say."""
+    first, _, rest = (run / "config.gin").read_text().partition("\n")
+    assert first == "# Recipe: ring_logan"
+    config = re.sub("(?m)^log_every = .*$", "log_every = 10", rest)  # As in the part.
+    for name, marked in (("ring_logan", True), ("mine", False)):
+        (run / "config.gin").write_text(f"# Recipe: {name}\n{config}")
+        assert command("report", str(run)).exit_code == 0
+        page = (run / "report.html").read_text("utf-8")
+        found = re.findall("<b><code>(.*?) = .*?</code></b>", page)
+        assert ("<b>Bold</b>: set" in page) == marked
+        assert ("batch_size" in found) == marked  # 4, by --gin_param.
+        assert ("checkpoint_every" in found) == marked
+        assert not {"log_every", "seed", "beta_1"} & set(found)
 
 
 def test_a_configuration_that_cannot_be_read_is_shown(command, run):

@@ -23,6 +23,7 @@ RECEIPT = Receipt(
     standing_batch_size=64,
     standing_seed=8,
     classifier="c1",
+    classifier_sha256="h2",
     classifier_weights="c2",
     classifier_accuracy=0.9887,
     classifier_input="resized here",

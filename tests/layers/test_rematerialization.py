@@ -12,7 +12,7 @@ from logan_tf.game.latent_rule import LatentRule
 from logan_tf.game.round import Round
 from logan_tf.layers.batch_normalization import (
     BatchNormalization,
-    collected_moments,
+    collected_statistics,
 )
 from logan_tf.layers.rematerialization import rematerialized, to_inputs_alone
 from logan_tf.layers.spectral_normalization import SpectralConv2D, SpectralDense
@@ -204,14 +204,14 @@ def test_to_inputs_alone_weights_cost_nothing(float64):
     assert tape.gradient(y, [x, kernel])[1] is not None
 
 
-def test_moments_are_collected_once(float64):
+def test_statistics_are_collected_once(float64):
     block = Block(3, norm=True)
     x = tf.random.stateless_normal([2, 4, 4, 3], (0, 0), dtype=tf.float64)
     condition = tf.ones([2, 5], tf.float64)
     block(x, condition)
-    with collected_moments() as expected:
+    with collected_statistics() as expected:
         block(x, condition)
-    with tf.GradientTape() as tape, collected_moments() as collected:
+    with tf.GradientTape() as tape, collected_statistics() as collected:
         tape.watch(x)
         y = rematerialized(block, x, condition)
     assert len(collected) == len(expected) == 1

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import io
+import shutil
 import tarfile
 import threading
 
@@ -28,6 +29,16 @@ def _expected(stand_in, images):
     means = (images / 127.5 - 1).reshape(-1, 4, 2, 4, 2, 3).mean(axis=(2, 4))
     features = means.reshape(len(images), 48) @ weights["first"]
     return features @ weights["second"], features
+
+
+def _hash_of(folder):
+    """Each file's name, then the SHA-256 of what it holds, in the names' order."""
+    names = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    text = b"".join(
+        bytes(name) + hashlib.sha256((folder / name).read_bytes()).digest()
+        for name in names
+    )
+    return hashlib.sha256(text).hexdigest()
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
@@ -77,7 +88,8 @@ def test_the_hash_is_of_the_contents(stand_in, tmp_path):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(path.read_bytes())
     first = SavedModelClassifier(str(stand_in)).fields()
-    assert first["classifier"].startswith("custom:")
+    assert first["classifier"] == f"custom:{first['classifier_sha256'][:16]}"
+    assert first["classifier_sha256"] == _hash_of(stand_in)
     assert SavedModelClassifier(str(copy)).fields() == first
     data = next(copy.rglob("variables.data*"))
     content = bytearray(data.read_bytes())
@@ -144,7 +156,81 @@ def test_a_download_goes_into_the_cache(server, stand_in, cache, known):
         )
     assert asked == ["/inception/1?tf-hub-format=compressed"]
     digest = hashlib.sha1(f"{address}/inception/1".encode()).hexdigest()
-    assert [path.name for path in cache.iterdir()] == [digest]
+    assert sorted(path.name for path in cache.iterdir()) == [digest, f"{digest}.sha256"]
+
+
+def _refused(classifier):
+    """The one line that refuses it, before it is loaded."""
+    with pytest.raises(ConfigurationError) as error:
+        classifier.outputs(IMAGES)
+    (line,) = str(error.value).splitlines()
+    assert "_forward" not in vars(classifier)
+    return line
+
+
+def test_another_hash_than_the_recipe_says_is_refused(server, stand_in, cache, known):
+    """Of a folder, a download and a cached copy alike; the line names both."""
+    handle = f"{server[0]}/inception/1"
+    known(handle)
+    right, wrong = _hash_of(stand_in), "0" * 64
+    for path in (handle, str(stand_in)):
+        line = _refused(Inception(path, sha256=wrong))
+        assert f"of {path} has the SHA-256 {right}, and sha256 is {wrong}: get" in line
+    assert list(cache.iterdir()) == []  # Nothing of what was refused stays.
+    assert Inception(handle, sha256=right).fields()["classifier_sha256"] == right
+    assert right in _refused(Inception(handle, sha256=wrong))  # The cached copy.
+    for bad in ("", right[:16], right.upper(), f"{right}\n"):
+        with pytest.raises(ConfigurationError, match="64 hexadecimal digits"):
+            Inception(sha256=bad)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["cached", "downloaded"])
+def test_what_first_came_from_the_address_stays(server, stand_in, cache, known, again):
+    """Changed weights do not run, in the cache or sent later; the remedy helps."""
+    handle = f"{server[0]}/inception/1"
+    known(handle)
+    Inception(handle).fields()
+    (pin,) = cache.glob("*.sha256")
+    right = pin.read_text().strip()
+    assert right == _hash_of(stand_in)
+    module = pin.with_suffix("")
+    if again:
+        shutil.rmtree(module)
+        first = "f" * 64
+        pin.write_text(first)  # As if the server had sent something else then.
+        found = right
+    else:
+        data = next(module.rglob("variables.data*"))
+        data.write_bytes(data.read_bytes()[::-1])
+        first, found = right, _hash_of(module)
+    line = _refused(Inception(handle))
+    assert f"has the SHA-256 {found}, and the first one had '{first}': remove " in line
+    assert f"{pin} if you trust" in line
+    assert module.exists() != again
+    assert (f"remove {module}," in line) != again
+    pin.unlink()
+    trusted = SavedModelClassifier(handle)
+    assert trusted.fields()["classifier_sha256"] == found
+    assert pin.read_text().strip() == found
+
+
+def test_a_copy_that_somebody_else_put_there_is_pinned_too(stand_in, cache):
+    cache.mkdir()
+    digest = hashlib.sha1(hub_modules.INCEPTION.encode()).hexdigest()
+    (cache / digest).symlink_to(stand_in)
+    Inception().fields()
+    pin = cache / f"{digest}.sha256"
+    assert pin.read_text().strip() == _hash_of(stand_in)
+    pin.unlink()
+    pin.mkdir()  # What cannot be read does not count as nothing.
+    assert f"{pin} cannot be read" in _refused(Inception())
+
+
+def test_what_a_hash_would_not_cover_is_refused(stand_in, tmp_path):
+    (tmp_path / "m").mkdir()
+    for path in stand_in.iterdir():
+        (tmp_path / "m" / path.name).symlink_to(path)
+    assert "is a link to a folder" in _refused(Inception(str(tmp_path / "m")))
 
 
 def test_other_addresses_are_not_asked(server, cache):

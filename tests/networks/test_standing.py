@@ -22,6 +22,17 @@ class TwoNorms(keras.Model):
         return self.second(x**2, training=training)
 
 
+class OneNorm(keras.Model):
+    """Batch norm of the latents."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = BatchNormalization()
+
+    def call(self, latents, labels=None, training=True):
+        return self.norm(latents, training=training)
+
+
 def _batches(count=3, batch=8, dim=3):
     rng = np.random.default_rng(0)
     return [
@@ -76,6 +87,21 @@ def generator(float64):
 def test_moments_are_averaged_over_batches(generator, count):
     _collect(generator, _batches(count))
     _check(generator, _batches(count))
+
+
+@pytest.mark.parametrize("ratio", [1, 100, 1000, -1000])
+def test_float32_where_a_mean_is_many_deviations(ratio):
+    """Of all batches together, against float64 on the numbers that float32 has."""
+    rng = np.random.default_rng(1)
+    drift = rng.normal(0, 0.5, (5, 1, 3))  # The batches' means differ.
+    x = np.float32((ratio + drift + rng.normal(0, 1, (5, 64, 3))) * [0.01, 1, 100])
+    generator = OneNorm()
+    generator(x[0])
+    standing = StandingStatistics(generator)
+    (found,) = standing.collect(len(x), lambda index: (x[int(index)], None))
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(found.mean, exact.mean((0, 1)), 1e-6)
+    np.testing.assert_allclose(found.variance, exact.var((0, 1)), 1e-5)
 
 
 def test_collecting_starts_anew_with_batches_of_any_size(generator):

@@ -15,8 +15,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
+from logan_tf import progress
 from logan_tf.benchmarks import timing
 from logan_tf.benchmarks.peers import our_game
 from logan_tf.errors import ConfigurationError
@@ -148,7 +148,7 @@ def _time(
     failures: dict[str, str] = {}
     steps = {variant: ours.step(variant) for variant in VARIANTS}
     sides = ["ours", *forms]
-    with tqdm(total=(repeats + 2) * len(VARIANTS) * len(sides)) as bar:
+    with progress.bar(total=(repeats + 2) * len(VARIANTS) * len(sides)) as bar:
         for form in forms:
             peer.ask("load", folder / "game.npz", form)
         for repeat in range(repeats + 2):  # The first two are not counted.

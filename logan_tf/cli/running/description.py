@@ -27,10 +27,10 @@ def describe(
     Raises:
       ConfigurationError: if the replicas do not divide the batch.
     """
-    print("building and tracing the step, minutes for large networks", flush=True)
     run = lifecycle.build()
     experiment = run.experiment
     experiment.require_replicas(num_replicas)
+    print("tracing the step, minutes for large networks", flush=True)
     measured = cost.measure(experiment, run.strategy, num_replicas)
     print(config)
     for what, number, note in (

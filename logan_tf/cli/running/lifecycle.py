@@ -59,6 +59,7 @@ def build(strategy: tf.distribute.Strategy | None = None) -> Run:
       ConfigurationError: if its parts do not fit together.
     """
     strategy = strategy or tf.distribute.get_strategy()
+    print("building the networks: seconds, a minute for large ones", flush=True)
     with bindings.building(), strategy.scope(), memory.networks_that_fit():
         experiment = gin.get_configurable(Experiment)()
         return Run(experiment, gin.get_configurable(Evaluator)(experiment), strategy)

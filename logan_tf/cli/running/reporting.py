@@ -2,10 +2,10 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from logan_tf.configuration import recipe
+from logan_tf.configuration import recipe, recipe_files
 from logan_tf.errors import ConfigurationError, DivergedError, PreemptedError
 from logan_tf.runs.run_directory import RunDirectory
 
@@ -23,7 +23,8 @@ def write(directory: RunDirectory, modules: Sequence[str] = ()) -> Path:
     # matplotlib takes a second to import, and not every run gets as far as here.
     from logan_tf.report import report
 
-    return report.write(directory, _macros(directory, modules))
+    macros = _macros(directory, modules)
+    return report.write(directory, macros, _given(directory.recipe(), macros))
 
 
 def refresh(directory: RunDirectory, modules: Sequence[str] = ()) -> None:
@@ -64,3 +65,19 @@ def _macros(directory: RunDirectory, modules: Sequence[str]) -> dict[str, object
         return {}
     knobs = {name: found.pop(name) for name in recipe.KNOBS if name in found}
     return knobs | found
+
+
+def _given(name: str, macros: Mapping[str, object]) -> list[str]:
+    """The macros that are not as the parts of a recipe that comes along have them.
+
+    A part binds a macro before what includes it does, so the first value is the part's.
+    Of a recipe of one's own nobody knows the parts: none.
+    """
+    if (path := recipe_files.shipped(name)) is None:
+        return []
+    defaults: dict[str, object] = {}
+    for binding in recipe.read([str(path)], [], []).bindings:
+        if not binding.parameter:
+            defaults.setdefault(binding.name, binding.value)
+    unset = object()
+    return [name for name, x in macros.items() if x != defaults.get(name, unset)]
