@@ -211,6 +211,10 @@ def lines() -> Callable[..., list[dict]]:
     return _lines
 
 
+BESIDE = {"configuration", "custom_scalars__config__", "_hparams_/session_start_info"}
+"""What a run writes each time it is opened."""
+
+
 def _events(path) -> list[tuple[int, str]]:
     """(step, tag) of every scalar, whichever file it is in."""
     found = []
@@ -218,7 +222,7 @@ def _events(path) -> list[tuple[int, str]]:
         for record in tf.data.TFRecordDataset(str(file)):
             event = tf.compat.v1.Event.FromString(record.numpy())
             tags = [value.tag for value in event.summary.value]
-            found += [(event.step, tag) for tag in tags if tag != "configuration"]
+            found += [(event.step, tag) for tag in tags if tag not in BESIDE]
     return sorted(found)
 
 

@@ -20,6 +20,7 @@ from logan_tf.game.game import Game
 from logan_tf.game.penalties.penalty import Penalty
 from logan_tf.game.schedules import Alternating
 from logan_tf.game.weights import PLAYERS
+from logan_tf.layers.weight_clipping import WeightClipping
 from logan_tf.networks import mlp, sngan
 from logan_tf.training import cost
 from logan_tf.training.checkpoints import Checkpoints
@@ -296,3 +297,29 @@ def test_a_defect_of_a_network_is_not_kept_quiet(toy):
 
     with pytest.raises(KeyError):
         toy(generator=lambda: Broken(latent_dim=4, hidden=(8,)))
+
+
+def test_clipped_weights_stay_in_their_box(toy):
+    """After an update, and where a look-ahead goes; the generator has none."""
+    experiment = toy(
+        discriminator_constraint=WeightClipping(0.05),
+        optimizer=lambda: keras.optimizers.SGD(10.0),
+    )
+    optimization = experiment.optimization
+    gradients = {
+        player: [tf.ones(v.shape) for v in experiment.game.variables(player)]
+        for player in PLAYERS
+    }
+    ahead = optimization.ahead(gradients)
+    for player in PLAYERS:
+        optimization.apply(player, gradients[player])
+    after = experiment.game.weights()
+    for found in (ahead, after):
+        lowest = [float(tf.reduce_min(w)) for w in found["discriminator"]]
+        np.testing.assert_allclose(lowest, -0.05, rtol=1e-6)
+        assert all(float(tf.reduce_min(w)) < -5 for w in found["generator"])
+
+
+def test_a_box_of_nothing_is_refused():
+    with pytest.raises(ConfigurationError, match=r"WeightClipping\.limit"):
+        WeightClipping(0.0)
