@@ -73,16 +73,16 @@ DYNAMICS = {
     "follow_the_ridge": FollowTheRidge(iterations=1),
 }
 PENALTIES = {
-    "wgan_gp": WganGp(3.0),
-    "dragan": Dragan(3.0),
-    "r1": R1(3.0),
-    "r2": R2(3.0),
-    "lecam": LeCam(3.0),
-    "consistency": BalancedConsistency(3.0, 3.0, Shifted()),
-    "feature_matching": FeatureMatching(3.0),
-    "pulling_away": PullingAway(3.0),
-    "history": HistoricalAveraging(3.0, "generator"),
-    "orthogonality": Orthogonality(3.0),
+    "wgan_gp": lambda: WganGp(3.0),
+    "dragan": lambda: Dragan(3.0),
+    "r1": lambda: R1(3.0),
+    "r2": lambda: R2(3.0),
+    "lecam": lambda: LeCam(3.0),
+    "consistency": lambda: BalancedConsistency(3.0, 3.0, Shifted()),
+    "feature_matching": lambda: FeatureMatching(3.0),
+    "pulling_away": lambda: PullingAway(3.0),
+    "history": lambda: HistoricalAveraging(3.0, "generator"),
+    "orthogonality": lambda: Orthogonality(3.0),
 }
 
 
@@ -246,7 +246,9 @@ def penalties(strategy) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(6)
     own = rounds(strategy, rng.normal(size=(BATCH, 2)), rng.normal(size=(BATCH, 3)))
     found = {}
-    for name, penalty in PENALTIES.items():
+    for name, make in PENALTIES.items():
+        with strategy.scope():
+            penalty = make()
         pair = networks(strategy)
         game = Game(*pair, latent_rule=LatentRule(step), penalties=[penalty])
         with strategy.scope():
