@@ -65,6 +65,7 @@ from logan_tf.networks import (
     biggan,
     biggan_deep,
     mlp,
+    packed,
     sagan,
     sngan,
     sngan_resnet,
@@ -91,6 +92,7 @@ for module in (sngan, mlp, biggan_deep, biggan, sagan, sngan_resnet):
         )
 
 gin.external_configurable(autoencoder.Discriminator, module="autoencoder")
+gin.external_configurable(packed.Discriminator, module="packed")
 
 for objective in (
     objectives.hinge,

@@ -105,6 +105,7 @@ _BY_NAME: dict[str, Range | Only] = {
     "num_samples": Range(2),
     "num_steps": _NOT_NEGATIVE,
     "outputs": _ONE_OR_MORE,
+    "pack": _ONE_OR_MORE,
     "power": _NOT_NEGATIVE,
     "rate": _POSITIVE,
     "real_target": _ANY,
