@@ -1,6 +1,6 @@
 """A thousand modes that can be counted: three digits as the channels of one picture.
 
-The stacked MNIST of Metz et al. (2017), Unrolled GANs, with real 8×8 digits.
+The stacked MNIST of Metz et al. (2017), Unrolled GANs, with MNIST's digits or others.
 """
 
 from collections.abc import Iterator
@@ -27,9 +27,17 @@ class StackedDigits:
 
     num_judged = 26_000
 
-    def __init__(self, size: int = 16, data_dir: str | None = None) -> None:
-        """Pictures of `size`×`size`; `data_dir` is where TFDS keeps the digits."""
-        self.digits = Digits(size, data_dir)
+    def __init__(
+        self, size: int = 16, data_dir: str | None = None, name: str = "digits"
+    ) -> None:
+        """Pictures of `size`×`size`.
+
+        Args:
+          size: side of the pictures in pixels.
+          data_dir: where TFDS keeps the digits.
+          name: of a data set that `Digits` takes.
+        """
+        self.digits = Digits(size, data_dir, name)
         self.shape = (size, size, 3)
         self.num_classes = 1000
         self.class_names = [f"{mode:03d}" for mode in range(1000)]

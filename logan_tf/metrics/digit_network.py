@@ -31,6 +31,10 @@ class TrainingRecipe:
     seed: int = 20191201
 
 
+LARGE = TrainingRecipe(epochs=6, batch_size=128)
+"""For data sets of tens of thousands of pictures, which need fewer looks at each."""
+
+
 def build(size: int, recipe: TrainingRecipe) -> keras.Model:
     """Images float32 [n, size, size, 1] in [-1, 1] -> logits [n, 10], features [n, d].
 
@@ -121,9 +125,6 @@ def _shifted(
     size = images.shape[1]
     padded = np.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
     corners = generator.integers(0, 2 * margin + 1, (len(images), 2))
-    return np.stack(
-        [
-            image[top : top + size, left : left + size]
-            for image, (top, left) in zip(padded, corners, strict=True)
-        ]
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), (1, 2))
+    moved = windows[np.arange(len(images)), corners[:, 0], corners[:, 1]]
+    return np.moveaxis(moved, 1, -1)

@@ -1,6 +1,7 @@
 """Reads each channel of a picture as a digit: plain digits and stacked ones alike."""
 
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from logan_tf.metrics.digit_classifier import DigitClassifier
 
 
 class DigitReader:
-    """The embedded digit classifier as a classifier of pictures.
+    """The digits' classifier as a classifier of pictures.
 
     The classes are the numbers that the channels spell, 10^channels. Their logits are
     the sums of the digits' log-probabilities; the features are those of the channels,
-    one after the other.
+    one after the other. Its metrics end in the data set's name: fid_digits, fid_mnist.
 
     Args:
       digits: what the classifier was or will be trained on, when it is first needed.
@@ -24,14 +25,13 @@ class DigitReader:
       classifier: None: from the cache, or trained into it.
     """
 
-    suffix = "_digits"
-
     def __init__(
         self,
         digits: Digits,
         channels: int,
         classifier: DigitClassifier | None = None,
     ) -> None:
+        self.suffix = f"_{re.sub('[^a-z0-9]', '_', digits.name)}"
         self._digits = digits
         self._channels = channels
         self._given = classifier

@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from sklearn import datasets
 
 from logan_tf.data import batch, digits, points, prepared, stacked_digits, tfds_images
@@ -148,3 +149,32 @@ def test_ordered_triples_are_always_the_same_and_show_their_modes(data_dir):
     for image, mode in zip(images[:50], labels, strict=False):
         read = [by_pixels[image[..., c : c + 1].tobytes()] for c in range(3)]
         assert mode == read[0] * 100 + read[1] * 10 + read[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("mnist", 28), ("fashion_mnist", 16), ("kmnist", 64)]
+)
+def test_other_gray_digits_are_read_by_name(name, size, tmp_path):
+    with tfds.testing.mock_data(num_examples=6):
+        stacked = StackedDigits(size, str(tmp_path), f"{name}:*.*.*")
+        singles, classes = stacked.digits.arrays("train")
+        images, modes = next(iter(stacked.examples(seed=(1, 0), first=0, count=20)))
+        identity = stacked.identity
+    assert stacked.digits.name == name
+    assert identity.startswith(f"stacked {name}/")
+    assert singles.shape == (6, size, size, 1)
+    assert images.shape == (20, size, size, 3)
+    class_of = {x.tobytes(): y for x, y in zip(singles, classes, strict=True)}
+    pixels = np.rint((images.numpy() + 1) * 127.5).astype(np.uint8)
+    for picture, mode in zip(pixels, modes.numpy(), strict=True):
+        read = [class_of[picture[..., c].tobytes()] for c in range(3)]
+        assert mode == read[0] * 100 + read[1] * 10 + read[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("emnist", "emnist has 62 classes, not ten"), ("cifar10", "3 channels")],
+)
+def test_what_are_no_gray_digits_is_refused(name, message, tmp_path):
+    with tfds.testing.mock_data(4), pytest.raises(ConfigurationError, match=message):
+        Digits(28, str(tmp_path), name).arrays("train")

@@ -8,6 +8,7 @@ import tensorflow as tf
 from logan_tf.data.digits import Digits
 from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.metrics import digit_classifier, digit_network
+from logan_tf.metrics.digit_classifier import Standard
 from logan_tf.metrics.digit_network import TrainingRecipe
 
 QUICK = TrainingRecipe(epochs=2, width=8)
@@ -16,7 +17,8 @@ QUICK = TrainingRecipe(epochs=2, width=8)
 @pytest.fixture
 def quick(monkeypatch):
     """A classifier trained for a moment only, which reads too little to be trusted."""
-    monkeypatch.setattr(digit_classifier, "LEAST_ACCURACY", 0.0)
+    standard = Standard(QUICK, least_accuracy=0.0)
+    monkeypatch.setitem(digit_classifier.STANDARDS, "digits", standard)
     return QUICK
 
 
@@ -40,6 +42,8 @@ def test_reads_held_out_digits_of_other_sizes(size, data_dir, tmp_path):
 class Fewer:
     """The digits with only the first 64 of one split."""
 
+    name = "digits"
+
     def __init__(self, digits, split):
         self.shape = digits.shape
         self._digits = digits
@@ -59,6 +63,37 @@ def test_training_uses_the_train_split_only_and_the_hash_both(digits, quick, tmp
     assert whole.weights_hash != fewer_trained.weights_hash
     hashes = {c.recipe_hash for c in (whole, fewer_trained, fewer_held_out)}
     assert len(hashes) == 3
+
+
+def test_each_data_set_has_a_recipe_and_a_least_accuracy(digits, tmp_path, monkeypatch):
+    """The embedded digits' recipe is what it was: its hash is in published receipts."""
+    own, large = digit_classifier.STANDARDS["digits"], digit_classifier.OTHERS
+    assert own == (TrainingRecipe(1, 32, 64, 40, 64, 3e-3, 1 / 16, 20191201), 0.98)
+    trained = []
+
+    def train(images, labels, recipe):
+        trained.append(recipe)
+        return digit_network.build(16, recipe).get_weights()
+
+    monkeypatch.setattr(digit_network, "train", train)
+    for name in ("digits", "mnist", "fashion_mnist", "kmnist", "another"):
+        least = digit_classifier.STANDARDS.get(name, large).least_accuracy
+        data = Fewer(digits, "train")
+        data.name = name
+        with pytest.raises(
+            BadDataError, match=f"of {name} .* {least:.1%} is the least"
+        ):
+            digit_classifier.load_or_train(data, cache_dir=tmp_path)
+    assert trained == [own.recipe] + 4 * [digit_network.LARGE]
+
+
+def test_shifts_are_windows_of_the_padded_image():
+    images = np.arange(2 * 5 * 5, dtype=np.uint8).reshape(2, 5, 5, 1)
+    found = digit_network._shifted(images, 2, np.random.default_rng(3))
+    corners = np.random.default_rng(3).integers(0, 5, (2, 2))
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    for image, whole, (top, left) in zip(found, padded, corners, strict=True):
+        np.testing.assert_array_equal(image, whole[top : top + 5, left : left + 5])
 
 
 def test_two_trainings_give_the_same_bits_whatever_the_global_seeds(digits):
@@ -178,6 +213,7 @@ def test_an_unwritable_cache_costs_a_warning_only(digits, quick, tmp_path, caplo
 
 def test_a_classifier_that_cannot_read_is_refused(digits, tmp_path):
     class Shuffled:
+        name = "digits"
         shape = digits.shape
 
         def arrays(self, split):
@@ -192,6 +228,7 @@ def test_a_classifier_that_cannot_read_is_refused(digits, tmp_path):
 @pytest.mark.parametrize("shape", [(4, 4, 1), (16, 16, 3), (16, 8, 1)])
 def test_sizes_that_cannot_be_read_are_refused(shape, tmp_path):
     class Odd:
+        name = "digits"
         arrays = staticmethod(_must_not_run)
 
     Odd.shape = shape
