@@ -64,6 +64,7 @@ from logan_tf.networks import (
     autoencoder,
     biggan,
     biggan_deep,
+    dcgan,
     mlp,
     packed,
     sagan,
@@ -85,7 +86,7 @@ for schedule in ("ExponentialDecay", "PolynomialDecay", "CosineDecay"):
         module="keras.optimizers.schedules",
     )
 
-for module in (sngan, mlp, biggan_deep, biggan, sagan, sngan_resnet):
+for module in (sngan, dcgan, mlp, biggan_deep, biggan, sagan, sngan_resnet):
     for network in ("Generator", "Discriminator"):
         gin.external_configurable(
             getattr(module, network), module=module.__name__.rsplit(".", 1)[-1]

@@ -89,10 +89,12 @@ _BY_NAME: dict[str, Range | Only] = {
     "fake_weight": _NOT_NEGATIVE,
     "fraction": Range(0.0, 1.0, words="is a portion from 0 to 1"),
     "generator_target": _ANY,
+    "halvings": _ONE_OR_MORE,
     "hidden": _ANY,  # The layers themselves refuse widths.
     "image_size": _ONE_OR_MORE,
     "inputs": _ONE_OR_MORE,
     "iterations": _ONE_OR_MORE,
+    "kernel_size": _ONE_OR_MORE,
     "kept": Range(2),
     "latent_dim": _ONE_OR_MORE,
     "latent_steps": _NOT_NEGATIVE,

@@ -28,10 +28,19 @@ LARGE = [
 FILES = {path.stem: str(path) for path in PATHS}
 # Others, alike but for a figure or two, take their step in `make test-slow`.
 STEPPED = ("biggan_logan", "biggan_logan_small")
+ALIKE = (
+    "mnist_logan",
+    "fashion_mnist_logan",
+    "stacked_mnist_gd",
+    "stacked_mnist_baseline",
+    "stacked_mnist_veegan",
+)
 WIDTHS = {
     "csgan_cifar10_original": (3_812_355, 2_944_066),
     "cifar10": (3_812_355, 2_935_873),
     "ring": (25_090, 513),
+    "metz": (287_875, 585),
+    "veegan": (4_514_819, 4_310_401),
 }
 
 
@@ -49,7 +58,7 @@ def stepping(names: list[str]) -> list:
 
 
 def is_alike(name: str) -> bool:
-    return name in (*LARGE, *SMALL) and name not in STEPPED
+    return name in (*LARGE, *SMALL, *ALIKE) and name not in STEPPED
 
 
 @pytest.mark.slow
@@ -71,9 +80,9 @@ def test_is_built_at_the_studies_smallest_size(name, data_dir):
     "name", stepping([path.stem for path in PATHS if path.stem not in LARGE])
 )
 def test_builds_and_takes_a_step(name, data_dir, tmp_path):
-    cifar = "cifar10" in name
-    data = str(tmp_path) if cifar else data_dir
-    mocked = tfds.testing.mock_data(4) if cifar else contextlib.nullcontext()
+    elsewhere = "cifar10" in name or "mnist" in name
+    data = str(tmp_path) if elsewhere else data_dir
+    mocked = tfds.testing.mock_data(4) if elsewhere else contextlib.nullcontext()
     with mocked:
         run = build(name, "batch_size = 2", "total_steps = 1", f"data_dir = {data!r}")
         experiment = run.experiment
@@ -105,6 +114,7 @@ def test_builds_and_takes_a_step(name, data_dir, tmp_path):
 
 def is_baseline(name: str) -> bool:
     plain = ("biggan", "biggan_deep", "sagan", "sngan_cifar10")
+    plain += ("stacked_mnist_metz", "stacked_mnist_veegan")
     if name.startswith("biggan") and "original" in name:
         return True
     return "baseline" in name or name in plain
@@ -140,6 +150,9 @@ def _stepped(step: TrainStep, batch) -> tuple[list[str], np.ndarray]:
         ("digits_logan", ("DigitMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
         ("stacked_digits_logan", ("DigitMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
         ("stacked_digits_csgan", ("DigitMetrics", 0.01, None, 1.0, 3, 3.0)),
+        ("mnist_logan", ("DigitMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
+        ("stacked_mnist_logan", ("DigitMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
+        ("stacked_mnist_gd", ("DigitMetrics", 0.01, None, 1.0, 3, 3.0)),
         ("logan_cifar10", ("ImageMetrics", 0.9, 0.1, 0.8, 1, 0.1)),
         ("csgan_cifar10", ("ImageMetrics", 0.01, None, 1.0, 3, 3.0)),
         pytest.param(
