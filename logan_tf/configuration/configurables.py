@@ -59,7 +59,7 @@ from logan_tf.game.penalties import (
     zero_centred,
 )
 from logan_tf.layers import weight_clipping
-from logan_tf.metrics import classifiers
+from logan_tf.metrics import classifiers, random_network
 from logan_tf.networks import (
     autoencoder,
     biggan,
@@ -160,6 +160,7 @@ for configurable in (
     evaluator.Evaluator,
     classifiers.Inception,
     classifiers.SavedModelClassifier,
+    random_network.RandomNetwork,
     protocols.ImageMetrics,
     protocols.DigitMetrics,
     protocols.PointsModes,

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logan_tf.errors import BadDataError
+from logan_tf.errors import BadDataError, ConfigurationError
 from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.evaluation.statistics_files import FeatureStatistics
 from logan_tf.metrics import distances, manifolds
-from logan_tf.metrics.classifiers import Classifier
+from logan_tf.metrics.classifiers import Classifier, joined
 from logan_tf.metrics.modes import mode_coverage
 from logan_tf.metrics.moments import MomentsAccumulator
 
@@ -48,10 +48,10 @@ class Readings(NamedTuple):
     """What a classifier said of images."""
 
     statistics: FeatureStatistics
-    logits: np.ndarray
-    """float32 [n, classes]."""
-    confidences: np.ndarray
-    """float32 [n]."""
+    logits: np.ndarray | None
+    """float32 [n, classes]; None where the classifier has none."""
+    confidences: np.ndarray | None
+    """float32 [n]; None as these."""
     labels: np.ndarray
     """int32 [n]: the classes that were asked for."""
 
@@ -69,26 +69,21 @@ def read(parts: Parts, classifier: Classifier, kept: int) -> Readings:
       ConfigurationError: the classifier does not fit them; NaN among its features.
     """
     accumulator = MomentsAccumulator()
-    logits, confidences, features, labels = [], [], [], []
+    kept_outputs, labels = [], []
     for images, classes in parts:
         outputs = classifier.outputs(images)
         missing = max(kept - accumulator.count, 0)
         accumulator.add(outputs.features)
-        logits.append(outputs.logits)
-        confidences.append(outputs.confidences)
-        features.append(outputs.features[:missing])
+        kept_outputs.append(outputs._replace(features=outputs.features[:missing]))
         labels.append(classes)
     if accumulator.count < 2:
         raise BadDataError(
             f"{accumulator.count} images have no statistics: 2 are needed at least"
         )
     asked = np.concatenate(labels)
-    statistics = FeatureStatistics(
-        accumulator.moments(), np.concatenate(features), asked[:kept]
-    )
-    return Readings(
-        statistics, np.concatenate(logits), np.concatenate(confidences), asked
-    )
+    whole = joined(kept_outputs)
+    statistics = FeatureStatistics(accumulator.moments(), whole.features, asked[:kept])
+    return Readings(statistics, whole.logits, whole.confidences, asked)
 
 
 def first(num: int | None, parts: Parts) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -106,7 +101,7 @@ def judge(
     """Compares what was read with the reference.
 
     Args:
-      readings: of samples.
+      readings: of samples; without logits what needs none is measured.
       reference: of real images, by the same classifier; without features only what
         needs none is measured.
       measures: which ones.
@@ -125,17 +120,30 @@ def judge(
             "value": distances.frechet_distance(
                 readings.statistics.moments, reference.moments
             )
-        },
-        "is": {"value": distances.inception_score(readings.logits), "splits": 1},
+        }
     }
-    if len(readings.logits) >= 20:
-        mean, deviation = distances.inception_score_splits(readings.logits, seed=seed)
-        found["is_splits"] = {"value": mean, "deviation": deviation, "splits": 10}
+    if readings.logits is not None:
+        found |= _by_logits(readings.logits, seed)
     if reference.features is not None:
         found |= _by_features(readings.statistics, reference, measures, seed)
     if measures.num_modes:
-        labels = readings.logits.argmax(axis=1)
-        found |= count_modes(labels, readings.confidences, measures.num_modes)
+        logits, confidences = readings.logits, readings.confidences
+        if logits is None or confidences is None:
+            raise ConfigurationError(
+                "the classifier has no logits, and its classes cannot be counted as "
+                "modes: set ImageMetrics.num_modes = 0"
+            )
+        found |= count_modes(logits.argmax(axis=1), confidences, measures.num_modes)
+    return found
+
+
+def _by_logits(logits: np.ndarray, seed: int) -> MetricValues:
+    found: MetricValues = {
+        "is": {"value": distances.inception_score(logits), "splits": 1}
+    }
+    if len(logits) >= 20:
+        mean, deviation = distances.inception_score_splits(logits, seed=seed)
+        found["is_splits"] = {"value": mean, "deviation": deviation, "splits": 10}
     return found
 
 
@@ -165,16 +173,19 @@ def count_modes(
     }
 
 
-def class_agreement(readings: Readings) -> MetricValues:
+def class_agreement(logits: np.ndarray, labels: np.ndarray) -> MetricValues:
     """How often the classifier, by its arg-max, sees the class that was asked for.
+
+    Args:
+      logits: of it, [n, classes].
+      labels: the classes that were asked for, integers [n].
 
     Returns:
       `class_agreement`: the share in [0, 1], of all and of each class.
     """
-    agrees = readings.logits.argmax(axis=1) == readings.labels
+    agrees = logits.argmax(axis=1) == labels
     classes = {
-        str(label): float(agrees[readings.labels == label].mean())
-        for label in np.unique(readings.labels)
+        str(label): float(agrees[labels == label].mean()) for label in np.unique(labels)
     }
     return {"class_agreement": {"value": float(agrees.mean()), "classes": classes}}
 

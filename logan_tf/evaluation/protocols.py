@@ -64,6 +64,18 @@ class Protocol(Interface):
           ConfigurationError: there are none.
         """
 
+    def pictures(
+        self, parts: image_evaluation.Parts, *, num_samples: int | None, seed: int
+    ) -> tuple[int, MetricValues]:
+        """Judges pictures by anybody, of the data's shape, as samples are judged.
+
+        Returns:
+          How many were judged, at most `num_samples` (None: all), and the metrics.
+
+        Raises:
+          ConfigurationError: there are too few, or points are judged here.
+        """
+
     def doubts(self, num_judged: int, held_out: MetricValues) -> str | None:
         """What is wrong with these numbers of real examples; None: nothing known."""
 
@@ -167,11 +179,7 @@ class ImageMetrics:
     def evaluate(
         self, sampler: Sampler, num_samples: int, settings: SamplingSettings
     ) -> MetricValues:
-        if num_samples <= self._measures.nearest:
-            raise ConfigurationError(
-                f"{num_samples} samples have no {self._measures.nearest} nearest "
-                "neighbors, nor a covariance worth the name: draw more"
-            )
+        self._require_enough(num_samples, "samples", "draw more")
         self.prepare()
         batches = sampler.batches(num_samples, settings)
         with _bar(num_samples) as bar:
@@ -179,14 +187,24 @@ class ImageMetrics:
         found = self._judge(readings, settings.seed)
         # Where the classifier's classes are counted as modes they are the data's own.
         if sampler.conditional and self._measures.num_modes:
-            found |= image_evaluation.class_agreement(readings)
+            assert readings.logits is not None  # or no modes would be counted
+            found |= image_evaluation.class_agreement(readings.logits, readings.labels)
         return found
 
     def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
-        parts = image_evaluation.first(num_samples, self._dataset.ordered("test"))
+        held_out = self._dataset.ordered("test")
+        return self.pictures(held_out, num_samples=num_samples, seed=seed)
+
+    def pictures(
+        self, parts: image_evaluation.Parts, *, num_samples: int | None, seed: int
+    ) -> tuple[int, MetricValues]:
+        self.prepare()
         with _bar(num_samples) as bar:
+            parts = image_evaluation.first(num_samples, parts)
             readings = self._read(_counted(parts, bar))
-        return len(readings.logits), self._judge(readings, seed)
+        num = len(readings.labels)
+        self._require_enough(num, "pictures", "give more")
+        return num, self._judge(readings, seed)
 
     def doubts(self, num_judged: int, held_out: MetricValues) -> str | None:
         name = self._dataset.identity.partition("/")[0]
@@ -211,6 +229,13 @@ class ImageMetrics:
         return neighbors.find(
             pixels, self._classifier, features, self._dataset, nearest
         )
+
+    def _require_enough(self, num: int, what: str, remedy: str) -> None:
+        if num <= self._measures.nearest:
+            raise ConfigurationError(
+                f"{num} {what} have no {self._measures.nearest} nearest neighbors, nor "
+                f"a covariance worth the name: {remedy}"
+            )
 
     def _read(self, parts: image_evaluation.Parts) -> Readings:
         return image_evaluation.read(parts, self._classifier, self._measures.kept)
@@ -311,6 +336,13 @@ class PointsModes:
         points, _ = next(drawn.as_numpy_iterator())
         return num_samples, self._judge(points)
 
+    def pictures(
+        self, parts: image_evaluation.Parts, *, num_samples: int | None, seed: int
+    ) -> tuple[int, MetricValues]:
+        raise ConfigurationError(
+            "this run makes points: no pictures can be judged as they are"
+        )
+
     def doubts(self, num_judged: int, held_out: MetricValues) -> None:
         return None
 
@@ -321,7 +353,7 @@ class PointsModes:
         )
 
 
-def _bar(num_samples: int) -> tqdm:
+def _bar(num_samples: int | None) -> tqdm:
     """Of the samples."""
     return progress.bar(total=num_samples, unit=" samples", desc="judged", leave=False)
 

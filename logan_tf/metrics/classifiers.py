@@ -5,6 +5,7 @@ those whose source you trust.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from logan_tf.literal_paths import literal
 from logan_tf.metrics import hub_modules
 from logan_tf.metrics.hub_modules import SavedModelPath
 
-_KEYS = ("logits", "pool_3")
+_FEATURES, _LOGITS = "pool_3", "logits"
 _SIDE = 299  # of the images that Inception was trained on
 _ALIKE = 0.1  # at most so much of their norm do features differ that say the same
 
@@ -23,12 +24,12 @@ _ALIKE = 0.1  # at most so much of their norm do features differ that say the sa
 class Outputs(NamedTuple):
     """What a classifier says of images."""
 
-    logits: np.ndarray
-    """float32 [n, classes]."""
+    logits: np.ndarray | None
+    """float32 [n, classes]; None of what does not classify."""
     features: np.ndarray
     """float32 [n, d]."""
-    confidences: np.ndarray
-    """float32 [n] in [0, 1]: how sure it is of the largest logit."""
+    confidences: np.ndarray | None
+    """float32 [n] in [0, 1]: how sure it is of the largest logit; None as these."""
 
 
 class Classifier(Protocol):
@@ -50,7 +51,10 @@ class Classifier(Protocol):
 
 
 class SavedModelClassifier:
-    """A SavedModel with the outputs `logits` and `pool_3`; loaded when first needed.
+    """A SavedModel with the outputs `pool_3` and, where it classifies, `logits`.
+
+    Without logits there are neither inception scores nor modes. It is loaded when it is
+    first needed.
 
     Args:
       path: its directory. A recipe may name it where the command line does too.
@@ -79,6 +83,7 @@ class SavedModelClassifier:
                 "metrics"
             )
         self.suffix = f"_{name}"
+        self._needs_logits = False
         self._path = path
         self._batch_size = batch_size
         self._sha256 = sha256
@@ -89,11 +94,12 @@ class SavedModelClassifier:
         Raises:
           ConfigurationError: there is no such model, or it does not fit the images.
         """
-        parts = [
-            self._read(images[first : first + self._batch_size])
-            for first in range(0, len(images), self._batch_size)
-        ]
-        return Outputs(*map(np.concatenate, zip(*parts, strict=True)))
+        return joined(
+            [
+                self._read(images[first : first + self._batch_size])
+                for first in range(0, len(images), self._batch_size)
+            ]
+        )
 
     def fields(self) -> dict[str, Any]:
         """The hash of the model's files, in short and whole."""
@@ -109,22 +115,30 @@ class SavedModelClassifier:
             pixels = tf.image.grayscale_to_rgb(pixels)
         logits, features = self._run(self._prepared(pixels))
         count = len(images)
+        if logits is None:
+            return Outputs(None, features[:count], None)
         return Outputs(logits[:count], features[:count], confidences(logits[:count]))
 
     def _prepared(self, pixels: tf.Tensor) -> tf.Tensor:
         """What the model is given for float32 [n, h, w, 3] in [−1, 1]."""
         return pixels
 
-    def _run(self, pixels: tf.Tensor) -> list[np.ndarray]:
-        """Logits and features, float32 [n, …] each."""
+    def _run(self, pixels: tf.Tensor) -> tuple[np.ndarray | None, np.ndarray]:
+        """Logits, if there are any, and features, float32 [n, …] each."""
         forward = self._forward
         try:
-            found = forward(pixels)
-            return [found[key].numpy().reshape(len(pixels), -1) for key in _KEYS]
+            found = {
+                key: output.numpy().reshape(len(pixels), -1)
+                for key, output in forward(pixels).items()
+                if key in (_LOGITS, _FEATURES)
+            }
+            logits = found[_LOGITS] if self._needs_logits else found.get(_LOGITS)
+            return logits, found[_FEATURES]
         except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
+            also = f"{_LOGITS} and " if self._needs_logits else ""
             raise ConfigurationError(
                 f"the SavedModel {self._module.directory} does not read images "
-                f"{tuple(pixels.shape)} to {' and '.join(_KEYS)} "
+                f"{tuple(pixels.shape)} to {also}{_FEATURES} "
                 f"({type(error).__name__}): it must take float32 [n, height, width, 3] "
                 "in [-1, 1]"
             ) from error
@@ -178,6 +192,7 @@ class Inception(SavedModelClassifier):
     ) -> None:
         super().__init__(path, "inception", batch_size, sha256)
         self.suffix = ""
+        self._needs_logits = True
 
     def fields(self) -> dict[str, Any]:
         """The hash of the model's files, and who makes its 299×299 pixels.
@@ -225,6 +240,16 @@ def _ramps() -> tf.Tensor:
 def _resized(pixels: tf.Tensor) -> tf.Tensor:
     """[n, 299, 299, 3] by TensorFlow 1's bilinear interpolation."""
     return tf.compat.v1.image.resize_bilinear(pixels, [_SIDE, _SIDE])
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """What a classifier said of one part of the images after the other."""
+    logits, features, confident = (
+        None if column[0] is None else np.concatenate(column)
+        for column in zip(*parts, strict=True)
+    )
+    assert features is not None  # which there always are
+    return Outputs(logits, features, confident)
 
 
 def confidences(logits: np.ndarray) -> np.ndarray:

@@ -20,14 +20,14 @@ def plot(path: str | os.PathLike[str], sweep: Sweep, names: Sequence[str]) -> No
 
     Along latent steps each metric has a plot of its own (Fig. 7). Along truncation the
     first is drawn against the second, each point labeled by its s (Fig. 3b), and the
-    others against s.
+    others against s; of one metric alone, that is drawn against s.
 
     Args:
       path: of the PNG.
       sweep: of one evaluation or more.
-      names: of two metrics or more that the evaluations have.
+      names: of metrics that the evaluations have, one at least.
     """
-    parametric = sweep.axis != LATENT_STEPS
+    parametric = sweep.axis != LATENT_STEPS and len(names) > 1
     plotted = names[2:] if parametric else names
     num = len(plotted) + parametric
     figure = Figure(figsize=(4.2 * num, 3.9), dpi=150, layout="constrained")

@@ -12,6 +12,7 @@ from logan_tf.evaluation import protocols, statistics_files
 from logan_tf.evaluation.statistics_files import FeatureStatistics
 from logan_tf.metrics.classifiers import Inception, SavedModelClassifier
 from logan_tf.metrics.moments import moments_of
+from logan_tf.metrics.random_network import RandomNetwork
 from logan_tf.sampling.settings import SamplingSettings
 
 SETTINGS = SamplingSettings(5, latent_steps=2, truncation=0.5)
@@ -196,6 +197,38 @@ def test_plain_fid_is_of_inception_alone(narrow_stand_in, played_sampler):
     assert (num, pictures.read[-1]) == (100, "test")
     # The stand-in's held-out pictures are the very ones it is compared with.
     assert control["fid_mine"]["value"] < 1e-3 < found["fid_mine"]["value"]
+
+
+def test_without_logits_there_are_neither_scores_nor_modes(played_sampler):
+    pictures = Pictures()
+    samples = played_sampler(pictures.images[20:] / 127.5 - 1)
+    protocol = protocols.ImageMetrics(pictures, RandomNetwork(), kept=60)
+    found = protocol.evaluate(samples, 100, SamplingSettings())
+    names = ("fid", "kid", "precision", "recall", "density", "coverage")
+    assert set(found) == {f"{name}_random" for name in names}
+    assert protocol.plotted[0] == "fid_random"
+    counted = protocols.ImageMetrics(pictures, RandomNetwork(), num_modes=2)
+    with pytest.raises(ConfigurationError, match=r"no logits.*num_modes = 0"):
+        counted.evaluate(samples, 100, SamplingSettings())
+
+
+def test_pictures_by_anybody_are_judged_as_samples_are(played_sampler):
+    pictures = Pictures()
+    protocol = protocols.ImageMetrics(pictures, RandomNetwork(), kept=60)
+    sampled = protocol.evaluate(
+        played_sampler(pictures.images / 127.5 - 1), 80, SamplingSettings(3)
+    )
+    parts = [(pictures.images[:50], pictures.labels[:50])]
+    parts.append((pictures.images[50:], pictures.labels[50:]))
+    num, found = protocol.pictures(parts, num_samples=80, seed=3)
+    assert (num, found.keys()) == (80, sampled.keys())
+    for name, metric in sampled.items():
+        assert found[name]["value"] == pytest.approx(metric["value"], 1e-5, 1e-6)
+    assert protocol.pictures(parts, num_samples=None, seed=3)[0] == 120
+    with pytest.raises(ConfigurationError, match="5 pictures have no 5 nearest"):
+        protocol.pictures(parts, num_samples=5, seed=0)
+    with pytest.raises(ConfigurationError, match="points"):
+        protocols.PointsModes(Ring()).pictures(parts, num_samples=None, seed=0)
 
 
 def test_real_images_whose_score_cannot_be_right_are_doubted(stand_in):

@@ -116,6 +116,13 @@ def test_each_metric_along_latent_steps(drawn, tmp_path):
     assert title == "mine, step 2,000, 1,000 samples, seed 4"
 
 
+def test_one_metric_alone_is_drawn_along_truncation_too(drawn, tmp_path):
+    made = sweep("truncation", [1.0, 0.5])
+    sweep_plots.plot(tmp_path / "sweep.png", made, NAMES[:1])
+    (panel,) = drawn[0].axes
+    assert panel.get_ylabel() == "FID (digits)"
+
+
 def test_fid_against_is_along_truncation(drawn, tmp_path):
     values = [1.0, 0.5, 0.1]
     made = sweep("truncation", values, intervals=True)

@@ -18,12 +18,13 @@ from logan_tf.training.step import TrainStep
 
 ABLATIONS = sorted(recipe_files.RECIPES.glob("ablations/*.gin"))
 PATHS = [*sorted(recipe_files.RECIPES.glob("*.gin")), *ABLATIONS]
-SMALL = [path.stem for path in PATHS if "_small" in path.stem]
+SMALL = [path.stem for path in PATHS if path.match("biggan*_small*")]
 # Above ten million parameters, and their data is not here.
 LARGE = [
     path.stem
     for path in PATHS
-    if path.stem.startswith(("biggan", "sagan", "images")) and path.stem not in SMALL
+    if path.stem.startswith(("biggan", "sagan", "images", "sngan_imagenet"))
+    and path.stem not in SMALL
 ]
 FILES = {path.stem: str(path) for path in PATHS}
 # Others, alike but for a figure or two, take their step in `make test-slow`.
@@ -113,7 +114,7 @@ def test_builds_and_takes_a_step(name, data_dir, tmp_path):
 
 
 def is_baseline(name: str) -> bool:
-    plain = ("biggan", "biggan_deep", "sagan", "sngan_cifar10")
+    plain = ("biggan", "biggan_deep", "sagan", "sngan_cifar10", "sngan_imagenet")
     plain += ("stacked_mnist_metz", "stacked_mnist_veegan")
     if name.startswith("biggan") and "original" in name:
         return True

@@ -287,6 +287,22 @@ def test_models_of_other_outputs_or_inputs(tmp_path):
         assert "\n" not in str(error.value)
 
 
+def test_logits_may_be_absent_but_not_inceptions(tmp_path):
+    class Features(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3])])
+        def __call__(self, images):
+            return {"pool_3": tf.reduce_mean(images, [1, 2]), "other": images}
+
+    path = str(tmp_path / "m")
+    tf.saved_model.save(Features(), path)
+    found = SavedModelClassifier(path, batch_size=4).outputs(IMAGES)
+    assert (found.logits, found.confidences) == (None, None)
+    expected = (IMAGES / 127.5 - 1).mean(axis=(1, 2))
+    np.testing.assert_allclose(found.features, expected, atol=1e-5)
+    with pytest.raises(ConfigurationError, match="to logits and pool_3"):
+        Inception(path).outputs(IMAGES)
+
+
 @pytest.mark.parametrize("bad", [{"batch_size": 0}, {"name": ""}, {"name": "a b"}])
 def test_arguments_that_cannot_be(bad):
     with pytest.raises(ConfigurationError):
