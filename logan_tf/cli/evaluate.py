@@ -1,14 +1,14 @@
 """bin/evaluate: judges a run by its recipe's protocol, and writes the numbers down."""
 
 import dataclasses
-import sys
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from logan_tf import atomic_file, progress
 from logan_tf.cli import app
-from logan_tf.cli.running import accuracy, reporting, run_flags
+from logan_tf.cli.evaluating import accuracy, controls
+from logan_tf.cli.running import reporting, run_flags
 from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import sweeps
 from logan_tf.runs.run_directory import RunDirectory
@@ -71,11 +71,7 @@ def main() -> None:
     modes = [n for n in ("curve", "neighbors", "accuracy_score") if FLAGS[n].value]
     if len(modes) > 1:
         raise ConfigurationError(f"--{' or --'.join(modes)}: give one at a time")
-    if FLAGS.real_control and (FLAGS.curve or FLAGS.neighbors):
-        raise ConfigurationError(
-            "--real_control stands beside an evaluation: leave out "
-            f"--{'curve' if FLAGS.curve else 'neighbors'}"
-        )
+    controls.require_flags()
     if FLAGS.values and FLAGS.curve is None:
         raise ConfigurationError(
             "--values are those of a curve: give --curve=latent_steps or "
@@ -87,6 +83,8 @@ def main() -> None:
         _curve(FLAGS.curve)
     elif FLAGS.neighbors is not None:
         _neighbors(FLAGS.neighbors)
+    elif FLAGS.images is not None:
+        _pictures()
     else:
         _evaluate()
     reporting.refresh(RunDirectory(FLAGS.run_dir), FLAGS.module)
@@ -103,32 +101,31 @@ def _extent() -> dict[str, Any]:
 def _evaluate() -> None:
     run, directory, step = _open()
     from logan_tf.cli.running import lifecycle
-    from logan_tf.evaluation import receipts
 
     settings = run_flags.settings(run.evaluator.latent_steps)
     print(f"sampling from step {step}, and judging what comes", flush=True)
     path, receipt, metrics = lifecycle.evaluate(
         run, directory, step, settings, **_extent()
     )
-    columns = {f"step {step}": metrics}
-    paths = [path]
-    protocol = run.evaluator.protocol
-    assert protocol is not None  # or nothing would have been measured
-    if FLAGS.real_control or protocol.has_quick_control:
-        control, found = run.evaluator.evaluate_held_out(
-            num_samples=receipt.num_samples, seed=receipt.seed
-        )
-        columns[f"{control.num_samples:,} held out"] = found
-        if FLAGS.real_control:
-            real = directory.evaluations / "real-control.json"
-            paths.append(receipts.own_path(real, control))
-            receipts.write_evaluation(paths[-1], control, found)
-        if doubt := protocol.doubts(control.num_samples, found):
-            print(f"warning: {doubt}", file=sys.stderr)
+    others = controls.beside(run, directory, receipt, settings)
+    _print(receipt, [(f"step {step}", path, metrics), *others])
+
+
+def _pictures() -> None:
+    run, directory, _ = _open()
+    _print(*controls.pictures(run, directory))
+
+
+def _print(receipt: "Receipt", found: controls.Found) -> None:
+    """A column each, and the files, the first one's last."""
+    from logan_tf.evaluation import receipts
+
     print(_heading(receipt))
+    columns = {name: metrics for name, _, metrics in found}
     print(receipts.format_table(receipts.rows(columns)))
-    for each in paths[::-1]:
-        print(each)
+    for _, path, _ in reversed(found):
+        if path is not None:
+            print(path)
 
 
 def _curve(axis: str) -> None:
@@ -155,7 +152,8 @@ def _curve(axis: str) -> None:
     path = receipts.own_path(path, *(each.receipt for each in sweep.evaluations))
     sweeps.write(path, sweep)
     assert run.evaluator.protocol is not None  # or nothing would have been measured
-    plotted = run.evaluator.protocol.plotted
+    measured = sweep.evaluations[0].metrics
+    plotted = [name for name in run.evaluator.protocol.plotted if name in measured]
     sweep_plots.plot(path.with_suffix(".png"), sweep, plotted)
     rows = [
         {axis: value} | {name: each.metrics[name]["value"] for name in plotted}
@@ -264,6 +262,7 @@ if __name__ == "__main__":
         "bin/evaluate --run_dir=DIR --curve=truncation --values=1,.5,.1\n"
         "bin/evaluate --run_dir=DIR --neighbors=5\n"
         "bin/evaluate --run_dir=DIR --accuracy_score\n"
+        "bin/evaluate --run_dir=DIR --images=PICTURES\n"
         "bin/evaluate --compare A.json B.json"
     )
     app.run(main, f"{__doc__}\n\n{usage}", FIRST)

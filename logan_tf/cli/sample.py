@@ -16,6 +16,7 @@ from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.sampling import saved_assets
 
 if TYPE_CHECKING:
+    from logan_tf.evaluation.evaluator import Evaluator
     from logan_tf.sampling.sampler import Samples
 
 FLAGS = flags.FLAGS
@@ -33,6 +34,12 @@ flags.DEFINE_list(
     [],
     "Names of classes or labels, such as cat,dog or 0,3,7, or 'all': of a "
     "class-conditional generator, equally many of each, a class a row.",
+)
+flags.DEFINE_bool(
+    "apart",
+    False,
+    "Each picture of a run with its three channels behind it, beside real held-out "
+    "ones: stacked digits become readable.",
 )
 flags.DEFINE_string(
     "saved_model",
@@ -101,6 +108,11 @@ def _animate(output: Path) -> None:
 def _draw(output: Path) -> None:
     if FLAGS.classes and FLAGS.interpolate:
         raise ConfigurationError("--classes or --interpolate: give one at a time")
+    if FLAGS.apart and (output.suffix != ".png" or FLAGS.saved_model is not None):
+        raise ConfigurationError(
+            "--apart draws a run's pictures beside real ones: give --run_dir and "
+            "--output=apart.png"
+        )
     sampler, step = _sampler()
     labels: np.ndarray | None = None
     columns, rows = FLAGS.interpolate or None, []
@@ -117,13 +129,26 @@ def _draw(output: Path) -> None:
         labels=labels,
         interpolate=FLAGS.interpolate,
     )
-    if output.suffix == ".png":
+    if FLAGS.apart:
+        _draw_apart(output, sampler, samples)
+    elif output.suffix == ".png":
         from logan_tf.plots import samples as sample_pictures
 
         sample_pictures.save(output, samples, sampler.points(), columns, rows)
     else:
         _save_arrays(output, samples)
     print(f"{FLAGS.num} samples of step {step}: {output}")
+
+
+def _draw_apart(output: Path, evaluator: "Evaluator", samples: "Samples") -> None:
+    from logan_tf.plots import pictures
+    from logan_tf.sampling.sampler import to_uint8
+
+    if evaluator.points() is not None:
+        raise ConfigurationError("this run makes points: draw without --apart")
+    images = to_uint8(samples.images)
+    real = evaluator.held_out_images(len(images))
+    pictures.save_apart(output, {"generated": images, "real, held out": real})
 
 
 def _labels(classes: list[str], names: Sequence[str]) -> list[int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import repetition
+from logan_tf.evaluation.image_evaluation import Parts, first
 from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocols import Protocol
 from logan_tf.evaluation.receipts import MetricValues, Receipt, fingerprint
@@ -176,6 +177,26 @@ class Evaluator:
         )
         return receipt, found
 
+    def evaluate_pictures(
+        self, parts: Parts, subject: str, *, num_samples: int | None, seed: int = 0
+    ) -> tuple[Receipt, MetricValues]:
+        """Judges pictures by anybody by the recipe's protocol.
+
+        Args:
+          parts: the pictures, of the data's shape.
+          subject: what the receipt calls them.
+          num_samples: at most so many, the first; None: all.
+          seed: of the shuffles.
+
+        Raises:
+          ConfigurationError: there are too few, or the recipe makes points.
+        """
+        num_judged, found = self._require_protocol().pictures(
+            parts, num_samples=num_samples, seed=seed
+        )
+        receipt = self._receipt(num_samples=num_judged, seed=seed, subject=subject)
+        return receipt, found
+
     def neighbors(
         self, nearest: int, settings: SamplingSettings, **arguments: Any
     ) -> tuple[Receipt, Neighbors]:
@@ -210,6 +231,16 @@ class Evaluator:
         examples = dataset.examples(seed=(0, 0), first=0, count=_REAL_POINTS)
         real = next(iter(examples))[0].numpy()
         return {**mixture, "real": real}
+
+    def held_out_images(self, num: int) -> np.ndarray:
+        """The first real pictures of the held-out split, uint8 [n, h, w, c].
+
+        Args:
+          num: at most so many.
+        """
+        dataset: Any = self._experiment.dataset  # of pictures, which have an order
+        parts = first(num, dataset.ordered("test"))
+        return np.concatenate([images for images, _ in parts])
 
     @property
     def graph(self) -> SamplingGraph:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.image
 import numpy as np
@@ -118,18 +118,54 @@ def save_neighbors(
     pixels = max(num * height, (1 + nearest) * width)
     scale = max(1, round(_COMFORTABLE_SIDE / pixels))
     real = neighbors.reshape(num * nearest, height, width, channels)
-    columns = {
+    panels = {
         "sample": grid(samples, 1, scale),
         f"its {nearest} nearest of {searched:,} training images": grid(
             real, nearest, scale
         ),
     }
-    shapes = [picture.shape for picture in columns.values()]
+    _save_panels(path, panels, title)
+
+
+def save_apart(
+    path: str | os.PathLike[str], groups: Mapping[str, np.ndarray], title: str = ""
+) -> None:
+    """Draws pictures with their three channels apart behind each, as a PNG.
+
+    Stacked digits are hard to read as colors, and easy one by one.
+
+    Args:
+      path: of the PNG.
+      groups: name of a panel -> uint8 [n, h, w, 3], such as samples and real ones.
+      title: above the picture.
+
+    Raises:
+      ConfigurationError: other images.
+    """
+    panels = {}
+    for name, images in groups.items():
+        if images.ndim != 4 or images.shape[-1] != 3:
+            raise ConfigurationError(
+                f"images are {images.shape}: three channels are drawn apart, "
+                "[n, height, width, 3]"
+            )
+        singles = np.moveaxis(images, -1, 1)[..., None].repeat(3, axis=-1)
+        rows = np.concatenate([images[:, None], singles], axis=1)
+        across = 4 * max(1, round(math.sqrt(len(images) / 4)))
+        panels[name] = grid(rows.reshape(-1, *images.shape[1:]), across)
+    _save_panels(path, panels, title)
+
+
+def _save_panels(
+    path: str | os.PathLike[str], panels: Mapping[str, np.ndarray], title: str
+) -> None:
+    """Pictures uint8 [height, width, 3] side by side, each under its name."""
+    shapes = [picture.shape for picture in panels.values()]
     size = sum(shape[1] for shape in shapes) / 100, shapes[0][0] / 100
     figure = Figure(figsize=(size[0] + 1, size[1] + 0.8), dpi=150, layout="constrained")
     ratios = [shape[1] for shape in shapes]
-    panels = figure.subplots(1, 2, width_ratios=ratios)
-    for axes, (name, picture) in zip(panels, columns.items(), strict=True):
+    drawn = figure.subplots(1, len(panels), width_ratios=ratios, squeeze=False)[0]
+    for axes, (name, picture) in zip(drawn, panels.items(), strict=True):
         axes.imshow(picture, interpolation="nearest")
         axes.set_title(name, fontsize="small")
         axes.set_axis_off()

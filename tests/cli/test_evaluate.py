@@ -1,8 +1,10 @@
 """bin/evaluate: numbers, their receipt, and the table."""
 
 import json
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from logan_tf.evaluation import protocols
 
@@ -53,6 +55,50 @@ def test_real_examples_stand_beside_where_they_are_asked_for(command, ring_run):
     done = command("evaluate", *flags, "--neighbors=2")
     assert done.exit_code == 2
     assert "beside an evaluation: leave out --neighbors" in done.err
+
+
+def test_an_untrained_generator_stands_beside_where_it_is_asked_for(command, ring_run):
+    flags = [f"--run_dir={ring_run}", "--num_samples=200", "--untrained"]
+    done = command("evaluate", *flags)
+    assert (done.exit_code, done.err) == (0, "")
+    assert "untrained" in done.out
+    path = ring_run / "evaluations" / "untrained.json"
+    written = json.loads(path.read_text())
+    assert written["receipt"]["subject"] == "untrained generator"
+    start = command("evaluate", *flags[:2], "--checkpoint=0")
+    first = json.loads(Path(start.out.splitlines()[-1]).read_text())
+    assert written["metrics"] == first["metrics"]
+    path.unlink()
+    done = command("evaluate", *flags, "--curve=truncation")
+    assert done.exit_code == 2
+    assert "--untrained stands beside an evaluation" in done.err
+
+
+def test_pictures_of_a_folder_are_judged_by_the_run(
+    command, digits, digits_run, tmp_path
+):
+    """Real digits as PNGs of twice the size, in RGB: what the run reads is what was."""
+    images, _ = digits.arrays("test")
+    for number, image in enumerate(images[:40]):
+        pixels = image.repeat(2, 0).repeat(2, 1).repeat(3, 2)
+        Image.fromarray(pixels).save(tmp_path / f"{number:03}.png")
+    flags = [f"--run_dir={digits_run}", f"--images={tmp_path}"]
+    done = command("evaluate", *flags)
+    assert (done.exit_code, done.err) == (0, "")
+    assert f"{tmp_path}: 40 pictures" in done.out
+    written = json.loads(Path(done.out.splitlines()[-1]).read_text())
+    assert written["receipt"]["num_samples"] == 40
+    assert written["receipt"]["subject"] == f"pictures of {tmp_path.name}"
+    assert written["receipt"]["checkpoint_hash"] is None
+    assert written["metrics"]["confident_share"]["value"] > 0.8
+    for other in ("--seeds=2", "--truncation=.5", "--untrained", "--neighbors=2"):
+        done = command("evaluate", *flags, other)
+        assert done.exit_code == 2
+        assert f"leave out {other.split('=')[0]}" in done.err
+    (tmp_path / "damaged.png").write_bytes(b"not a picture")
+    done = command("evaluate", *flags)
+    assert done.exit_code == 3
+    assert "damaged.png cannot be read" in done.err
 
 
 def test_settings_are_in_the_receipt_and_in_the_file_name(evaluate, ring_run):

@@ -126,3 +126,32 @@ def test_rows_have_their_names_before_them(tmp_path):
     ink = [(part < 0.5).any(axis=-1) for part in np.array_split(strip, 3)]
     assert [part.any() for part in ink] == [True, False, True]
     assert not any(part[:, [0, -1]].any() for part in ink)  # Nothing is cut off.
+
+
+def test_channels_stand_apart_behind_their_picture(monkeypatch, tmp_path):
+    """What is handed to the figure: picture, red, green, blue, as gray tiles."""
+    panels = {}
+    monkeypatch.setattr(
+        pictures, "_save_panels", lambda path, found, title: panels.update(found)
+    )
+    images = _images(2, height=5, width=5)
+    pictures.save_apart(tmp_path / "x.png", {"real": images})
+    (picture,) = panels.values()
+    scale = round(640 / 20)
+    line = scale // 2
+    assert picture.shape == (10 * scale + line, 20 * scale + 3 * line, 3)
+    for row, image in enumerate(images):
+        for column in range(4):
+            top, left = (place * (5 * scale + line) for place in (row, column))
+            tile = picture[
+                top : top + 5 * scale : scale, left : left + 5 * scale : scale
+            ]
+            channel = slice(None) if column == 0 else slice(column - 1, column)
+            np.testing.assert_array_equal(
+                tile, np.broadcast_to(image[..., channel], tile.shape)
+            )
+    monkeypatch.undo()
+    pictures.save_apart(tmp_path / "x.png", {"generated": images, "real": images})
+    assert _opened(tmp_path / "x.png").shape[1] > 1000
+    with pytest.raises(ConfigurationError, match="three channels"):
+        pictures.save_apart(tmp_path / "x.png", {"real": images[..., :1]})

@@ -32,6 +32,9 @@ flags.DEFINE_float(
     "s in (0, 1]: uniform latents are scaled by it, normal ones lie within 2 s.",
 )
 
+OF_SAMPLES = ("checkpoint", "latent_steps", "truncation")
+"""Which say how samples are drawn."""
+
 
 @flags.validator("latent_steps")
 def _require_steps(steps: int | None) -> bool:
