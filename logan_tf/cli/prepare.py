@@ -58,6 +58,7 @@ flags.DEFINE_string("test_split", "test", "TFDS's split to hold out; empty: none
 _OF_TFDS = ("data_dir", "split", "test_split")
 _OWN = 64  # pixels of gin/images_logan.gin
 _TRAINED = (16, 32, _OWN, 128, 256)  # of its networks
+_SMALL = (32, 48, 64)  # of gin/images_small.gin, of which 32 is its own
 _OF_FILES = ("test_share", "max_pixels")
 
 
@@ -220,7 +221,18 @@ def _report(output: Path, found: manifest.Manifest) -> None:
     counts = zip(found.class_names, train.class_counts, strict=False)
     if empty := [name for name, num in counts if num == 0]:
         print(f"{_counted(len(empty), 'class')} without a picture, first {empty[0]}")
-    print(installation.as_typed(f"next: {_training(output, found)}"))
+    laptop = _on_a_laptop(output, found) if found.size in _SMALL else None
+    if laptop and found.size in _TRAINED:
+        print(installation.as_typed(f"on a laptop: {laptop}"))
+        laptop = None
+    print(installation.as_typed(f"next: {laptop or _training(output, found)}"))
+
+
+def _on_a_laptop(output: Path, found: manifest.Manifest) -> str:
+    statements = [f"data_dir = {str(output)!r}"]
+    if found.size != _SMALL[0]:
+        statements.append(f"image_size = {found.size}")
+    return _command("images_small", statements)
 
 
 def _training(output: Path, found: manifest.Manifest) -> str:
@@ -236,8 +248,12 @@ def _training(output: Path, found: manifest.Manifest) -> str:
         statements += [f"attention_size = {found.size // 2}"]
     if found.class_names:
         statements.append(f"num_classes = {len(found.class_names)}")
+    return _command("images_logan", statements)
+
+
+def _command(recipe: str, statements: list[str]) -> str:
     given = (f"--gin_param={shlex.quote(each)}" for each in statements)
-    return " ".join(["bin/train --gin_file=gin/images_logan.gin", *given])
+    return " ".join([f"bin/train --gin_file=gin/{recipe}.gin", *given])
 
 
 if __name__ == "__main__":

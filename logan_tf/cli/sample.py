@@ -108,7 +108,7 @@ def _animate(output: Path) -> None:
 def _draw(output: Path) -> None:
     if FLAGS.classes and FLAGS.interpolate:
         raise ConfigurationError("--classes or --interpolate: give one at a time")
-    if FLAGS.apart and (output.suffix != ".png" or FLAGS.saved_model is not None):
+    if FLAGS.apart and (output.suffix != ".png" or FLAGS.run_dir is None):
         raise ConfigurationError(
             "--apart draws a run's pictures beside real ones: give --run_dir and "
             "--output=apart.png"

@@ -87,6 +87,20 @@ def test_enlarged_pictures_and_empty_classes_are_said(prepare, make_pictures, tm
     assert (dataset.shape, dataset.num_classes) == ((16, 16, 3), 2)
 
 
+@pytest.mark.parametrize(("size", "start"), [(48, "next: "), (32, "on a laptop: ")])
+def test_small_sizes_train_on_a_laptop(size, start, prepare, make_pictures, tmp_path):
+    images = make_pictures(tmp_path / "images", 2, ())
+    lines = prepare(images=images, size=size).out.splitlines()
+    (line,) = (each for each in lines if each.startswith(start))
+    _, name, *flags = shlex.split(line.removeprefix(start))
+    assert name == "--gin_file=gin/images_small.gin"
+    params = [flag.removeprefix("--gin_param=") for flag in flags]
+    bindings.apply(recipe.read(["images_small"], [*params, "width = 2"], []), [])
+    run = lifecycle.build()
+    assert run.experiment.dataset.shape == (size, size, 3)
+    assert run.evaluator.protocol.plotted[0] == "fid_random"
+
+
 def test_stylegan_s_labels_and_what_looks_like_it_without(prepare, tmp_path):
     images = tmp_path / "images"
     for number in range(4):

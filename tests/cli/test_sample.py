@@ -163,3 +163,23 @@ def test_generators_that_do_not_come_with_it(flags, message, command, tmp_path):
     done = command("sample", *flags, f"--output={tmp_path}/x.png")
     assert done.exit_code == 2
     assert message in done.err
+
+
+@pytest.mark.parametrize(
+    ("run", "flags", "message"),
+    [
+        ("digits_run", ["--output=x.npz"], "give --run_dir and --output=apart.png"),
+        ("digits_run", ["--output=x.png", "--num=3"], "three channels are drawn apart"),
+        ("ring_run", ["--output=x.png", "--num=3"], "this run makes points"),
+    ],
+)
+def test_what_has_no_channels_is_not_drawn_apart(
+    run, flags, message, command, request, tmp_path, monkeypatch
+):
+    """Of the digits, real ones are read all the same before that is found."""
+    monkeypatch.chdir(tmp_path)
+    folder = request.getfixturevalue(run)
+    done = command("sample", f"--run_dir={folder}", "--apart", *flags)
+    assert done.exit_code == 2
+    assert message in done.err
+    assert not list(tmp_path.iterdir())

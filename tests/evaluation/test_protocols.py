@@ -142,6 +142,14 @@ def test_as_many_held_out_digits_as_samples_show_nearly_all_modes(stacked):
     assert 999 / 52_000 * 0.8 < held_out["reverse_kl"]["value"] < 0.05
 
 
+def test_the_literatures_numbers_of_samples():
+    """Metz et al. 2016 draw 25,600, VEEGAN 26,000; both are known before any data."""
+    mnist = StackedDigits(28, None, "mnist")
+    assert protocols.DigitMetrics(mnist).num_samples == 26_000
+    assert protocols.DigitMetrics(mnist, num_samples=25_600).num_samples == 25_600
+    assert protocols.DigitMetrics(mnist).plotted[0] == "fid_mnist"
+
+
 def test_a_diverged_generator_is_named_so(stacked, played_sampler):
     images = np.full((10, 16, 16, 3), np.nan, np.float32)
     with pytest.raises(DivergedError, match="checkpoint"):

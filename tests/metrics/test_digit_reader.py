@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from logan_tf.data.digits import Digits
 from logan_tf.errors import ConfigurationError
 from logan_tf.metrics.digit_reader import DigitReader
 
@@ -42,6 +43,18 @@ def test_the_receipt_tells_the_recipe_from_the_weights(classifier, digits):
     assert fields["classifier"] == classifier.recipe_hash
     assert fields["classifier_weights"] == classifier.weights_hash
     assert fields["classifier_accuracy"] > 0.98
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("digits", "_digits"),
+        ("mnist:3.0.1", "_mnist"),
+        ("emnist/mnist", "_emnist_mnist"),
+    ],
+)
+def test_its_numbers_are_named_after_the_data(name, suffix):
+    assert DigitReader(Digits(28, None, name), 3).suffix == suffix
 
 
 def test_another_size_is_refused(classifier, digits):
