@@ -86,7 +86,7 @@ def pictures(run: "Run", directory: RunDirectory) -> tuple["Receipt", Found]:
     """Judges the pictures of --images."""
     from logan_tf.data.preparation import reading
 
-    folder = Path(FLAGS.images).expanduser()
+    folder = Path(FLAGS.images)
     listing = folders.find(folder)
     print("\n".join([f"{folder}: {len(listing.names):,} pictures", *listing.notes]))
     shape = run.experiment.dataset.shape
