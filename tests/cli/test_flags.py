@@ -55,7 +55,7 @@ def test_seeds_that_go_beyond_the_last(command):
 TEXTS = {
     *("checkpoint", "classes", "curve", "date", "forms", "gin_param", "measure"),
     *("module", "only", "scale", "split", "strategy", "study", "sweep", "test_split"),
-    *("tfds", "tpu", "values", "variants"),
+    *("pretrained", "tfds", "tpu", "values", "variants"),
 }
 
 
