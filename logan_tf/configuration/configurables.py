@@ -65,6 +65,7 @@ from logan_tf.networks import (
     biggan,
     biggan_deep,
     dcgan,
+    minibatch,
     mlp,
     packed,
     sagan,
@@ -93,7 +94,10 @@ for module in (sngan, dcgan, mlp, biggan_deep, biggan, sagan, sngan_resnet):
         )
 
 gin.external_configurable(autoencoder.Discriminator, module="autoencoder")
-gin.external_configurable(packed.Discriminator, module="packed")
+for coupling in (packed, minibatch):
+    gin.external_configurable(
+        coupling.Discriminator, module=coupling.__name__.rsplit(".", 1)[-1]
+    )
 
 for objective in (
     objectives.hinge,

@@ -85,7 +85,7 @@ class Normalization(keras.layers.Layer):
     In training the moments are those of the batch, over all replicas of a
     `tf.distribute` strategy, and no state changes. For sampling they are the *standing
     statistics* `standing_mean` and `standing_variance` [channels], which somebody sets
-    (`networks.standing`): the layer keeps no moving averages. Moments and statistics
+    (`sampling.standing`): the layer keeps no moving averages. Moments and statistics
     are of the variables' dtype, whatever the layer computes in.
 
     In mixed precision the layer computes in the dtype of its variables, and rounds what

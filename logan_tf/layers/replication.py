@@ -43,6 +43,23 @@ def number() -> int:
     return replica.num_replicas_in_sync if replica is not None else 1
 
 
+def gathered(x: tf.Tensor) -> tf.Tensor:
+    """[batch, …] of all replicas one after the other; differentiable, a sum."""
+    count = number()
+    if count == 1:
+        return x
+    place = tf.one_hot(_index(), count, dtype=x.dtype)
+    place = tf.reshape(place, (count, *(1 for _ in x.shape)))
+    return tf.reshape(summed(place * x[None]), (-1, *x.shape[1:]))
+
+
+def _index() -> Any:
+    """Which of the replicas this one is."""
+    if getattr(_thread, "number", None) is not None:
+        return tf.cast(gen_xla_ops.xla_replica_id(), tf.int32)
+    return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+
 def summed(values: Any) -> Any:
     """A structure of tensors, each the sum over replicas; differentiable."""
     return _reduced(tf.distribute.ReduceOp.SUM, values)

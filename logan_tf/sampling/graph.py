@@ -14,7 +14,7 @@ from logan_tf.data.priors import Prior, truncated
 from logan_tf.errors import require_at_least
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.layers.batch_normalization import Statistics
-from logan_tf.networks.standing import StandingStatistics
+from logan_tf.sampling.standing import StandingStatistics
 
 # Latents and labels are drawn in blocks of this many, whatever the batch size.
 _BLOCK = 64

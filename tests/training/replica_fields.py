@@ -33,6 +33,7 @@ from logan_tf.game.penalties.feature_matching import FeatureMatching
 from logan_tf.game.penalties.historical_averaging import HistoricalAveraging
 from logan_tf.game.penalties.lecam import LeCam
 from logan_tf.game.penalties.orthogonality import Orthogonality
+from logan_tf.game.penalties.penalty import Penalty
 from logan_tf.game.penalties.pulling_away import PullingAway
 from logan_tf.game.penalties.wgan_gp import WganGp
 from logan_tf.game.penalties.zero_centred import R1, R2
@@ -41,7 +42,7 @@ from logan_tf.game.round import Round
 from logan_tf.game.weights import PLAYERS
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.spectral_normalization import SpectralDense
-from logan_tf.networks import mlp
+from logan_tf.networks import minibatch, mlp
 from logan_tf.training import strategy as strategies
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.step import TrainStep
@@ -86,6 +87,12 @@ PENALTIES = {
 }
 
 
+class Nothing(Penalty):
+    """Of nobody."""
+
+    player = "nobody"
+
+
 class SmallGenerator(keras.Model):
     """Batch norm and tanh: small enough for third derivatives."""
 
@@ -123,10 +130,16 @@ def float64():
     keras.config.set_floatx(floatx)
 
 
-def networks(strategy) -> tuple[keras.Model, keras.Model]:
-    """A generator and a discriminator, the same ones every time."""
+def networks(strategy, comparing: bool = False) -> tuple[keras.Model, keras.Model]:
+    """A generator and a discriminator, the same ones every time.
+
+    Args:
+      comparing: whether the discriminator compares the samples of a batch.
+    """
     with float64(), strategy.scope():
         generator, discriminator = SmallGenerator(), SmallDiscriminator()
+        if comparing:
+            discriminator = minibatch.Discriminator(SmallDiscriminator, 3, 2)
         discriminator(generator(tf.zeros([2, 3])))
     return generator, discriminator
 
@@ -241,15 +254,15 @@ def dynamics(strategy) -> dict[str, np.ndarray]:
 
 
 def penalties(strategy) -> dict[str, np.ndarray]:
-    """The field of LOGAN with each penalty, in float64."""
+    """The field of LOGAN with each penalty, and a network that couples samples."""
     step = latent.LatentOptimizer(lambda g: latent.gradient_step(g, 0.5))
     rng = np.random.default_rng(6)
     own = rounds(strategy, rng.normal(size=(BATCH, 2)), rng.normal(size=(BATCH, 3)))
     found = {}
-    for name, make in PENALTIES.items():
+    for name, make in (PENALTIES | {"comparing": Nothing}).items():
         with strategy.scope():
             penalty = make()
-        pair = networks(strategy)
+        pair = networks(strategy, comparing=name == "comparing")
         game = Game(*pair, latent_rule=LatentRule(step), penalties=[penalty])
         with strategy.scope():
             game.build((2,))

@@ -226,13 +226,13 @@ def test_replicas_of_a_keras_model_stay_the_same(recorded):
 
 
 @pytest.mark.slow
-def test_fields_with_all_penalties_agree(tmp_path):
+def test_fields_with_all_penalties_and_coupled_samples_agree(tmp_path):
     finish([start("penalties", tmp_path / "here.npz")], tmp_path)
     here = dict(np.load(tmp_path / "here.npz"))
     one, found = (under(f"{name}/penalties", here) for name in ("one", "two"))
     assert one.keys() == found.keys()
     names = {name.split("/")[0] for name in one}
-    assert len(names) == 10
+    assert len(names) == 11
     for name in names:
         parts, others = under(name, one), under(name, found)
         largest = max(np.abs(value).max() for value in parts.values())

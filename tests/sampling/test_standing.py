@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.networks import mlp, sngan
-from logan_tf.networks.standing import StandingStatistics
+from logan_tf.sampling.standing import StandingStatistics
 
 
 class TwoNorms(keras.Model):
