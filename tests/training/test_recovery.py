@@ -22,7 +22,9 @@ def kill(step, monitor):
         raise KilledError
 
 
-@pytest.mark.parametrize("build", ["small_sngan", "alternating_toy"])
+@pytest.mark.parametrize(
+    "build", [pytest.param("small_sngan", marks=pytest.mark.slow), "alternating_toy"]
+)
 def test_a_killed_and_resumed_run_is_the_uninterrupted_one(
     events, lines, trainer, build, request, state, same, tmp_path
 ):
