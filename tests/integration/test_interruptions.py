@@ -134,7 +134,8 @@ def test_sigterm_saves_the_last_step_and_exits_42(run):
     assert not (run.directory / "lock").exists()
 
     run.process = run.start()
-    assert run.process.stdout.readline() == f"resumed at step {steps}\n"
+    said = (run.process.stdout.readline() for _ in range(3))
+    assert f"resumed at step {steps}\n" in said
 
 
 def test_a_second_signal_stops_at_once(run):
@@ -155,7 +156,7 @@ def test_an_interruption_while_it_starts_leaves_nothing(run):
     time.sleep(0.5)  # TensorFlow is being imported.
     run.process.send_signal(signal.SIGTERM)
     out, err = run.process.communicate(timeout=60)
-    assert (run.process.returncode, out) == (42, "")
+    assert (run.process.returncode, out) == (42, "starting TensorFlow\n")
     assert err.strip() == "SIGTERM: stopped"
     assert {path.name for path in run.directory.iterdir()} <= {"lock"}
 
