@@ -263,6 +263,7 @@ def test_the_working_directory_does_not_stand_in_for_libraries(evil):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_module_of_the_working_directory_can_be_named(evil):
     (evil / "mine.py").write_text(
         "import gin\n@gin.register(module='mine')\ndef wide():\n  return 2.5\n"

@@ -28,7 +28,7 @@ LARGE = [
 ]
 FILES = {path.stem: str(path) for path in PATHS}
 # Others, alike but for a figure or two, take their step in `make test-slow`.
-STEPPED = ("biggan_logan", "biggan_logan_small")
+STEPPED = ("biggan_logan_small",)
 ALIKE = (
     "mnist_logan",
     "fashion_mnist_logan",
@@ -71,7 +71,13 @@ def test_is_built(name, data_dir):
     assert is_baseline(name) == (run.experiment.latent_optimizer is None)
 
 
-@pytest.mark.parametrize("name", ["biggan_logan_small", "biggan_original_small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "biggan_logan_small",
+        pytest.param("biggan_original_small", marks=pytest.mark.slow),
+    ],
+)
 def test_is_built_at_the_studies_smallest_size(name, data_dir):
     run = build(name, *SIZE[SMOKE], f"data_dir = {data_dir!r}")
     assert run.experiment.game.variables("generator")

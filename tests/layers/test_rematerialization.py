@@ -102,7 +102,7 @@ def round_():
     )
 
 
-@pytest.mark.parametrize("graph", [True, False])
+@pytest.mark.parametrize("graph", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_logans_gradients_are_the_same(graph, float64, round_):
     kept, again = game(again=False), game(again=True)
     play = [tf.function(each.play) if graph else each.play for each in (kept, again)]
@@ -251,7 +251,10 @@ def test_grappler_keeps_what_is_computed_again():
 
 
 @pytest.mark.usefixtures("xla")
-@pytest.mark.parametrize(("second", "kept", "again"), [(False, 3, 6), (True, 3, 12)])
+@pytest.mark.parametrize(
+    ("second", "kept", "again"),
+    [(False, 3, 6), pytest.param(True, 3, 12, marks=pytest.mark.slow)],
+)
 def test_xla_keeps_what_is_computed_again(second, kept, again):
     """Three blocks with an activation each, counted in the compiled program."""
 

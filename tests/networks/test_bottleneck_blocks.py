@@ -70,6 +70,7 @@ def test_discriminator_block(channels, halving, float64, oracle, randomize):
     assert len(block.trainable_variables) == (10 if channels > 8 else 8)
 
 
+@pytest.mark.slow
 def test_xla_compiles_second_derivatives_of_blocks_and_attention(xla):
     """The whole networks' are compiled in a slow test of `test_biggan_deep.py`."""
     generator, discriminator = _generator_block(8, True), _discriminator_block(8, True)

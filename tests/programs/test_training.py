@@ -69,6 +69,7 @@ def _load(path):
         return {name: file[name] for name in file.files}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("xla")
 def test_latents_and_batches_are_those_of_training(folder, run, small_sngan):
     given = _load(folder / "batches.npz")

@@ -1,8 +1,8 @@
 """A few steps of LOGAN on one device, on two, or as one of two workers.
 
-`python replica_run.py one_and_mirrored|dynamics|penalties|worker OUTPUT.npz`: devices
-can be split and workers can meet only as a process starts. `test_replica_invariance`
-compares.
+`python replica_run.py one_and_mirrored|broken|dynamics|penalties|worker OUTPUT.npz`:
+devices can be split and workers can meet only as a process starts.
+`test_replica_invariance` compares.
 """
 
 import sys
@@ -189,14 +189,16 @@ def main(what: str, output: str) -> None:
     if what in ("dynamics", "penalties"):
         measure = getattr(replica_fields, what)
         one, two = measure(alone), measure(mirrored)
+    elif what == "broken":
+        one, two = {}, broken(mirrored)
     else:
         one, two = (
-            everything(each)
+            everything(each, schedules)
             | replica_fields.look_ahead(each)
             | replica_fields.keras_fit(each)
-            for each in (alone, mirrored)
+            # Alternating updates are compared with the workers'.
+            for each, schedules in ((alone, SCHEDULES), (mirrored, ["simultaneous"]))
         )
-        two |= broken(mirrored)
     np.savez(output, **_under("one", one), **_under("two", two))
 
 

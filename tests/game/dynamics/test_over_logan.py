@@ -133,15 +133,27 @@ def follow_the_ridge(game):
 
 def test_updates_are_their_rules_with_a_measured_jacobian(measured):
     """One test: the Jacobian is what takes time."""
-    cases = [
+    compare(
+        measured,
         (Consensus(WEIGHT), consensus, 1e-8),
         (SymplecticGradientAdjustment(WEIGHT), symplectic, 1e-8),
         (NagarajanKolter(WEIGHT), nagarajan_kolter, 1e-8),
         (Extragradient(), extragradient, 1e-12),
+    )
+
+
+@pytest.mark.slow
+def test_updates_of_many_products_are_their_rules(measured):
+    compare(
+        measured,
         (Unrolled(STEPS, ETA), unrolled, 1e-7),
         (CompetitiveGradientDescent(ETA, 8, tolerance=0.0), competitive, 1e-7),
         (FollowTheRidge(1.0, 8, tolerance=0.0, damping=1.0), follow_the_ridge, 1e-4),
-    ]
+    )
+
+
+def compare(measured, *cases):
+    """Each of (dynamics, its rule, how much of the change they may differ by)."""
     for dynamics, rule, tolerance in cases:
         found, expected = measured.update(dynamics), rule(measured)
         # Of what the dynamics add to v, of which the parts are of many sizes.
