@@ -73,7 +73,7 @@ def require_objects(**given: tuple[Any, Any]) -> None:
 
 
 @contextlib.contextmanager
-def networks_that_fit() -> Iterator[None]:
+def shapes_that_fit() -> Iterator[None]:
     """Turns what Keras says of shapes into one line."""
     try:
         yield

@@ -13,8 +13,8 @@ from logan_tf.api.adapters import (
     Adapted,
     Scores,
     latent_dim_of,
-    networks_that_fit,
     require_objects,
+    shapes_that_fit,
     warn_of_layers,
 )
 from logan_tf.api.rounds import Rounds
@@ -131,7 +131,7 @@ class LOGAN(keras.Model):
         )
         self._rounds = Rounds(self.game, prior, self.latent_dim, num_classes, seed)
         optimizer = self.game.latent_rule.optimizer
-        with networks_that_fit():
+        with shapes_that_fit():
             graph = SamplingGraph(*players, optimizer, prior, num_classes)
             self.game.build(graph.shape)
         self._sampler = Sampler(graph)

@@ -43,7 +43,8 @@ class Game:
       generator: `generator(latents [batch, dim], labels, training=True)` → images; it
         may couple the samples of a batch (batch normalization), but changes no state.
       discriminator: `discriminator(images, labels)` → scores [batch].
-      objective: of `logan_tf.game.objectives`.
+      objective: of `logan_tf.game.objectives`; one that is not for any discriminator
+        has `require(discriminator)`, which raises ConfigurationError.
       latent_rule: the latents' move; None for the game without one.
       penalties: terms of a player's loss (`logan_tf.game.penalties`).
       augmentation: of all that the discriminator sees, real or generated

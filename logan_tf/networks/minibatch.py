@@ -3,8 +3,8 @@ how near a sample's features h are to those of the others,
 
     o_b(x_i) = Σ_{j ≠ i} exp(−‖M_ib − M_jb‖₁),        M_i = T h(x_i).
 
-What it finds in another network's features joins these before the
-last layer; since that one is linear, its share of the score is added.
+What it finds in another network's features joins these before the last layer; since
+that one is linear, its share of the score is added.
 
 Samples of a batch are coupled: a latent step goes along the gradient of the batch's
 summed score.
@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.layers import replication
 
 
@@ -58,13 +58,15 @@ class Discriminator(keras.Model):
       dims: of the space of each, 1 or more.
 
     Raises:
-      ConfigurationError: for a network that shows no features.
+      ConfigurationError: for a number out of range, or a network that shows no
+        features.
     """
 
     def __init__(
         self, network: Callable[[], keras.Model], kernels: int = 50, dims: int = 5
     ) -> None:
         super().__init__()
+        require_at_least(1, kernels=kernels, dims=dims)
         self._network = network()
         if not hasattr(self._network, "features"):
             raise ConfigurationError(

@@ -60,8 +60,8 @@ class Experiment:
         the gradient of the whole batch; batch normalization takes its moments over one
         micro-batch (of all replicas), and wants 2 examples or more in each.
       seed: 0 to 2³¹ − 1: of the initial weights, and of every batch.
-      discriminator_constraint: of each of the discriminator's weights, after each of
-        its updates (`layers.weight_clipping`).
+      discriminator_constraint: what its optimizer holds each of the discriminator's
+        weights to (`layers.weight_clipping`); None: what the network says of them.
 
     Raises:
       ConfigurationError: for parts that do not fit together.
@@ -115,8 +115,9 @@ class Experiment:
             self._require_sizes()
             self._require_memory(optimizers)
             self._build_networks()
-        for variable in self.discriminator.trainable_variables:
-            variable.constraint = discriminator_constraint  # Its optimizer's to keep.
+        if discriminator_constraint is not None:
+            for variable in self.discriminator.trainable_variables:
+                variable.constraint = discriminator_constraint
         self.averaging.update(self.averaged_generator, self.generator, -1)
         self.game = game(self.generator, self.discriminator)
         self.game.build(self.dataset.shape)

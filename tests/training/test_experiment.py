@@ -320,6 +320,19 @@ def test_clipped_weights_stay_in_their_box(toy):
         assert all(float(tf.reduce_min(w)) < -5 for w in found["generator"])
 
 
+def test_constraints_of_the_network_itself_stay(toy):
+    own = keras.constraints.NonNeg()
+
+    class Constrained(mlp.Discriminator):
+        def build(self, input_shape):
+            super().build(input_shape)
+            self.bound = self.add_weight(shape=(), constraint=own)
+
+    experiment = toy(discriminator=lambda: Constrained(hidden=(8,)))
+    kept = [v.constraint for v in experiment.game.variables("discriminator")]
+    assert own in kept
+
+
 def test_a_box_of_nothing_is_refused():
     with pytest.raises(ConfigurationError, match=r"WeightClipping\.limit"):
         WeightClipping(0.0)

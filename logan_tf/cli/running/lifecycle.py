@@ -117,9 +117,7 @@ def train(
         trainer.train(
             text=gin.markdown(config),
             progress=progress,
-            knobs={
-                b.name: b.value for b in recipe.bindings_of(config) if not b.parameter
-            },
+            knobs=recipe.macros_of(config),
             stop=lambda: interruption.requested,
         )
 
