@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from logan_tf import progress
 from logan_tf.data.batch import Dataset
 from logan_tf.data.priors import normal_prior
 from logan_tf.game.dynamics.dynamics import Dynamics
@@ -55,7 +56,8 @@ class Learner(NamedTuple):
             dataset,
             partial(mlp.Generator, latent_dim=64),
             partial(mlp.Discriminator, hidden=self.hidden),
-            *(keras.optimizers.Adam(self.rate, self.beta_1) for _ in range(2)),
+            generator_optimizer=keras.optimizers.Adam(self.rate, self.beta_1),
+            discriminator_optimizer=keras.optimizers.Adam(self.rate, self.beta_1),
             game=lambda generator, discriminator: Game(
                 generator,
                 discriminator,
@@ -84,6 +86,18 @@ class Snapshot(NamedTuple):
     step: int
     points: np.ndarray
     scores: np.ndarray
+
+
+def experiments(
+    learners: Sequence[Learner], dataset: Dataset, seeds: int
+) -> Iterator[tuple[Learner, Experiment]]:
+    """Every learner with every seed from 0 on; shows how many trainings are done."""
+    total = len(learners) * seeds
+    with progress.bar(desc="training", total=total, unit="run") as shown:
+        for learner in learners:
+            for seed in range(seeds):
+                yield learner, learner.experiment(dataset, seed)
+                shown.update()
 
 
 def plane(extent: float, side: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from logan_tf.data.points import SwissRoll
 from logan_tf.game import objectives
 from logan_tf.game.penalties.wgan_gp import WganGp
 from logan_tf.game.schedules import Alternating
-from logan_tf.lab import portraits
+from logan_tf.lab import portraits, watching
 from logan_tf.lab.exhibits import pages
 from logan_tf.lab.watching import Learner, Snapshot, watch
 from logan_tf.layers.weight_clipping import WeightClipping
@@ -45,25 +45,23 @@ LEARNERS = (
 
 def run(folder: Path, seeds: int) -> None:
     """Writes tables and figures: of seed 0 the figures."""
-    roll, rows, first = SwissRoll(), [], {}
-    for learner in LEARNERS:
-        row: dict[str, Any] = {"": learner.label}
-        for seed in range(seeds):
-            experiment = learner.experiment(roll, seed)
-            *_, last = watch(experiment, STEPS, STEPS, EXTENT)
-            norms, weights = gradient_norms(experiment), kernels(experiment)
-            if not seed:
-                first[learner.label] = last, norms, weights
-            for name, value in numbers(last, norms, weights, roll, learner).items():
-                row.setdefault(name, []).append(value)
-        rows.append(row)
+    roll = SwissRoll()
+    rows: dict[str, dict[str, Any]] = {}
+    first: dict[str, tuple] = {}
+    for learner, experiment in watching.experiments(LEARNERS, roll, seeds):
+        *_, last = watch(experiment, STEPS, STEPS, EXTENT)
+        norms, weights = gradient_norms(experiment), kernels(experiment)
+        first.setdefault(learner.label, (last, norms, weights))
+        row = rows.setdefault(learner.label, {"": learner.label})
+        for name, value in numbers(last, norms, weights, roll, learner).items():
+            row.setdefault(name, []).append(value)
     draw(folder / "figures" / "clipping.png", first, roll)
     heading = (
         f"After {STEPS:,} steps of the generator and five times as many of a critic of "
         f"{DEPTH} hidden layers (norms: of its loss by each layer's kernel):"
     )
     title = "a critic kept Lipschitz by clipping, or by a gradient penalty"
-    pages.write(folder, title, [pages.Section(heading, rows)])
+    pages.write(folder, title, [pages.Section(heading, list(rows.values()))])
 
 
 def gradient_norms(experiment: Experiment) -> np.ndarray:
@@ -104,8 +102,8 @@ def numbers(
         "pieces of 200": float(found.modes),
         "high quality": found.high_quality,
         "median slope of f": float(np.median(slopes)),
-        "first layer's norm": norms[0],
-        "last layer's": norms[-1],
+        "first layer's norm": float(norms[0]),
+        "last layer's": float(norms[-1]),
         "weights on the box's faces": on_faces,
     }
 

@@ -13,14 +13,14 @@ from logan_tf.data.points import Ring
 from logan_tf.game import latent, objectives
 from logan_tf.game.dynamics.consensus import Consensus
 from logan_tf.game.latent_rule import LatentRule
-from logan_tf.lab import portraits
+from logan_tf.lab import portraits, watching
 from logan_tf.lab.exhibits import pages
 from logan_tf.lab.watching import Learner, Snapshot, watch
 from logan_tf.metrics.modes import point_modes
 from logan_tf.plots import animation
 from logan_tf.studies import panels
 
-STEPS, EVERY, EXTENT = 5000, 100, 3.0
+STEPS, EVERY, EXTENT, COUNT = 5000, 100, 3.0, 1024
 _HELD = 0.01  # share of the points that a mode has from which on it is held
 _STEP = functools.partial(latent.natural_gradient_step, step_size=0.1, damping=0.01)
 LEARNERS = (
@@ -37,19 +37,18 @@ LEARNERS = (
 
 def run(folder: Path, seeds: int) -> None:
     """Writes tables and figures: of seed 0 the figures."""
-    ring, rows, first = Ring(), [], {}
-    for learner in LEARNERS:
-        found = []
-        for seed in range(seeds):
-            experiment = learner.experiment(ring, seed)
-            found.append(list(watch(experiment, STEPS, EVERY, EXTENT)))
-        rows.append({"": learner.label} | numbers(found, ring))
-        first[learner.label] = found[0]
+    ring = Ring()
+    found: dict[str, list[list[Snapshot]]] = {}
+    for learner, experiment in watching.experiments(LEARNERS, ring, seeds):
+        snapshots = list(watch(experiment, STEPS, EVERY, EXTENT, count=COUNT))
+        found.setdefault(learner.label, []).append(snapshots)
+    rows = [{"": label} | numbers(each, ring) for label, each in found.items()]
+    first = {label: each[0] for label, each in found.items()}
     figures = folder / "figures"
     film(figures / "training.gif", first, ring)
     occupancy(figures / "occupancy.png", first, ring)
     heading = (
-        f"Of {len(found[0][0].points):,} points of the generator itself (no average), "
+        f"Of {COUNT:,} points of the generator itself (no average), "
         f"after {STEPS:,} steps and, every {EVERY} steps, over the second half of "
         "training; a mode is held with 1 % of the points within 3σ:"
     )
@@ -90,8 +89,9 @@ def film(path: Path, found: Mapping[str, Sequence[Snapshot]], ring: Ring) -> Non
         for moment in zip(*found.values(), strict=True):
             step = moment[0].step
             pictures[step] = Path(frames) / f"{step}.png"
-            shape = {"columns": len(found), "height": 2.6, "dpi": 72}
-            with panels.opened(pictures[step], **shape) as ((*drawn,),):
+            columns = len(found)
+            opened = panels.opened(pictures[step], 1, columns, 2.6, dpi=72)
+            with opened as ((*drawn,),):
                 for panel, label, each in zip(drawn, found, moment, strict=True):
                     portraits.critic(panel, each, EXTENT, ring.modes)
                     panel.set_title(label, fontsize=12)
