@@ -132,10 +132,22 @@ class Game:
         spectral_normalization.advance(self.discriminator)
         spectral_normalization.advance(self.generator)
 
-    def advance_penalties(self, players: Sequence[str], metrics: Metrics) -> None:
-        """Moves what penalties keep; once per update, after it."""
+    def advance(self, players: Sequence[str], metrics: Metrics) -> Metrics:
+        """Moves what penalties and the augmentation keep; once per update, after it.
+
+        Returns:
+          The augmentation's metrics.
+        """
         for penalty in self.penalties:
             penalty.advance(players, metrics)
+        advance = getattr(self.augmentation, "advance", None)  # Not all keep anything.
+        return dict(advance(players)) if advance else {}
+
+    @property
+    def kept(self) -> list[tf.Variable]:
+        """What penalties and the augmentation keep from one update to the next."""
+        own = [v for penalty in self.penalties for v in penalty.variables]
+        return [*own, *getattr(self.augmentation, "variables", ())]
 
     def field(
         self,

@@ -172,7 +172,7 @@ class Experiment:
                 if variable.name != _RATE
             ]
         state["dynamics"] = list(self.dynamics.variables)
-        state["penalties"] = [v for each in self.game.penalties for v in each.variables]
+        state["penalties"] = self.game.kept  # and what its augmentation keeps
         return state
 
     def require_replicas(self, replicas: int) -> None:
