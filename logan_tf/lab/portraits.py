@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
 import tensorflow as tf
 from matplotlib.axes import Axes
@@ -11,6 +12,7 @@ from logan_tf.lab.watching import Snapshot
 from logan_tf.studies.panels import Style
 
 _ARROWS = 15  # a side
+_FEW_COLORS = matplotlib.colormaps["magma"].resampled(24)  # A film of more is large.
 
 
 def field(panel: Axes, toy: Toy, extent: float) -> None:
@@ -64,7 +66,7 @@ def critic(panel: Axes, snapshot: Snapshot, extent: float, modes: np.ndarray) ->
       modes: float [n, 2].
     """
     panel.imshow(
-        1 / (1 + np.exp(-snapshot.scores)), cmap="magma", vmin=0.3, vmax=0.7,
+        1 / (1 + np.exp(-snapshot.scores)), cmap=_FEW_COLORS, vmin=0.3, vmax=0.7,
         extent=(-extent, extent, -extent, extent), origin="lower",
     )  # fmt: skip
     panel.plot(*modes.T, "o", mfc="none", mec="white", markersize=11)
