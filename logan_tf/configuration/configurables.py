@@ -22,7 +22,7 @@ from logan_tf.data import (
     stacked_digits,
     tfds_images,
 )
-from logan_tf.evaluation import evaluator, protocols
+from logan_tf.evaluation import evaluator, image_metrics, point_metrics
 from logan_tf.game import (
     augmentation,
     controls,
@@ -166,9 +166,9 @@ for configurable in (
     classifiers.Inception,
     classifiers.SavedModelClassifier,
     random_network.RandomNetwork,
-    protocols.ImageMetrics,
-    protocols.DigitMetrics,
-    protocols.PointsModes,
+    image_metrics.ImageMetrics,
+    image_metrics.DigitMetrics,
+    point_metrics.PointsModes,
     accuracy_score.AccuracyScore,
     classifier_input.ClassifierInput,
     classifier_training.ClassifierTraining,
