@@ -83,6 +83,18 @@ class Game:
             for player in PLAYERS
         }
 
+    def within(self, at: Weights) -> Weights:
+        """What the variables' constraints (weight clipping) make of such weights."""
+        return {
+            player: [
+                weight if variable.constraint is None else variable.constraint(weight)
+                for variable, weight in zip(
+                    self.variables(player), weights, strict=True
+                )
+            ]
+            for player, weights in at.items()
+        }
+
     @property
     def num_draws(self) -> int:
         """How many uniform numbers a round has for each image and each latent."""
