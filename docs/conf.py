@@ -30,14 +30,18 @@ myst_heading_anchors = 4
 nb_execution_mode = "auto"  # Pages with `{code-cell}` alone; the others have no kernel.
 nb_execution_cache_path = str(Path(__file__).parent / "_build/.jupyter_cache")
 nb_execution_in_temp = True  # They write modules and run directories.
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # seconds a cell, on a machine that others use
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # They are in the signature, and docstrings say what counts.
+autodoc_default_options = {"members": True}
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+smartquotes_action = "D"  # Dashes alone: what docstrings quote is typed.
 default_role = "code"  # Docstrings say `name` of whatever is code.
 
 html_theme = "furo"
