@@ -8,6 +8,9 @@ sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+from pygments.lexers.python import PythonLexer
+from sphinx.application import Sphinx
+
 from logan_tf import __version__
 
 project = "logan_tf"
@@ -47,3 +50,8 @@ default_role = "code"  # Docstrings say `name` of whatever is code.
 html_theme = "furo"
 html_title = f"logan_tf {version}"
 html_show_sourcelink = False
+
+
+def setup(app: Sphinx) -> None:
+    """gin's values are Python's."""
+    app.add_lexer("gin", PythonLexer)

@@ -7,10 +7,10 @@ reStructuredText, and set examples and equations off by four spaces.
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
-from sphinx.util.inspect import signature, stringify_signature
+if TYPE_CHECKING:  # The tests have no Sphinx.
+    from sphinx.application import Sphinx
 
 _CODE = re.compile(r"(`[^`]*`)")
 _MODULE = re.compile(r"~?\b(?:\w+\.)+(?=[A-Z])")  # logan_tf.game.latent_rule.
@@ -47,6 +47,8 @@ def _sign(
     app: Any, what: str, name: str, of: Any, options: Any, given: str, returned: str
 ) -> tuple[str, str] | None:
     """Keras's classes have a `__new__` of any arguments before their `__init__`."""
+    from sphinx.util.inspect import signature, stringify_signature
+
     if what != "class" or "__init__" not in vars(of) or "*args" not in (given or ""):
         return None
     parameters = list(signature(of.__init__).parameters.values())[1:]
@@ -55,7 +57,7 @@ def _sign(
     return _MODULE.sub("", text), returned
 
 
-def setup(app: Sphinx) -> dict[str, Any]:
+def setup(app: "Sphinx") -> dict[str, Any]:
     # Before napoleon (500), whose own stars are meant.
     app.connect("autodoc-process-docstring", _translate, priority=400)
     app.connect("autodoc-process-signature", _sign)

@@ -7,9 +7,10 @@ of its own, and links lead there.
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:  # The tests have no Sphinx.
+    from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -42,7 +43,7 @@ def with_links(text: str, folder: str) -> str:
     return _LINK.sub(led, text)
 
 
-def _read(app: Sphinx, page: str, source: list[str]) -> None:
+def _read(app: "Sphinx", page: str, source: list[str]) -> None:
     file = next((file for file, name in PAGES.items() if name == page), None)
     if file:
         app.env.note_dependency(str(ROOT / file))
@@ -53,6 +54,6 @@ def _read(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] = with_links(source[0], folder)
 
 
-def setup(app: Sphinx) -> dict[str, Any]:
+def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("source-read", _read)
     return {"parallel_read_safe": True}

@@ -123,9 +123,27 @@ def test_every_target_of_make_exists(page):
     assert set(named) <= targets
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link to a page may end with: its headings, as GitHub writes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    plain = [re.sub(r"\]\([^)]*\)|[`*\[]", "", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in plain}
+
+
+def test_anchors_are_those_of_github(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# A `b` & c, d\n```sh\n# no\n```\n## 7. A [pod](x.md) slice\n")
+    assert anchors(page) == {"a-b--c-d", "7-a-pod-slice"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_every_file_that_is_linked_exists(page):
+def test_every_file_and_heading_that_is_linked_exists(page):
     prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
-    for target in re.findall(r"\]\(([^)#]+)\)", prose):
-        if "://" not in target:
-            assert (page.parent / Path(target)).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = page.parent / Path(name) if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
