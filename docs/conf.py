@@ -36,6 +36,7 @@ nb_execution_in_temp = True  # They write modules and run directories.
 nb_execution_timeout = 600  # seconds a cell, on a machine that others use
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # The start-up notes of TensorFlow; what fails raises.
 
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
