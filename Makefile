@@ -40,7 +40,7 @@ docs/results/%: .venv/made
 	bin/reproduce $*
 	mkdir -p $@
 	cp runs/studies/$*/table.md runs/studies/$*/results.json $@
-	cp runs/studies/$*/figures/*.png $@
+	cp runs/studies/$*/figures/* $@
 
 PYTEST = pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 

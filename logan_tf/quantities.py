@@ -98,6 +98,7 @@ TRAINED = (
     *_of_players("loss", "loss", "losses", "Losses"),
     Quantity("real_score", "score of real examples", "scores", "Scores"),
     Quantity("fake_score", "score of fake examples", "scores", "Scores"),
+    Quantity("instance_noise", "σ of the instance noise", "scores"),
     Quantity("delta_z_norm", "mean ‖Δz‖", _STEP, "Latent step ‖Δz‖", None, True),
     Quantity("score_gain", "mean f(z') − f(z)", _STEP, "Score gain", None, True),
     Quantity("absolute_score_gain", "mean |f(z') − f(z)|", _STEP, "Score gain"),

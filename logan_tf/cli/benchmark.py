@@ -2,19 +2,16 @@
 
 import datetime
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from logan_tf import progress
 from logan_tf.cli import app
+from logan_tf.cli.benchmarking import measures
 from logan_tf.cli.running import consent
-from logan_tf.configuration import recipe, recipe_files
-from logan_tf.errors import BadDataError, ConfigurationError, suggestion
+from logan_tf.configuration import recipe
+from logan_tf.errors import ConfigurationError, suggestion
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -93,11 +90,11 @@ def main() -> None:
         _export(run, names)
         return
     found: dict[str, Any] = {
-        "identity": results.identity(_recipe(), FLAGS.gin_param, _date())
+        "identity": results.identity(measures.recipe_name(), FLAGS.gin_param, _date())
         | {"jit_compile": FLAGS.jit_compile}
     }
     start = {"import_seconds": imported - _STARTED, "build_seconds": built - imported}
-    for part, measured in _measure(run, names, axes, start):
+    for part, measured in measures.measured(run, names, axes, start):
         found[part] = measured
     _print(found)
     if FLAGS.output:
@@ -146,138 +143,10 @@ def _axes(scanned: recipe.Recipe) -> list:
     return axes
 
 
-def _measure(
-    run: "Run", names: list[str], axes: list, start: dict[str, float]
-) -> Iterator[tuple[str, Any]]:
-    """(name, results) of each part that was asked for."""
-    from logan_tf.benchmarks import process, steps
-
-    experiment, strategy = run.experiment, run.strategy
-    wanted = [] if axes else FLAGS.measure
-    if "process" in wanted:
-        if wanted == ["process"] and len(names) == 1:
-            here = process.measure_here(
-                experiment, strategy, names[0], jit_compile=FLAGS.jit_compile
-            )
-            yield "process", {names[0]: start | here}
-        else:
-            yield "process", _processes(names)
-    if "operations" in wanted:
-        yield "operations", steps.count_operations(experiment, strategy, names)
-    if "steps" in wanted:
-        with _bar("steps", len(names) * (FLAGS.repeats + 1)) as tick:
-            yield (
-                "steps",
-                steps.time_steps(
-                    experiment,
-                    strategy,
-                    names,
-                    repeats=FLAGS.repeats,
-                    jit_compile=FLAGS.jit_compile,
-                    tick=tick,
-                ),
-            )
-    if "profile" in wanted:
-        yield "profile", _profile(run, names)
-    if "loop" in wanted:
-        yield "loop", _loop(run)
-    if axes:
-        yield "sweep", _sweep(axes)
-
-
-def _processes(names: list[str]) -> dict[str, Any]:
-    from logan_tf.benchmarks import process
-
-    measured: dict[str, Any] = {}
-    with _bar("processes", len(names)) as tick:
-        for name in names:
-            child = process.in_a_child(
-                [*_same_recipe(), "--measure=process", f"--variants={name}"]
-            )
-            measured |= child["process"]
-            tick()
-    return measured
-
-
-def _profile(run: "Run", names: list[str]) -> dict[str, Any]:
-    """By variant, a dict a kind of operation."""
-    from logan_tf.benchmarks import operation_times, steps, variants
-
-    profiles = {}
-    with _bar("profile", len(names)) as tick:
-        for name in names:
-            experiment = variants.of(run.experiment, name)
-            step = steps.compiled(experiment, run.strategy, FLAGS.jit_compile)
-            step()
-            shares = operation_times.measure(step, FLAGS.repeats)
-            profiles[name] = [share._asdict() for share in shares]
-            tick()
-    return profiles
-
-
-def _sweep(axes: list) -> list[dict[str, Any]]:
-    """Measures each point in a process of its own, which then gives its memory back."""
-    from logan_tf.benchmarks import process, sweep
-
-    points = [(axis, value) for axis in axes for value in axis.values]
-    rows = []
-    with _bar("sweep", len(points)) as tick:
-        for axis, value in points:
-            child = process.in_a_child(
-                [
-                    *_same_recipe(),
-                    axis.flag(value),
-                    "--measure=steps",
-                    f"--variants={','.join(sweep.VARIANTS)}",
-                    f"--repeats={FLAGS.repeats}",
-                ]
-            )
-            rows.append(sweep.row(axis, value, child["steps"]))
-            tick()
-    if FLAGS.output:
-        sweep.plot(Path(FLAGS.output).with_suffix(".png"), rows, _recipe())
-    return rows
-
-
-def _same_recipe() -> list[str]:
-    """The flags that make another process measure the same."""
-    given = [("gin_file", FLAGS.gin_file), ("gin_param", FLAGS.gin_param)]
-    given += [("module", FLAGS.module), ("trust", FLAGS.trust)]
-    repeated = [f"--{name}={value}" for name, values in given for value in values]
-    return [*repeated, f"--jit_compile={FLAGS.jit_compile}"]
-
-
-def _loop(run: "Run") -> dict[str, Any]:
-    """The loop; where there is no data, why not."""
-    import gin
-
-    from logan_tf.benchmarks import loop
-    from logan_tf.training.trainer import Trainer
-
-    make_trainer = partial(
-        gin.get_configurable(Trainer),
-        run.experiment,
-        run.strategy,
-        checkpoint_every=10**9,
-        evaluate_every=0,
-    )
-    try:
-        with _bar("loop", FLAGS.repeats + 2) as tick:
-            return loop.measure(
-                run.experiment,
-                run.strategy,
-                make_trainer,
-                repeats=FLAGS.repeats,
-                tick=tick,
-            )
-    except (ConfigurationError, BadDataError) as error:
-        return {"skipped": str(error)}
-
-
 def _export(run: "Run", names: list[str]) -> None:
     from logan_tf.benchmarks import stablehlo
 
-    with _bar("export", len(names)) as tick:
+    with measures.bar("export", len(names)) as tick:
         manifest = stablehlo.export(
             run.experiment,
             run.strategy,
@@ -328,19 +197,8 @@ def _print(found: dict[str, Any]) -> None:
             print(f"{name.replace('_', ' '):26} {text}{unit}")
 
 
-def _recipe() -> str:
-    return " ".join(recipe_files.find(name).stem for name in FLAGS.gin_file)
-
-
 def _date() -> str:
     return FLAGS.date or datetime.date.today().isoformat()
-
-
-@contextmanager
-def _bar(name: str, total: int) -> Iterator[Callable[[], object]]:
-    """A progress bar with the time that is left; yields what moves it by one."""
-    with progress.bar(total=total, desc=name, disable=not FLAGS.progress) as bar:
-        yield bar.update
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ def _show(exhibit: Exhibit) -> None:
                 "study"
             )
     folder = Path(FLAGS.output or "runs/studies") / exhibit.name
+    app.import_tensorflow()
     exhibit.run(folder, FLAGS.seeds or SEEDS)
     print((folder / "table.md").read_text("utf-8"))
     for path in (folder / "results.json", *sorted((folder / "figures").iterdir())):

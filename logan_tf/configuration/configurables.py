@@ -22,7 +22,7 @@ from logan_tf.data import (
     stacked_digits,
     tfds_images,
 )
-from logan_tf.evaluation import evaluator, protocols
+from logan_tf.evaluation import evaluator, image_metrics, point_metrics
 from logan_tf.game import (
     augmentation,
     controls,
@@ -65,13 +65,12 @@ from logan_tf.networks import (
     biggan,
     biggan_deep,
     dcgan,
-    minibatch,
     mlp,
-    packed,
     sagan,
     sngan,
     sngan_resnet,
 )
+from logan_tf.networks.around import minibatch, packed, virtual
 from logan_tf.training import averaging, experiment, trainer
 
 _KERAS_OPTIMIZERS = ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "SGD")
@@ -94,6 +93,7 @@ for module in (sngan, dcgan, mlp, biggan_deep, biggan, sagan, sngan_resnet):
         )
 
 gin.external_configurable(autoencoder.Discriminator, module="autoencoder")
+gin.external_configurable(virtual.Generator, module="virtual")
 for coupling in (packed, minibatch):
     gin.external_configurable(
         coupling.Discriminator, module=coupling.__name__.rsplit(".", 1)[-1]
@@ -116,6 +116,7 @@ for configurable in (
     latent.LatentOptimizer,
     latent_rule.LatentRule,
     augmentation.DiffAugment,
+    augmentation.InstanceNoise,
     controls.RandomDirection,
     controls.LatentPenalty,
     controls.root_of_natural_gradient_step,
@@ -165,9 +166,9 @@ for configurable in (
     classifiers.Inception,
     classifiers.SavedModelClassifier,
     random_network.RandomNetwork,
-    protocols.ImageMetrics,
-    protocols.DigitMetrics,
-    protocols.PointsModes,
+    image_metrics.ImageMetrics,
+    image_metrics.DigitMetrics,
+    point_metrics.PointsModes,
     accuracy_score.AccuracyScore,
     classifier_input.ClassifierInput,
     classifier_training.ClassifierTraining,

@@ -10,7 +10,7 @@ from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.image_evaluation import Parts, first
 from logan_tf.evaluation.neighbors import Neighbors
-from logan_tf.evaluation.protocols import Protocol
+from logan_tf.evaluation.protocol import Protocol
 from logan_tf.evaluation.receipts import MetricValues, Receipt, fingerprint
 from logan_tf.sampling.graph import SamplingGraph
 from logan_tf.sampling.sampler import Sampler, Samples

@@ -1,37 +1,91 @@
-"""Differentiable augmentation of what the discriminator sees (DiffAugment).
+"""What happens to images before the discriminator sees them, real and generated alike.
 
-Zhao et al. 2020, *Differentiable Augmentation for Data-Efficient GAN Training*: real
-and generated images pass through the same random transformations in both players'
-updates, and gradients pass through them to the generator. Here to the latent step too,
-which sees a sample by the same draw as the losses do.
+In both players' updates, and in the latent step too, which sees a sample by the same
+draw as the losses do; gradients pass through. Given its draws every transformation is
+an affine map of each image by itself. Nothing random is drawn here: a batch brings
+uniform numbers (`logan_tf.data.batch`).
 
-Given its draws every transformation is an affine map of each image by itself. Nothing
-random is drawn here: a batch brings uniform numbers (`logan_tf.data.batch`).
-
-The distributions are those of the authors' code. Difference: translations are products
-with matrices of zeros and ones, since gathering pixels would have a gradient that
-scatters, which a TPU is slow at.
+DiffAugment: Zhao et al. 2020, *Differentiable Augmentation for Data-Efficient GAN
+Training*, with the distributions of the authors' code. Difference: translations are
+products with matrices of zeros and ones, since gathering pixels would have a gradient
+that scatters, which a TPU is slow at. Instance noise: Sønderby et al. 2017 (§3.2),
+Arjovsky & Bottou 2017.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError
+from logan_tf.errors import ConfigurationError, require_at_least
+from logan_tf.game import noise
+from logan_tf.game.weights import GENERATOR
 
 Draws: TypeAlias = tf.Tensor | tuple[()]
 
 
 class Augmentation(Protocol):
-    """(images [batch, …], draws float32 [batch, num_draws] in [0, 1)) → images."""
+    """(images [batch, …], draws float32 [batch, num_draws] in [0, 1)) → images.
+
+    Attributes:
+      num_draws: how many uniform numbers it takes for each image.
+      variables: what it keeps from one update to the next; saved with a run.
+    """
 
     num_draws: int
+    variables: Sequence[tf.Variable] = ()
 
     def __call__(self, images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor: ...
 
+    def advance(self, players: Sequence[str]) -> Mapping[str, tf.Tensor]:
+        """Moves what it keeps, after an update of `players`; returns metrics."""
+        return {}
 
-class DiffAugment:
+
+class InstanceNoise(Augmentation):
+    """x + σ ε with ε ~ N(0, I), σ falling from `level` to 0 along a line.
+
+    It makes real and generated images overlap, so that a discriminator that separates
+    them has a slope for the generator to follow.
+
+    Args:
+      level: σ at the first step, 0 or more; pixels lie in [−1, 1].
+      steps: updates of the generator after which there is none; 0: σ stays.
+
+    Raises:
+      ConfigurationError: for a number below 0.
+    """
+
+    num_draws = 2
+
+    def __init__(self, level: float = 0.1, steps: int = 0) -> None:
+        require_at_least(
+            0, **{"InstanceNoise.level": level, "InstanceNoise.steps": steps}
+        )
+        self.level, self.steps = level, steps
+        self._updates = tf.Variable(0, trainable=False, name="noisy_updates")
+        self.variables = [self._updates]
+
+    def __call__(self, images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        """Images of any shape; noise is a hash of an image's two draws."""
+        drawn = noise.normal(draws, tuple(images.shape[1:]))
+        return images + tf.cast(self._level() * drawn, images.dtype)
+
+    def advance(self, players: Sequence[str]) -> Mapping[str, tf.Tensor]:
+        """The generator's updates count; the level is that of the update made."""
+        level = self._level()
+        if GENERATOR in players:
+            self._updates.assign_add(1)
+        return {"instance_noise": level}
+
+    def _level(self) -> tf.Tensor:
+        if not self.steps:
+            return tf.constant(self.level, tf.float32)
+        done = tf.cast(self._updates, tf.float32) / self.steps
+        return self.level * tf.nn.relu(1 - done)
+
+
+class DiffAugment(Augmentation):
     """The paper's transformations of pictures [batch, height, width, channels].
 
     Args:

@@ -122,6 +122,11 @@ class Field:
             self.metrics |= _norms(player, gradient, second_order.get(player))
         return gradients
 
+    def within(self, at: Weights) -> Weights:
+        """The weights that the players' constraints make of w, differentiable in it."""
+        within = getattr(self._game, "within", None)  # Toys have no constraints.
+        return within(at) if within else at
+
     def loss(self, player: str, at: Weights) -> tf.Tensor:
         """A player's loss at w, divided by the number of replicas.
 

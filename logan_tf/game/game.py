@@ -83,6 +83,18 @@ class Game:
             for player in PLAYERS
         }
 
+    def within(self, at: Weights) -> Weights:
+        """What the variables' constraints (weight clipping) make of such weights."""
+        return {
+            player: [
+                weight if variable.constraint is None else variable.constraint(weight)
+                for variable, weight in zip(
+                    self.variables(player), weights, strict=True
+                )
+            ]
+            for player, weights in at.items()
+        }
+
     @property
     def num_draws(self) -> int:
         """How many uniform numbers a round has for each image and each latent."""
@@ -132,10 +144,22 @@ class Game:
         spectral_normalization.advance(self.discriminator)
         spectral_normalization.advance(self.generator)
 
-    def advance_penalties(self, players: Sequence[str], metrics: Metrics) -> None:
-        """Moves what penalties keep; once per update, after it."""
+    def advance(self, players: Sequence[str], metrics: Metrics) -> Metrics:
+        """Moves what penalties and the augmentation keep; once per update, after it.
+
+        Returns:
+          The augmentation's metrics.
+        """
         for penalty in self.penalties:
             penalty.advance(players, metrics)
+        advance = getattr(self.augmentation, "advance", None)  # Not all keep anything.
+        return dict(advance(players)) if advance else {}
+
+    @property
+    def kept(self) -> list[tf.Variable]:
+        """What penalties and the augmentation keep from one update to the next."""
+        own = [v for penalty in self.penalties for v in penalty.variables]
+        return [*own, *getattr(self.augmentation, "variables", ())]
 
     def field(
         self,

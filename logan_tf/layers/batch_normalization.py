@@ -93,11 +93,16 @@ class Normalization(keras.layers.Layer):
 
     Args:
       epsilon: added to the variance.
+
+    Attributes:
+      references: how many examples come first in every batch that the others are
+        normalized by (`networks.around.virtual`); 0: all are normalized by all.
     """
 
     def __init__(self, epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.references = 0
 
     def build_statistics(self, channels: int) -> None:
         """Makes the standing statistics: 0 and 1 until somebody sets them."""
@@ -119,7 +124,9 @@ class Normalization(keras.layers.Layer):
           Tensor of x's shape, in the policy's compute dtype.
         """
         x = tf.cast(x, self.variable_dtype)
-        if training:
+        if self.references:
+            x, (mean, variance) = self._virtual(x)
+        elif training:
             center, x, (mean, variance) = self._centered(x)
             if (collected := getattr(_thread, "collected", None)) is not None:
                 collected.append((self, Statistics(mean + center, variance)))
@@ -144,6 +151,25 @@ class Normalization(keras.layers.Layer):
         # Rounding can take E[x²] − E[x]² of a constant channel below zero.
         variance = tf.nn.relu(mean_square - tf.square(mean))
         return center, x, Statistics(mean, variance)
+
+    def _virtual(self, x: tf.Tensor) -> tuple[tf.Tensor, Statistics]:
+        """x less a constant, and statistics [batch, 1, …, channels] of that.
+
+        Of the first examples those that they have together, of each other one those and
+        its own.
+        """
+        axes = list(range(1, x.shape.rank - 1))
+        x = x - tf.stop_gradient(tf.reduce_mean(x[:1], [0, *axes]))
+        own = tf.reduce_mean(x, axes, True), tf.reduce_mean(tf.square(x), axes, True)
+        others = tf.range(tf.shape(x)[0]) >= self.references
+        share = tf.cast(others, x.dtype) / (self.references + 1)
+        share = tf.reshape(share, (-1, *[1] * (x.shape.rank - 1)))
+        of_references = _batch_moments(x[: self.references])
+        mean, mean_square = (
+            common + share * (each - common)
+            for common, each in zip(of_references, own, strict=True)
+        )
+        return x, Statistics(mean, tf.nn.relu(mean_square - tf.square(mean)))
 
     def standing_statistics(self) -> Statistics:
         """The standing statistics as they stand."""

@@ -35,7 +35,7 @@ class StandingStatistics:
         self._layers = [
             layer
             for layer in generator._flatten_layers(include_self=False)
-            if isinstance(layer, Normalization)
+            if isinstance(layer, Normalization) and not layer.references
         ]
 
     def collect(self, num_batches: int, draw: Draw) -> list[Statistics]:

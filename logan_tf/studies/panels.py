@@ -36,11 +36,16 @@ def style(index: int) -> Style:
 
 @contextlib.contextmanager
 def opened(
-    path: Path, rows: int = 1, columns: int = 1, height: float = 3.2, note: str = ""
+    path: Path,
+    rows: int = 1,
+    columns: int = 1,
+    height: float = 3.2,
+    note: str = "",
+    dpi: int = 150,
 ) -> Iterator[np.ndarray]:
     """Panels [rows, columns]; one legend and the PNG are made when the block ends."""
     size = (max(5.0, 3.9 * columns), height * rows + 0.9)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    figure = Figure(figsize=size, dpi=dpi, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False)
     yield panels
     handles: dict[str, Any] = {}

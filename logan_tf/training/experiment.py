@@ -22,6 +22,7 @@ from logan_tf.game.game import Game
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.game.schedules import Schedule, Simultaneous
 from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
+from logan_tf.networks import fitting
 from logan_tf.training.averaging import ExponentialMovingAverage
 from logan_tf.training.optimization import Optimization, numbers_kept
 from logan_tf.training.strategy import require_divisible
@@ -114,7 +115,8 @@ class Experiment:
             self.latent_dim = self.generator.latent_dim
             self._require_sizes()
             self._require_memory(optimizers)
-            self._build_networks()
+            networks = (self.averaged_generator, self.generator)
+            fitting.build(networks, self.discriminator, dataset)
         if discriminator_constraint is not None:
             for variable in self.discriminator.trainable_variables:
                 variable.constraint = discriminator_constraint
@@ -172,7 +174,7 @@ class Experiment:
                 if variable.name != _RATE
             ]
         state["dynamics"] = list(self.dynamics.variables)
-        state["penalties"] = [v for each in self.game.penalties for v in each.variables]
+        state["penalties"] = self.game.kept  # and what its augmentation keeps
         return state
 
     def require_replicas(self, replicas: int) -> None:
@@ -228,43 +230,6 @@ class Experiment:
         with keras.StatelessScope():
             pass  # As it ends, all of them get their values.
 
-    def _build_networks(self) -> None:
-        latents = tf.zeros([2, self.latent_dim])
-        labels = tf.zeros([2], tf.int32)
-        self.averaged_generator(latents, labels)
-        shape = tuple(self.generator(latents, labels).shape[1:])
-        if shape != tuple(self.dataset.shape):
-            raise ConfigurationError(
-                f"the generator makes examples of shape {shape}, the dataset has "
-                f"{tuple(self.dataset.shape)}: {_as(self.dataset.shape)}"
-            )
-        takes = getattr(self.discriminator, "image_shape", shape)
-        if tuple(takes) != shape:
-            raise ConfigurationError(
-                f"the discriminator takes examples of shape {tuple(takes)}, the "
-                f"dataset has {shape}: {_as(self.dataset.shape)}"
-            )
-        self._check_classes()
-        scores = self.discriminator(tf.zeros([2, *shape]), labels)
-        if scores.shape != (2,):
-            raise ConfigurationError(
-                "a discriminator must return [batch] scores, not "
-                f"{list(scores.shape)} for "
-                "a batch of 2: squeeze its last axis"
-            )
-
-    def _check_classes(self) -> None:
-        """Raises ConfigurationError for networks of other classes than the data's."""
-        for player in (self.generator, self.discriminator):
-            classes = getattr(player, "num_classes", 0)
-            if classes and classes != self.dataset.num_classes:
-                raise ConfigurationError(
-                    f"the {type(player).__name__.lower()} has {classes} classes, the "
-                    f"dataset {self.dataset.num_classes}: set num_classes = "
-                    f"{self.dataset.num_classes}, or 0 for networks that look at no "
-                    "labels"
-                )
-
     def batches(
         self, first_step: int = 0, attempt: int = 0, part: Part = WHOLE
     ) -> tf.data.Dataset:
@@ -300,13 +265,6 @@ class Experiment:
 
 def _numbers(variables: Iterable[keras.Variable]) -> int:
     return sum(math.prod(variable.shape) for variable in variables)
-
-
-def _as(shape: tuple[int, ...]) -> str:
-    """How a recipe's networks get the shape of its data."""
-    if len(shape) != 3:
-        return "take networks of such examples"
-    return f"set image_size = {shape[0]} and channels = {shape[2]}"
 
 
 def _require_one_evaluation(dynamics: Dynamics, accumulation: int) -> None:

@@ -63,8 +63,8 @@ class Optimization:
         metrics: Metrics = {}
         for player, update in self.dynamics(field).items():
             metrics[f"{player}_update_norm"] = self.apply(player, update)
-        self._game.advance_penalties(field.players, field.metrics)
-        return field.metrics | metrics
+        kept = self._game.advance(field.players, field.metrics)
+        return field.metrics | metrics | kept
 
     def apply(self, player: str, update: list[tf.Tensor]) -> tf.Tensor:
         """Applies an update, the same at every replica; the norm of the change."""

@@ -94,6 +94,7 @@ def test_a_folder_that_cannot_be(small_sngan, tmp_path):
         stablehlo.export(small_sngan(), STRATEGY, [], path, lambda: None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("xla")
 def test_several_steps_in_a_program(small_sngan):
     experiment = variants.of(small_sngan(), "baseline")

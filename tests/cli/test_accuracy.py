@@ -85,6 +85,7 @@ def test_the_score_beside_that_of_real_images(command, conditional_run, flags):
     assert not list((conditional_run / "accuracy_score").glob("*accuracy*"))
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_not_measured_again_and_another_setting_is(
     command, conditional_run, flags
 ):
@@ -205,7 +206,7 @@ def test_a_residual_network_of_50_layers_reads_the_digits(
     part = "--gin_file=parts/accuracy_digits.gin"
     flags = [part if flag.startswith("--gin_file=") else flag for flag in flags]
     done = command("evaluate", *flags, "--real_control")
-    assert (done.exit_code, done.err) == (0, "")
+    assert done.exit_code == 0, done.err  # It takes minutes, and says how far it is.
     paths = (conditional_run / "evaluations").glob("*accuracy*.json")
     written = [json.loads(path.read_text()) for path in paths]
     found, real = sorted(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from logan_tf.evaluation import protocols
+from logan_tf.evaluation import point_metrics
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_another_protocol_leaves_the_earlier_numbers(evaluate, ring_run, monkeyp
     flags = ["--num_samples=30"]
     path, written, _ = evaluate(ring_run, *flags)
     with monkeypatch.context() as patch:
-        patch.setattr(protocols.PointsModes, "name", "points_modes/2")
+        patch.setattr(point_metrics.PointsModes, "name", "points_modes/2")
         own, other, _ = evaluate(ring_run, *flags)
         assert evaluate(ring_run, *flags)[:2] == (own, other)
     assert own != path

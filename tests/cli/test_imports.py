@@ -248,6 +248,7 @@ def test_a_line_that_would_join_an_included_block_is_refused(after, evil):
         recipe.read(["mine.gin"], [], [])
 
 
+@pytest.mark.slow
 def test_the_working_directory_does_not_stand_in_for_libraries(evil):
     """A process of its own: Python looks there first unless it is told not to."""
     for name in ("gin.py", "absl.py", "tensorflow.py", "keras.py", "numpy.py"):

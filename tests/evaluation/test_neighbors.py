@@ -8,7 +8,7 @@ import pytest
 
 from logan_tf.data.points import Ring
 from logan_tf.errors import ConfigurationError
-from logan_tf.evaluation import neighbors, protocols
+from logan_tf.evaluation import neighbors, point_metrics
 from logan_tf.evaluation.receipts import Evaluation, Receipt
 from logan_tf.metrics.classifiers import Outputs
 from logan_tf.plots import pictures
@@ -91,7 +91,7 @@ def test_more_than_there_are(nearest):
 def test_points_have_no_pictures():
     samples = Samples(np.zeros((2, 2)), np.zeros((2, 4)), np.zeros(2))
     with pytest.raises(ConfigurationError, match="bin/sample draws them"):
-        protocols.PointsModes(Ring()).neighbors(samples, 3)
+        point_metrics.PointsModes(Ring()).neighbors(samples, 3)
 
 
 @pytest.mark.parametrize(("num", "nearest"), [(3, 4), (1, 1)])

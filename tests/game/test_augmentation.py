@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.game.augmentation import DiffAugment
+from logan_tf.game.augmentation import DiffAugment, InstanceNoise
 from logan_tf.game.game import PLAYERS, Game
 
 HEIGHT, WIDTH = 8, 12
@@ -183,3 +183,32 @@ def test_what_cannot_be(arguments, message):
 def test_points_are_no_pictures():
     with pytest.raises(ConfigurationError, match=r"not examples of shape \(2,\)"):
         DiffAugment()(tf.zeros([3, 2]), tf.zeros([3, 7]))
+
+
+def test_instance_noise_falls_along_a_line():
+    """Of N(0, σ²), with one image's noise by its own draws alone."""
+    augmentation = InstanceNoise(level=0.5, steps=4)
+    rng = np.random.default_rng(0)
+    draws = tf.constant(rng.uniform(size=(20, 2)), tf.float32)
+    images = tf.constant(rng.normal(size=(20, 8, 8, 3)), tf.float32)
+    levels, noises = [], []
+    for players in (PLAYERS, ("discriminator",), *[PLAYERS] * 4):
+        noises.append((augmentation(images, draws) - images).numpy())
+        levels.append(float(augmentation.advance(players)["instance_noise"]))
+    np.testing.assert_allclose(levels, [0.5, 0.375, 0.375, 0.25, 0.125, 0], atol=1e-7)
+    for level, noise in zip(levels, noises, strict=True):
+        assert noise.std() == pytest.approx(level, rel=0.03)
+        np.testing.assert_allclose(noise, noises[0] * level / 0.5, atol=1e-6)
+    assert abs(np.corrcoef(noises[0][0].ravel(), noises[0][1].ravel())[0, 1]) < 0.3
+    alone = augmentation(images[3:4], draws[3:4]) - images[3:4]
+    np.testing.assert_allclose(alone[0], noises[-1][3], atol=1e-6)
+
+
+def test_instance_noise_is_kept_with_a_run(smooth):
+    game = Game(*smooth[0], augmentation=InstanceNoise(0.1, 10))
+    assert [v.name for v in game.kept] == ["noisy_updates:0"]
+    game.advance(PLAYERS, {})
+    assert int(game.kept[0]) == 1
+    assert game.num_draws == 2
+    with pytest.raises(ConfigurationError, match="level must be 0"):
+        InstanceNoise(-1.0)

@@ -76,6 +76,7 @@ def test_arguments_of_dynamics_are_bindings():
         build("Consensus.weight = -1.0", "Experiment.dynamics = @Consensus()")
 
 
+@pytest.mark.slow
 def test_an_adaptive_schedule_is_alternating_where_the_loss_is_never_low():
     """Both as graphs; and where it is low at once the rest of a batch is not used."""
     small = ("mlp.Generator.hidden = (4,)", "mlp.Discriminator.hidden = (4,)")

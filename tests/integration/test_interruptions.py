@@ -138,6 +138,7 @@ def test_sigterm_saves_the_last_step_and_exits_42(run):
     assert f"resumed at step {steps}\n" in said
 
 
+@pytest.mark.slow
 def test_a_second_signal_stops_at_once(run):
     run.wait_until_it_trains()
     os.kill(run.process.pid, signal.SIGINT)

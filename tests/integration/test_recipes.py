@@ -30,6 +30,8 @@ FILES = {path.stem: str(path) for path in PATHS}
 # Others, alike but for a figure or two, take their step in `make test-slow`.
 STEPPED = ("biggan_logan_small",)
 ALIKE = (
+    "csgan_cifar10",
+    "sngan_cifar10",
     "mnist_logan",
     "fashion_mnist_logan",
     "stacked_mnist_gd",

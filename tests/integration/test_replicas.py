@@ -152,6 +152,7 @@ def test_a_worker_whose_peer_dies_says_so_and_ends(victim, start, tmp_path):
     assert re.fullmatch(r"error: another worker ended .* the last checkpoint\n", err)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["--dry_run"]])
 def test_a_batch_that_two_devices_cannot_share(flags, ended, tmp_path):
     run = tmp_path / "run"

@@ -261,6 +261,7 @@ print("equal", len(y.values))
 """
 
 
+@pytest.mark.slow
 def test_two_replicas_share_their_moments():
     """Virtual devices must be made before TensorFlow starts: a process of its own."""
     process = subprocess.run(

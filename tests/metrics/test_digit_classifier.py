@@ -33,7 +33,8 @@ def test_reads_held_out_digits(classifier, digits):
     assert classifier.accuracy >= 0.98
 
 
-@pytest.mark.parametrize("size", [28, pytest.param(32, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [28, 32])
 def test_reads_held_out_digits_of_other_sizes(size, data_dir, tmp_path):
     larger = digit_classifier.load_or_train(Digits(size, data_dir), cache_dir=tmp_path)
     assert larger.accuracy >= 0.98

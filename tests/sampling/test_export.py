@@ -126,6 +126,7 @@ np.savez(output, **found)
 DRAWN = {"labels": [], "truncation": 1.0, "latent_steps": 0}
 
 
+@pytest.mark.slow
 def test_a_process_without_the_package_draws_the_same_bits(sampler, path, tmp_path):
     some = [number % CLASSES for number in range(40)]
     requests = [

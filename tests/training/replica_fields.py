@@ -42,7 +42,8 @@ from logan_tf.game.round import Round
 from logan_tf.game.weights import PLAYERS
 from logan_tf.layers.batch_normalization import BatchNormalization
 from logan_tf.layers.spectral_normalization import SpectralDense
-from logan_tf.networks import minibatch, mlp
+from logan_tf.networks import mlp
+from logan_tf.networks.around import minibatch
 from logan_tf.training import strategy as strategies
 from logan_tf.training.experiment import Experiment
 from logan_tf.training.step import TrainStep

@@ -191,13 +191,14 @@ def main(what: str, output: str) -> None:
         one, two = measure(alone), measure(mirrored)
     elif what == "broken":
         one, two = {}, broken(mirrored)
+    elif what == "one_and_workers":
+        one, two = everything(alone, ["alternating"]), {}
     else:
         one, two = (
-            everything(each, schedules)
+            everything(each, ["simultaneous"])
             | replica_fields.look_ahead(each)
             | replica_fields.keras_fit(each)
-            # Alternating updates are compared with the workers'.
-            for each, schedules in ((alone, SCHEDULES), (mirrored, ["simultaneous"]))
+            for each in (alone, mirrored)
         )
     np.savez(output, **_under("one", one), **_under("two", two))
 

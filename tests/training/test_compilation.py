@@ -53,6 +53,7 @@ def test_steps_that_xla_compiles(toy):
         np.testing.assert_allclose(rows[True][name], values, 1e-3, 1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("xla")
 def test_where_host_calls_end_changes_no_bit(toy, state, monkeypatch):
     """Seven steps by a program that takes up to three, in one call and in three."""

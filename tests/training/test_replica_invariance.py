@@ -9,14 +9,19 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 SCRIPT = Path(__file__).with_name("replica_run.py")
-OTHERS = ["two", "workers"]
-# The alternating ones in two micro-batches.
-RUNS = [("two", "simultaneous"), ("workers", "alternating")]
+# Who is compared with one device, by which schedule; the alternating in two
+# micro-batches. Three processes are a minute.
+RUNS = [
+    pytest.param(("two", "simultaneous"), id="two"),
+    pytest.param(("workers", "alternating"), id="workers", marks=pytest.mark.slow),
+]
+with_two = pytest.mark.parametrize("recorded", RUNS[:1], indirect=True)
 # The bias of a convolution just before batch normalization: its gradient is zero but
 # for rounding, and it is seen in the pictures alone.
 UNSEEN_GRADIENT, UNSEEN_VARIABLE = "generator/3", "generator/3/bias"
@@ -45,26 +50,30 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory) -> dict[str, Numbers]:
-    """By devices: "one", "two" and "workers"."""
+class Recorded(NamedTuple):
+    """What one device and others have made of the same, by name."""
+
+    one: Numbers
+    other: Numbers
+    schedule: str
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def recorded(request, tmp_path_factory) -> Recorded:
+    who, schedule = request.param
     folder = tmp_path_factory.mktemp("replicas")
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    processes = [start("one_and_mirrored", folder / "here.npz")]
-    for index in range(2):
-        task = {"type": "worker", "index": index}
-        config = {"cluster": {"worker": addresses}, "task": task}
-        output = folder / "workers.npz"
-        processes.append(start("worker", output, TF_CONFIG=json.dumps(config)))
+    here, others = folder / "here.npz", folder / "workers.npz"
+    processes = [start(f"one_and_{who}", here)]
+    if who == "workers":
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        for index in range(2):
+            task = {"type": "worker", "index": index}
+            config = {"cluster": {"worker": addresses}, "task": task}
+            processes.append(start("worker", others, TF_CONFIG=json.dumps(config)))
     finish(processes, folder)
-    here, workers = (
-        dict(np.load(folder / f"{name}.npz")) for name in ("here", "workers")
-    )
-    return {
-        "one": under("one", here),
-        "two": under("two", here),
-        "workers": workers,
-    }
+    numbers = dict(np.load(here))
+    other = dict(np.load(others)) if who == "workers" else under("two", numbers)
+    return Recorded(under("one", numbers), other, schedule)
 
 
 def finish(processes: list[subprocess.Popen], folder: Path) -> None:
@@ -88,6 +97,12 @@ def under(prefix: str, numbers: Numbers) -> Numbers:
     }
 
 
+def of_schedule(recorded: Recorded) -> tuple[Numbers, Numbers]:
+    """What both made of the run."""
+    one, other, schedule = recorded
+    return under(schedule, one), under(schedule, other)
+
+
 def distance(left: np.ndarray, right: np.ndarray) -> float:
     return float(np.linalg.norm((left - right).ravel()))
 
@@ -104,10 +119,9 @@ def other_gradients(left: Numbers, right: Numbers) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("other", "schedule"), RUNS)
-def test_the_gradients_of_the_first_step_agree(other, schedule, recorded):
-    one, found = (under(schedule, recorded[name]) for name in ("one", other))
-    updates = {"simultaneous": 2}.get(schedule, 3)
+def test_the_gradients_of_the_first_step_agree(recorded):
+    one, found = of_schedule(recorded)
+    updates = {"simultaneous": 2}.get(recorded.schedule, 3)
     assert len(under("gradient", one)) == 8 * updates
     assert other_gradients(one, found) == []
     unseen = [
@@ -119,20 +133,20 @@ def test_the_gradients_of_the_first_step_agree(other, schedule, recorded):
 
 
 @pytest.mark.slow
+@with_two
 def test_a_wrong_scale_would_be_found(recorded, tmp_path):
     """A loss that is not divided by the replicas, a latent gradient that is."""
     finish([start("broken", tmp_path / "broken.npz")], tmp_path)
     found = under("two", dict(np.load(tmp_path / "broken.npz")))
-    one = under("simultaneous", recorded["one"])
+    one = under("simultaneous", recorded.one)
     num_compared = len(under("gradient", one)) - 1
     for broken in ("loss", "latent"):
         wrong = under(f"broken_{broken}", found)
         assert len(other_gradients(one, wrong)) == num_compared, broken
 
 
-@pytest.mark.parametrize(("other", "schedule"), RUNS)
-def test_weights_and_pictures_agree_after_five_steps(other, schedule, recorded):
-    one, found = (under(schedule, recorded[name]) for name in ("one", other))
+def test_weights_and_pictures_agree_after_five_steps(recorded):
+    one, found = of_schedule(recorded)
     start_, end = under("start", one), under("end", one)
     other_start, other_end = under("start", found), under("end", found)
     moved = 0
@@ -148,11 +162,8 @@ def test_weights_and_pictures_agree_after_five_steps(other, schedule, recorded):
     np.testing.assert_allclose(one["images"], found["images"], atol=1e-5)
 
 
-@pytest.mark.parametrize(("other", "schedule"), RUNS)
-def test_metrics_do_not_depend_on_the_number_of_replicas(other, schedule, recorded):
-    one, found = (
-        under("metric", under(schedule, recorded[name])) for name in ("one", other)
-    )
+def test_metrics_do_not_depend_on_the_number_of_replicas(recorded):
+    one, found = (under("metric", numbers) for numbers in of_schedule(recorded))
     assert one.keys() == found.keys()
     assert "discriminator_gradient_norm" in one
     assert "generator_second_order_share" in one
@@ -162,20 +173,18 @@ def test_metrics_do_not_depend_on_the_number_of_replicas(other, schedule, record
         )
 
 
-@pytest.mark.parametrize("other", OTHERS)
-def test_second_derivatives_pass_through_batch_norm_over_replicas(other, recorded):
-    one = under("batch_norm", recorded["one"])
+def test_second_derivatives_pass_through_batch_norm_over_replicas(recorded):
+    one = under("batch_norm", recorded.one)
     for how in ("batch_norm", "rematerialized"):
-        found = under(how, recorded[other])
+        found = under(how, recorded.other)
         for name in ("first", "second"):
             assert np.linalg.norm(one[name]) > 0.1
             np.testing.assert_allclose(one[name], found[name], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("other", OTHERS)
-def test_products_with_the_fields_jacobian_agree(other, recorded):
+def test_products_with_the_fields_jacobian_agree(recorded):
     """J is a sum over replicas; a gradient of a player's loss is one as well."""
-    one, found = (under("products", recorded[name]) for name in ("one", other))
+    one, found = (under("products", each) for each in (recorded.one, recorded.other))
     for name in ("field", "along", "transposed", "unrolled"):
         parts, others = under(name, one), under(name, found)
         assert len(parts) == {"unrolled": 6}.get(name, 10)
@@ -209,16 +218,18 @@ def test_updates_of_all_dynamics_agree(tmp_path):
         assert (change > 1e-6 * largest) == (name in remembering), name
 
 
+@with_two
 def test_a_look_ahead_by_the_optimizers_agrees(recorded):
-    one, found = (under("look_ahead", recorded[name]) for name in ("one", "two"))
+    one, found = (under("look_ahead", each) for each in (recorded.one, recorded.other))
     assert len(one) == 8
     for name, value in one.items():
         np.testing.assert_allclose(value, found[name], rtol=1e-4, atol=1e-6)
 
 
+@with_two
 def test_replicas_of_a_keras_model_stay_the_same(recorded):
     """Their latents differ, so the numbers are not those of one device."""
-    found = under("keras", recorded["two"])
+    found = under("keras", recorded.other)
     first, second = under("0", found), under("1", found)
     assert len(first) == len(second) == 8
     for name, value in first.items():

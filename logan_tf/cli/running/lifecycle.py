@@ -98,13 +98,8 @@ def train(
         if chief:
             _report_changes(directory, config)
         trainer.restore()
-    origin = None
-    if init_from is not None and trainer.checkpoints.steps() and not restart:
-        initialization.require_same_source(directory, init_from)
-    elif init_from is not None:
-        origin = initialization.initialize(
-            run.experiment, init_from, io_device=io_device(run.strategy)
-        )
+    resumes = bool(trainer.checkpoints.steps()) and not restart
+    origin = _initialized(run, directory, init_from, resumes)
     trainer.open_data()
     if chief:
         protocol = run.evaluator.protocol
@@ -120,6 +115,19 @@ def train(
             knobs=recipe.macros_of(config),
             stop=lambda: interruption.requested,
         )
+
+
+def _initialized(
+    run: Run, directory: RunDirectory, source: RunDirectory | None, resumes: bool
+) -> dict[str, Any] | None:
+    """Takes another run's weights where a new run begins; says where they came from."""
+    if source is None:
+        return None
+    if resumes:
+        initialization.require_same_source(directory, source)
+        return None
+    device = io_device(run.strategy)
+    return initialization.initialize(run.experiment, source, io_device=device)
 
 
 def _trainer(run: Run, directory: RunDirectory) -> Trainer:

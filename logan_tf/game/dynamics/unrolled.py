@@ -2,7 +2,8 @@
 
 The generator's gradient is that of L_G(θ, φ_K(θ)), where φ_0 = φ and φ_{k+1} is a step
 of the discriminator on φ_k: all of θ that is in those steps is differentiated. The
-discriminator can see the generator's steps alike (LOGAN, eq. 9–12). One step of SGD,
+discriminator can see the generator's steps alike (LOGAN, eq. 9–12). Steps end within
+the weights' constraints, by a projection that is differentiated too. One step of SGD,
 for a discriminator linear in its weights, is symplectic gradient adjustment of the
 generator with λ = 2η.
 """
@@ -100,7 +101,7 @@ class Unrolled(Dynamics):
                 squares = {r: [tf.square(g) for g in step[r]] for r in rivals}
                 second = _decayed(second, squares, self.betas[1])
                 step = self._adam(first, second, count)
-            at = weights.moved(at, step, -self.rate)
+            at = field.within(weights.moved(at, step, -self.rate))
         return at
 
     def _adam(self, first: Weights, second: Weights, count: int) -> Weights:

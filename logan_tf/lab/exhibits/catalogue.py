@@ -30,6 +30,8 @@ EXHIBITS = {
     for exhibit in (
         Exhibit("bilinear", "every dynamics on f = xy: rates against closed forms"),
         Exhibit("dirac", "every dynamics on the Dirac-GAN: rates and endings"),
+        Exhibit("portraits", "a ring while it is learnt: a film, and modes by time"),
+        Exhibit("clipping", "a critic of eight layers: clipped, or with a penalty"),
         Exhibit(
             "lecture_figures", "distances, costs, critics, fixed points: the lectures"
         ),

@@ -4,6 +4,8 @@ The closed rule of each, with J of finite differences of v: what a dynamics retu
 third derivatives of the networks in it.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,6 +19,7 @@ from logan_tf.game.dynamics.nagarajan_kolter import NagarajanKolter
 from logan_tf.game.dynamics.symplectic import SymplecticGradientAdjustment
 from logan_tf.game.dynamics.unrolled import Unrolled
 from logan_tf.game.weights import DISCRIMINATOR, GENERATOR, PLAYERS
+from logan_tf.layers.weight_clipping import WeightClipping
 
 RULES = [pytest.param("gradient", marks=pytest.mark.slow), "natural"]
 H, ETA, WEIGHT, STEPS = 1e-4, 0.1, 0.4, 2
@@ -100,14 +103,14 @@ def extragradient(game):
     return game.field(game.start - ETA * game.v)
 
 
-def unrolled(game):
-    """Differences of the generator's loss after the discriminator's steps."""
+def unrolled(game, limit=np.inf):
+    """Differences of the generator's loss after the discriminator's steps in a box."""
     n = game.num_first
 
     def loss(at):
         at = at.copy()
         for _ in range(STEPS):
-            at[:n] -= ETA * game.field(at)[:n]
+            at[:n] = np.clip(at[:n] - ETA * game.field(at)[:n], -limit, limit)
         return game.loss(at)
 
     found = game.v.copy()
@@ -150,6 +153,12 @@ def test_updates_of_many_products_are_their_rules(measured):
         (CompetitiveGradientDescent(ETA, 8, tolerance=0.0), competitive, 1e-7),
         (FollowTheRidge(1.0, 8, tolerance=0.0, damping=1.0), follow_the_ridge, 1e-4),
     )
+    free = measured.update(Unrolled(STEPS, ETA))
+    limit = np.median(np.abs(measured.start[: measured.num_first]))
+    for variable in measured.game.variables(DISCRIMINATOR):
+        variable.constraint = WeightClipping(limit)
+    compare(measured, (Unrolled(STEPS, ETA), partial(unrolled, limit=limit), 1e-7))
+    assert np.abs(measured.update(Unrolled(STEPS, ETA)) - free).max() > 1e-3
 
 
 def compare(measured, *cases):

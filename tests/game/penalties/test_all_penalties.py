@@ -225,7 +225,7 @@ def test_lecam_keeps_averages_of_the_mean_scores(smooth, settings):
     penalty = made("lecam", pair)
     game = game_with(penalty, settings, pair)
     seen = Seen(pair, game, round_)
-    game.advance_penalties(PLAYERS, game.play(round_, PLAYERS).metrics)
+    game.advance(PLAYERS, game.play(round_, PLAYERS).metrics)
     expected = [
         0.99 * before + 0.01 * seen.scores(images).mean()
         for before, images in ((REAL_MEAN, seen.real), (FAKE_MEAN, seen.fake))
@@ -260,8 +260,8 @@ def test_the_historical_average_is_a_mean(smooth, settings):
     assert game.play(round_, PLAYERS).metrics["generator_history_penalty"] == 0
     for value in (1.0, 4.0, 7.0):
         bias.assign([value] * 3)
-        game.advance_penalties(["generator"], {})
-    game.advance_penalties(["discriminator"], {})
+        game.advance(["generator"], {})
+    game.advance(["discriminator"], {})
     np.testing.assert_allclose(penalty.variables[place].numpy(), [4.0] * 3, 1e-6)
 
 

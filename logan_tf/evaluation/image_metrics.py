@@ -1,8 +1,7 @@
-"""How a recipe's samples are judged: `Evaluator.protocol` names one of these."""
+"""What pictures are judged by: FID and its like, and the modes of digits."""
 
 from collections.abc import Iterable
 from typing import Any
-from typing import Protocol as Interface
 
 import numpy as np
 from tqdm import tqdm
@@ -10,7 +9,7 @@ from tqdm import tqdm
 from logan_tf import progress, quantities
 from logan_tf.data.digits import Digits
 from logan_tf.data.stacked_digits import StackedDigits
-from logan_tf.errors import ConfigurationError, DivergedError, require_at_least
+from logan_tf.errors import ConfigurationError, require_at_least
 from logan_tf.evaluation import image_evaluation, neighbors, reference
 from logan_tf.evaluation.image_evaluation import Measures, Readings
 from logan_tf.evaluation.neighbors import Neighbors
@@ -18,74 +17,8 @@ from logan_tf.evaluation.receipts import MetricValues
 from logan_tf.evaluation.reference import RealImages, Reference
 from logan_tf.metrics.classifiers import Classifier
 from logan_tf.metrics.digit_reader import DigitReader
-from logan_tf.metrics.modes import point_modes
 from logan_tf.sampling.sampler import Sampler, Samples, to_uint8
 from logan_tf.sampling.settings import SamplingSettings
-
-
-class Protocol(Interface):
-    """How a sampler is judged.
-
-    Attributes:
-      name: of the procedure and its version, for the receipt.
-      num_samples: how many samples it takes where nobody says.
-      plotted: the metrics that are worth a curve. The first is the criterion of
-        checkpoints, the lower the better; it is plotted against the second.
-      has_quick_control: whether real examples are judged in seconds.
-    """
-
-    name: str
-    num_samples: int
-    plotted: tuple[str, ...]
-    has_quick_control: bool
-
-    def prepare(self) -> None:
-        """Gets classifier and reference: what can go wrong goes wrong before sampling.
-
-        Raises:
-          ConfigurationError, BadDataError: they cannot be had.
-        """
-
-    def measured_with(self) -> dict[str, Any]:
-        """The fields of a receipt that say what the samples are measured with."""
-
-    def evaluate(
-        self, sampler: Sampler, num_samples: int, settings: SamplingSettings
-    ) -> MetricValues:
-        """Judges samples of the settings, whose standing statistics are in place."""
-
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
-        """Judges real examples that were not trained on, as samples are judged.
-
-        Returns:
-          How many were judged, at most `num_samples`, and the metrics.
-
-        Raises:
-          ConfigurationError: there are none.
-        """
-
-    def pictures(
-        self, parts: image_evaluation.Parts, *, num_samples: int | None, seed: int
-    ) -> tuple[int, MetricValues]:
-        """Judges pictures by anybody, of the data's shape, as samples are judged.
-
-        Returns:
-          How many were judged, at most `num_samples` (None: all), and the metrics.
-
-        Raises:
-          ConfigurationError: there are too few, or points are judged here.
-        """
-
-    def doubts(self, num_judged: int, held_out: MetricValues) -> str | None:
-        """What is wrong with these numbers of real examples; None: nothing known."""
-
-    def neighbors(self, samples: Samples, nearest: int) -> Neighbors:
-        """The `nearest` real images of each sample.
-
-        Raises:
-          ConfigurationError: there are none to look among.
-        """
-
 
 _LEAST_SCORES = {
     "cifar10": (9.0, "11.24 is published (Salimans et al. 2016, Table 3)"),
@@ -93,7 +26,6 @@ _LEAST_SCORES = {
 }
 """Of real images, by the data set: the least score that can be right, and why."""
 _ENOUGH = 10_000  # images, for an inception score that is not low for their number
-_CONTROL = 2**40  # beside the seed: no batch of a training is drawn by it
 
 
 class ImageMetrics:
@@ -287,69 +219,6 @@ class DigitMetrics(ImageMetrics):
             kept=kept,
             nearest=nearest,
             num_modes=10**channels,
-        )
-
-
-class PointsModes:
-    """Modes and high-quality share among 2,500 points (Srivastava et al. 2017).
-
-    Args:
-      dataset: what the generator was trained on, with `modes` and `sigma`.
-    """
-
-    name = "points_modes/1"
-    num_samples = 2_500
-    has_quick_control = False
-    plotted = ("reverse_kl", "modes", "high_quality")
-
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
-
-    def prepare(self) -> None:
-        """There is nothing to prepare."""
-
-    def measured_with(self) -> dict[str, Any]:
-        return {}
-
-    def evaluate(
-        self, sampler: Sampler, num_samples: int, settings: SamplingSettings
-    ) -> MetricValues:
-        points = sampler.sample(num_samples, settings).images
-        if not np.isfinite(points).all():
-            raise DivergedError(
-                "the generator makes NaN or Inf: choose an earlier checkpoint"
-            )
-        return self._judge(points)
-
-    def _judge(self, points: np.ndarray) -> MetricValues:
-        found = point_modes(points, self._dataset.modes, self._dataset.sigma)
-        return {
-            "modes": {"value": found.modes, "of": len(self._dataset.modes)},
-            "high_quality": {"value": found.high_quality},
-            "reverse_kl": {"value": found.reverse_kl, "unit": "nats"},
-        }
-
-    def held_out(self, *, num_samples: int, seed: int) -> tuple[int, MetricValues]:
-        drawn = self._dataset.examples(
-            seed=(seed, _CONTROL), first=0, count=num_samples
-        )
-        points, _ = next(drawn.as_numpy_iterator())
-        return num_samples, self._judge(points)
-
-    def pictures(
-        self, parts: image_evaluation.Parts, *, num_samples: int | None, seed: int
-    ) -> tuple[int, MetricValues]:
-        raise ConfigurationError(
-            "this run makes points: no pictures can be judged as they are"
-        )
-
-    def doubts(self, num_judged: int, held_out: MetricValues) -> None:
-        return None
-
-    def neighbors(self, samples: Samples, nearest: int) -> Neighbors:
-        raise ConfigurationError(
-            "this run makes points, and bin/sample draws them among real ones: nearest "
-            "neighbors are those of pictures"
         )
 
 

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.networks import biggan_deep, mlp, packed, sngan
+from logan_tf.networks import biggan_deep, mlp, sngan
+from logan_tf.networks.around import packed
 
 
 def test_a_pack_is_side_by_side_in_the_channels():

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from logan_tf.errors import ConfigurationError
-from logan_tf.networks import minibatch, mlp, packed, sngan
+from logan_tf.networks import mlp, sngan
+from logan_tf.networks.around import minibatch, packed
 
 
 def nearness(features, kernel, kernels, dims):
