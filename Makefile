@@ -6,7 +6,7 @@ RUN = .venv/bin/python -m
 JOBS ?= 2
 
 .PHONY: quickstart baseline pretrained test test-slow tpu-build test-tpu-build benchmark-peers
-.PHONY: studies parity converters lint format clean
+.PHONY: studies parity converters docs lint format clean
 
 .venv/made: setup.cfg setup.py constraints.txt
 	$(PYTHON) -m venv .venv
@@ -84,6 +84,18 @@ converters: .venv-converters/made
 	.venv-converters/bin/python -m pip install --quiet -r $<
 	touch $@
 
+# The site, docs/_build/html; a warning is an error. Its notebooks train for some two minutes,
+# and are executed again where they have changed. No network once the environment stands.
+.venv-docs/made: setup.cfg setup.py constraints.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e '.[docs]'
+	touch $@
+
+docs: .venv-docs/made
+	.venv-docs/bin/python -m sphinx -W --keep-going --jobs=$(JOBS) \
+	  -d docs/_build/doctrees docs docs/_build/html
+
 lint: .venv/made
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -94,7 +106,7 @@ format: .venv/made
 	$(RUN) ruff format .
 
 clean:
-	rm -rf .venv .venv-tpu .venv-peers .venv-parity .venv-converters
+	rm -rf .venv .venv-tpu .venv-peers .venv-parity .venv-converters .venv-docs docs/_build
 
 # Our step beside PyTorch's, and the gradients compared. PyTorch's own environment
 # takes up to 5 GB.

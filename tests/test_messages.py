@@ -17,8 +17,8 @@ from logan_tf.configuration import (
 
 PACKAGE = Path(logan_tf.__file__).parent
 COMMANDS = PACKAGE.parent / "bin"
-OTHERS_FLAGS = {"file_format", "logdir", "help", "name"}
-"""Of tfds build, tensorboard and absl; `--name=value`."""
+OTHERS_FLAGS = {"file_format", "logdir", "distribution", "help", "name"}
+"""Of tfds build, tensorboard, srun and absl; `--name=value`."""
 ALONE = {"latent_steps", "latent_rule", "num_modes", "blocks_per_stage"}
 """Parameters that are a flag, the library's, or of classes of the same name."""
 SYNTAX = {"name", "replicas"}  # `name = value`; what --sweep knows beside macros

@@ -29,6 +29,9 @@ flags.DEFINE_bool(
 flags.DEFINE_bool("progress", True, "Show a progress bar.")
 flags.DEFINE_string("strategy", "auto", f"One of {', '.join(devices.STRATEGIES)}.")
 flags.DEFINE_string("tpu", None, "The TPU's name; local on a TPU's own machine.")
+flags.DEFINE_enum(
+    "cluster", None, ["slurm"], "Who says who the workers are; TF_CONFIG by default."
+)
 flags.DEFINE_float(
     "wait_minutes",
     30.0,
@@ -60,6 +63,8 @@ def main() -> None:
         init_from = RunDirectory(FLAGS.init_from, FLAGS.follow_links)
     if init_from and (FLAGS.restart or not directory.progressed()):
         init_from.require_checkpoint()
+    if FLAGS.cluster:
+        _ask_slurm()
     devices.choose(FLAGS.strategy, FLAGS.tpu, FLAGS.virtual_devices)
     if FLAGS.dry_run:
         _describe(scanned, directory)
@@ -134,6 +139,14 @@ def _train(
             interruption=interruption,
             init_from=init_from,
         )
+
+
+def _ask_slurm() -> None:
+    """TensorFlow knows how; its devices are started later, when all have met."""
+    app.import_tensorflow(lambda: None)
+    from logan_tf.cli.running import slurm
+
+    slurm.announce()
 
 
 def _meet(scanned: recipe.Recipe, directory: RunDirectory) -> None:

@@ -143,11 +143,10 @@ class Evaluator:
 
         Args:
           settings: of the samples and the standing statistics; None: `settings()`.
-          **arguments: those of `receipt`:
-            num_samples: None: as many as the protocol asks for.
-            num_seeds: how many evaluations, of the seeds from the settings' on; from
-              two on each metric is their mean with its interval (`repetition.combine`).
-            and what the receipt shall say of what is judged.
+          **arguments: those of `receipt`. `num_samples` None is as many as the protocol
+            asks for; `num_seeds` is how many evaluations, of the seeds from the
+            settings' on, and from two on each metric is their mean with its interval
+            (`repetition.combine`). The others say what is judged.
 
         Returns:
           The receipt and the metrics.

@@ -2,7 +2,8 @@
 
 Four 3×3 convolutions of stride 2 with ReLU, whose kernels are drawn once for all from a
 seed; the features are each map's mean over its positions. Nothing of it was learned, so
-its Fréchet distance is no FID (docs/evaluation.md says what such features are worth).
+its Fréchet distance is no FID: docs/guides/evaluation.md says what such features are
+worth.
 """
 
 import functools

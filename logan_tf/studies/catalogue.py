@@ -1,4 +1,4 @@
-"""The studies. What each costs and how to read it: docs/studies.md."""
+"""The studies. What each costs and how to read it: docs/guides/studies.md."""
 
 from dataclasses import replace
 from functools import partial

@@ -53,7 +53,16 @@ def test_seeds_that_go_beyond_the_last(command):
 
 
 TEXTS = {
-    *("checkpoint", "classes", "curve", "date", "forms", "gin_param", "measure"),
+    *(
+        "checkpoint",
+        "classes",
+        "cluster",
+        "curve",
+        "date",
+        "forms",
+        "gin_param",
+        "measure",
+    ),
     *("module", "only", "scale", "split", "strategy", "study", "sweep", "test_split"),
     *("pretrained", "tfds", "tpu", "values", "variants"),
 }

@@ -9,7 +9,15 @@ import pytest
 from logan_tf.configuration import recipe, recipe_files
 
 ROOT = recipe_files.RECIPES.parent
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    ROOT / "benchmarks/README.md",
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/[a-z]*/*.md")),
+]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 # Also with a folder before it, but no environment's own commands.
 COMMAND = re.compile(
     r"(?<![\w.-])(?<!venv/)(?<!venv-tpu/)bin/(?P<name>\w+)(?P<rest>(?: [^`\n&;|]*)?)"
@@ -36,7 +44,7 @@ def _words(line: str) -> list[str]:
 
 
 USES = [
-    pytest.param(name, flags, id=f"{page.name}-{index}-{name}")
+    pytest.param(name, flags, id=f"{page.relative_to(ROOT)}-{index}-{name}")
     for page in PAGES
     for index, (name, flags) in enumerate(command_lines(page.read_text("utf-8")))
 ]
@@ -105,7 +113,7 @@ def test_every_statement_can_be_read(name, flags):
         recipe.read(recipes or ["ring_logan"], params, [])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_target_of_make_exists(page):
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
     text = page.read_text("utf-8")
@@ -115,9 +123,27 @@ def test_every_target_of_make_exists(page):
     assert set(named) <= targets
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_file_that_is_linked_exists(page):
+def anchors(page: Path) -> set[str]:
+    """What a link to a page may end with: its headings, as GitHub writes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    plain = [re.sub(r"\]\([^)]*\)|[`*\[]", "", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in plain}
+
+
+def test_anchors_are_those_of_github(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# A `b` & c, d\n```sh\n# no\n```\n## 7. A [pod](x.md) slice\n")
+    assert anchors(page) == {"a-b--c-d", "7-a-pod-slice"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_file_and_heading_that_is_linked_exists(page):
     prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
-    for target in re.findall(r"\]\(([^)#]+)\)", prose):
-        if "://" not in target:
-            assert (page.parent / Path(target)).exists(), target
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = page.parent / Path(name) if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target

@@ -12,7 +12,7 @@ ROOT = recipe_files.RECIPES.parent
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
-@pytest.mark.parametrize("target", ["quickstart", "test", "lint"])
+@pytest.mark.parametrize("target", ["quickstart", "test", "lint", "docs"])
 def test_nothing_runs_python_before_there_is_an_environment(target, tmp_path):
     python = tmp_path / "python"
     python.write_text(
