@@ -51,11 +51,9 @@ def save(classifier: Classifier, path: str) -> None:
 def load(name: str, weights: str | None) -> tuple[keras.Model, Callable]:
     """A network of keras.applications and its preprocessing, by the network's name."""
     network = getattr(keras.applications, name)
-    for module in vars(keras.applications).values():
-        if inspect.ismodule(module) and getattr(module, name, None) is network:
-            break
     model = network(weights=weights, classifier_activation=None)
-    return model, module.preprocess_input
+    # Not all are named in the public module that has their preprocessing.
+    return model, inspect.getmodule(network).preprocess_input
 
 
 def main() -> None:
