@@ -27,6 +27,8 @@ class Classifier(tf.Module):
     def __init__(
         self, network: keras.Model, preprocess: Callable, features_only: bool = False
     ):
+        if not isinstance(network.layers[-1], keras.layers.Dense):
+            raise SystemExit(f"{network.name} does not end in a dense layer")
         outputs = {"pool_3": network.layers[-1].input, "logits": network.output}
         if features_only:
             del outputs["logits"]

@@ -47,10 +47,17 @@ def test_what_is_written_reads_as_the_network_does(features_only, tmp_path):
 @pytest.mark.slow
 def test_a_network_of_keras_with_weights_of_a_file(tmp_path):
     weights = str(tmp_path / "mine.weights.h5")
-    keras.applications.MobileNetV3Small(weights=None).save_weights(weights)
-    network, preprocess = EXAMPLE["load"]("MobileNetV3Small", weights)
+    keras.applications.MobileNetV2(weights=None).save_weights(weights)
+    network, preprocess = EXAMPLE["load"]("MobileNetV2", weights)
     path = str(tmp_path / "model")
     EXAMPLE["save"](EXAMPLE["Classifier"](network, preprocess), path)
     found = SavedModelClassifier(path, "mine").outputs(IMAGES)
     assert found.logits.shape == (5, 1000)
     assert len(found.features) == 5
+
+
+def test_a_network_without_a_last_dense_layer_is_refused():
+    images = keras.Input([8, 8, 3])
+    flat = keras.Model(images, keras.layers.Flatten()(images))
+    with pytest.raises(SystemExit, match="does not end in a dense layer"):
+        EXAMPLE["Classifier"](flat, _scaled)
