@@ -56,7 +56,8 @@ def test_reads_what_files_includes_and_parameters_say_in_their_order(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("a = (1,", 2),
+        # Python's tokenizer names the last line, from 3.12 on the first.
+        ("a = (1,", 1 if sys.version_info >= (3, 12) else 2),
         ("a = ", 1),
         ("a = 1\n= 3", 2),
         ("a.b.c", 1),
