@@ -4,6 +4,7 @@ For `replica_run`, which starts the replicas; in float64 but for `look_ahead`.
 """
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
@@ -12,7 +13,10 @@ import tensorflow as tf
 from logan_tf.api.keras_model import LOGAN
 from logan_tf.data.points import Ring
 from logan_tf.game import latent, objectives, weights
-from logan_tf.game.dynamics.competitive import CompetitiveGradientDescent
+from logan_tf.game.dynamics.competitive import (
+    AdaptiveCompetitiveGradientDescent,
+    CompetitiveGradientDescent,
+)
 from logan_tf.game.dynamics.consensus import Consensus
 from logan_tf.game.dynamics.extragradient import Extragradient
 from logan_tf.game.dynamics.extrapolation_from_the_past import (
@@ -72,7 +76,9 @@ DYNAMICS = {
     "momentum": Momentum(-0.5),
     "unrolled": Unrolled(2, 0.1, adam=True),
     "competitive": CompetitiveGradientDescent(0.1, iterations=1),
+    "adaptive": AdaptiveCompetitiveGradientDescent(0.1, iterations=1),
     "follow_the_ridge": FollowTheRidge(iterations=1),
+    "fresh": Extragradient(fresh_batch=True),
 }
 PENALTIES = {
     "wgan_gp": lambda: WganGp(3.0),
@@ -240,14 +246,18 @@ def dynamics(strategy) -> dict[str, np.ndarray]:
                 game.weights(), lambda v: weights.moved(game.weights(), v, -RATE)
             )
 
-    def on_replica(round_):
-        return {name: each(game.field(round_)) for name, each in DYNAMICS.items()}
+    def on_replica(round_, other):
+        field = functools.partial(game.field, round_, others=(other,))
+        return {name: each(field()) for name, each in DYNAMICS.items()}
 
     rng = np.random.default_rng(4)
-    own = rounds(strategy, rng.normal(size=(BATCH, 2)), rng.normal(size=(BATCH, 3)))
+    own, other = (
+        rounds(strategy, rng.normal(size=(BATCH, 2)), rng.normal(size=(BATCH, 3)))
+        for _ in range(2)
+    )
     found = {}
     for update in range(2):  # Eagerly, as `products`.
-        vectors = strategy.run(on_replica, args=(own,))
+        vectors = strategy.run(on_replica, args=(own, other))
         for name, vector in strategy.experimental_local_results(vectors)[0].items():
             for index, value in enumerate(tf.nest.flatten(vector)):
                 found[f"dynamics/{name}/{update}/{index}"] = value.numpy()

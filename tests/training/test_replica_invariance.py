@@ -204,8 +204,9 @@ def test_updates_of_all_dynamics_agree(tmp_path):
     one, found = (under(f"{name}/dynamics", here) for name in ("one", "two"))
     assert one.keys() == found.keys()
     names = {name.split("/")[0] for name in one}
-    assert len(names) == 11
-    remembering = {"extrapolation_from_the_past", "momentum", "competitive"}
+    assert len(names) == 13
+    remembering = {"extrapolation_from_the_past", "momentum"}
+    remembering |= {"competitive", "adaptive"}
     for name in names:
         parts, others = under(name, one), under(name, found)
         largest = max(np.abs(value).max() for value in parts.values())
