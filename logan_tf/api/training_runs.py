@@ -69,7 +69,9 @@ class TrainingRun:
         self._scanned = recipe.read([str(directory.config)], [], self._modules)
         self._config = ""
         with self._configured():
-            self._run, self.step = lifecycle.restore(directory, str(checkpoint))
+            self._run, self.step = lifecycle.restore(
+                directory, str(checkpoint), announce=False
+            )
         self.path, self.recipe = directory.path, directory.recipe()
 
     def __repr__(self) -> str:
@@ -286,7 +288,7 @@ def train(
     with Interruption() as interruption, refreshed, directory.writing():
         config = bindings.apply(scanned, modules, trust)
         lifecycle.train(
-            lifecycle.build(strategy),
+            lifecycle.build(strategy, announce=progress),
             directory,
             directory.named(config, scanned.files[0]),
             progress=progress,

@@ -177,7 +177,7 @@ def _measured(
         for value in values
     ]
     print(f"step {step} at {len(points)} values of {axis}", flush=True)
-    has_steps = run.experiment.latent_optimizer is not None
+    has_steps = run.evaluator.graph.latent_move is not None
     for point in points:  # The last is refused before the first is measured.
         point.require(has_steps)
     found = []

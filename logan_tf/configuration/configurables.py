@@ -71,6 +71,7 @@ from logan_tf.networks import (
     sngan_resnet,
 )
 from logan_tf.networks.around import minibatch, packed, virtual
+from logan_tf.sampling import latent_moves
 from logan_tf.training import averaging, experiment, trainer
 
 _KERAS_OPTIMIZERS = ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "SGD")
@@ -114,6 +115,8 @@ for configurable in (
     latent.gradient_step,
     latent.natural_gradient_step,
     latent.LatentOptimizer,
+    latent_moves.Langevin,
+    latent_moves.OptimalTransport,
     latent_rule.LatentRule,
     augmentation.DiffAugment,
     augmentation.InstanceNoise,

@@ -13,6 +13,7 @@ from logan_tf.evaluation.neighbors import Neighbors
 from logan_tf.evaluation.protocol import Protocol
 from logan_tf.evaluation.receipts import MetricValues, Receipt, fingerprint
 from logan_tf.sampling.graph import SamplingGraph
+from logan_tf.sampling.latent_moves import LatentMove
 from logan_tf.sampling.sampler import Sampler, Samples
 from logan_tf.sampling.saved_assets import Points
 from logan_tf.sampling.settings import SamplingSettings
@@ -30,6 +31,7 @@ class Evaluator:
         no metrics.
       latent_steps: how often latents step before sampling, where nobody says.
       standing_batches: batches of latents behind the standing statistics, 1 or more.
+      latent_move: how latents move before sampling; None: as the game's own do.
       accuracy_score: makes an `AccuracyScore` from the dataset, which is kept here for
         whoever measures it; None: the recipe has none.
 
@@ -45,10 +47,12 @@ class Evaluator:
         latent_steps: int = 0,
         standing_batches: int = 16,
         accuracy_score: Callable[..., Any] | None = None,
+        latent_move: LatentMove | None = None,
     ) -> None:
         require_at_least(1, standing_batches=standing_batches)
         require_at_least(0, evaluation_latent_steps=latent_steps)
-        if latent_steps and experiment.latent_optimizer is None:
+        moves = latent_move or experiment.latent_optimizer
+        if latent_steps and moves is None:
             raise ConfigurationError(
                 f"evaluation_latent_steps is {latent_steps}, but the game has no "
                 "latent optimizer: set it to 0, or add "
@@ -65,7 +69,7 @@ class Evaluator:
             SamplingGraph(
                 experiment.averaged_generator,
                 experiment.discriminator,
-                experiment.latent_optimizer,
+                moves,
                 experiment.prior,
                 experiment.dataset.num_classes,
             )
@@ -263,11 +267,17 @@ class Evaluator:
                 for variable in self._experiment.state()["averaged_generator"]
             ),
             "latent_steps": settings.latent_steps,
+            "latent_move": self._moved_by(settings),
             "truncation": settings.truncation,
             "standing_batches": self.standing_batches,
             "standing_batch_size": self._experiment.batch_size,
             "standing_seed": settings.seed,
         }
+
+    def _moved_by(self, settings: SamplingSettings) -> str | None:
+        """What a receipt says of moves that are not the game's own."""
+        move = self.graph.latent_move
+        return move.description or None if move and settings.latent_steps else None
 
     def _collect_standing(self, settings: SamplingSettings) -> None:
         self._sampler.collect_standing(

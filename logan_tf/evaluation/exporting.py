@@ -38,7 +38,7 @@ def export(
       ConfigurationError: latent steps without a latent optimizer.
     """
     settings = settings or evaluator.settings()
-    settings.require(evaluator.graph.latent_optimizer is not None)
+    settings.require(evaluator.graph.latent_move is not None)
     sampler, weights = evaluator.settled(settings)
     signatures = Signatures(
         sampler.graph,

@@ -37,6 +37,7 @@ class Receipt:
       checkpoint_step: the number of generator updates.
       checkpoint_hash: of the weights that sampled.
       latent_steps: steps of latent optimization before each sample.
+      latent_move: what moved them; None: the game's own latent optimizer.
       truncation: the factor s of the latents.
       standing_batches: how many batches set the standing statistics.
       standing_batch_size: their size.
@@ -59,6 +60,7 @@ class Receipt:
     checkpoint_step: int | None = None
     checkpoint_hash: str | None = None
     latent_steps: int = 0
+    latent_move: str | None = None
     truncation: float = 1.0
     standing_batches: int = 0
     standing_batch_size: int | None = None

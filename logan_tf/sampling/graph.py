@@ -14,6 +14,7 @@ from logan_tf.data.priors import Prior, truncated
 from logan_tf.errors import require_at_least
 from logan_tf.game.latent import LatentOptimizer
 from logan_tf.layers.batch_normalization import Statistics
+from logan_tf.sampling.latent_moves import Ascent, LatentMove
 from logan_tf.sampling.standing import StandingStatistics
 
 # Latents and labels are drawn in blocks of this many, whatever the batch size.
@@ -39,7 +40,7 @@ class SamplingGraph:
     Args:
       generator: `generator(latents, labels, training) -> images`, with `latent_dim`.
       discriminator: `discriminator(images, labels) -> logits [n]`, the score.
-      latent_optimizer: how latents move; None: they do not.
+      latent_move: how latents move: as a game's do, or otherwise; None: they do not.
       prior: `prior(shape, seed) -> latents`, seed an int64 tensor [2].
       num_classes: labels are 0 to num_classes - 1; 0 or 1 for data without classes.
       batch_size: how many samples are generated at once.
@@ -52,7 +53,7 @@ class SamplingGraph:
         self,
         generator: keras.Model,
         discriminator: keras.Model,
-        latent_optimizer: LatentOptimizer | None,
+        latent_move: LatentOptimizer | LatentMove | None,
         prior: Prior,
         num_classes: int,
         batch_size: int = 256,
@@ -60,7 +61,9 @@ class SamplingGraph:
         require_at_least(1, batch_size=batch_size)
         self.generator = generator
         self.discriminator = discriminator
-        self.latent_optimizer = latent_optimizer
+        if isinstance(latent_move, LatentOptimizer):
+            latent_move = Ascent(latent_move)
+        self.latent_move = latent_move
         self.num_classes = max(num_classes, 1)
         self.batch_size = batch_size
         self.shape = self._build_networks()
@@ -200,15 +203,17 @@ class SamplingGraph:
         """Outside of any tape, so that no step builds a second-order graph."""
         if num_steps is None:
             return latents
-        assert self.latent_optimizer is not None  # whoever asks for steps has one
-        one_step = self.latent_optimizer.with_steps(1)
+        move = self.latent_move
+        assert move is not None  # whoever asks for steps has one
 
         def score(moved: tf.Tensor) -> tf.Tensor:
             images = self.generator(moved, labels, training=training)
             return self.discriminator(images, labels)
 
+        begun = move.begin(latents, score)
+
         def step(index: tf.Tensor, latents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return index + 1, one_step(latents, score).latents
+            return index + 1, move(latents, begun, score)
 
         _, latents = tf.while_loop(
             lambda index, _: index < num_steps, step, (0, latents)

@@ -124,7 +124,7 @@ class Sampler:
     @property
     def has_latent_steps(self) -> bool:
         """Whether latents can be optimized."""
-        return self.graph.latent_optimizer is not None
+        return self.graph.latent_move is not None
 
     def _drawn(
         self,

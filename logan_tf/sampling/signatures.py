@@ -42,7 +42,7 @@ class Signatures:
     ) -> None:
         self.conditional = bool(getattr(graph.generator, "conditional", False))
         self.discriminator = discriminator
-        self.latent_steps = discriminator and graph.latent_optimizer is not None
+        self.latent_steps = discriminator and graph.latent_move is not None
         self._samples = graph
         self._standing = {
             "num_batches": standing_batches,

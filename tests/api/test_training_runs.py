@@ -23,6 +23,11 @@ def test_it_says_what_it_is(run):
     assert repr(run) == f"<ring_logan in {run.path}, step 2>"
 
 
+def test_to_open_one_prints_nothing(run, capsys):
+    logan_tf.load(run.path).sample(1)
+    assert capsys.readouterr().out == ""
+
+
 def test_it_samples_what_the_command_does(run, command, tmp_path):
     output = tmp_path / "samples.npz"
     command(

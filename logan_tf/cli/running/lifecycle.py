@@ -49,17 +49,19 @@ class Run(NamedTuple):
     strategy: tf.distribute.Strategy
 
 
-def build(strategy: tf.distribute.Strategy | None = None) -> Run:
+def build(strategy: tf.distribute.Strategy | None = None, announce: bool = True) -> Run:
     """Builds what gin's configuration describes.
 
     Args:
       strategy: that trains it; None: one device.
+      announce: whether to print that it takes a while.
 
     Raises:
       ConfigurationError: if its parts do not fit together.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    print("building the networks: seconds, a minute for large ones", flush=True)
+    if announce:
+        print("building the networks: seconds, a minute for large ones", flush=True)
     with bindings.building(), strategy.scope(), memory.networks_that_fit():
         experiment = gin.get_configurable(Experiment)()
         return Run(experiment, gin.get_configurable(Evaluator)(experiment), strategy)
@@ -157,17 +159,20 @@ def write_beginning(
     atomic_file.write_text(directory.operative_config, reach.operative(config))
 
 
-def restore(directory: RunDirectory, which: str) -> tuple[Run, int]:
+def restore(
+    directory: RunDirectory, which: str, announce: bool = True
+) -> tuple[Run, int]:
     """Builds a run and restores one of its checkpoints.
 
     Args:
       directory: of the run.
       which: "latest", "best" or a step.
+      announce: as `build`.
 
     Returns:
       The run and the checkpoint's step.
     """
-    run = build()
+    run = build(announce=announce)
     step = tf.Variable(0, dtype=tf.int64)
     return run, Checkpoints(directory.checkpoints, run.experiment, step).restore(which)
 
