@@ -103,11 +103,8 @@ def test_shell_parses(block):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_lines_of_prose_can_be_read_without_scrolling(page):
     """In docs/; tables and links may be long."""
-    if ROOT / "docs" not in page.parents or page.name in LONG_LINES:
+    if ROOT / "docs" not in page.parents:
         return
     prose = BLOCK.sub("", page.read_text("utf-8"))
     for line in prose.splitlines():
         assert len(line) <= 100 or re.search(r"^\||^!?\[.*\)$|://", line), line
-
-
-LONG_LINES = {"results.md"}  # Written for another width.
