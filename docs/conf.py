@@ -49,6 +49,8 @@ smartquotes_action = "D"  # Dashes alone: what docstrings quote is typed.
 default_role = "code"  # Docstrings say `name` of whatever is code.
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_title = f"logan_tf {version}"
 html_show_sourcelink = False
 

@@ -17,7 +17,7 @@ BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", README, re.M | re.S)
 STEPS = "total_steps = 4"
 # What the README leaves to the reader: two networks and pictures.
 OF_THE_READER = """
-import keras, numpy
+import keras, logan_tf, numpy
 from logan_tf.networks import mlp
 generator, discriminator = mlp.Generator(16, (8,)), mlp.Discriminator((8,))
 images = numpy.random.default_rng(0).normal(size=(256, 2)).astype("float32")
