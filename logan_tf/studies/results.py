@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +126,19 @@ class ArmRun:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """A study's runs."""
+    """A study's runs.
+
+    Attributes:
+      study: which one.
+      scale: at which.
+      runs: of its arms, whether they have begun or not.
+      known: a run → the same as far as anything is known of it.
+    """
 
     study: Study
     scale: str
     runs: Sequence[ArmRun]
+    known: Callable[[ArmRun], ArmRun] = lambda run: run
 
     @property
     def arms(self) -> list[Arm]:
