@@ -131,8 +131,8 @@ class Committed:
                 return {}
             # Versions before this one did not write how a training went.
             runs = [run for run in contents["runs"] if run.get("training")]
-            for run in runs:
-                CommittedRun(None, run["seed"], path, run).evaluations  # noqa: B018
+            for said in (each for run in runs for each in run["evaluations"]):
+                Evaluation.of(said)
             return {(run["arm"]["name"], run["seed"]): run for run in runs}
         except small_files.GARBLED as error:
             raise BadDataError(

@@ -56,8 +56,8 @@ def _averaged(results: Results, path: Path, shown: Mapping[str, Series]) -> None
     smooth: Smooth
     smooth, means = series.moving_average, "moving average of 20 lines"
     if any(isinstance(run, CommittedRun) for run in results.runs):
-        runs = [CommittedRun.of_run(run) for _, rs in results.begun() for run in rs]
-        results = dataclasses.replace(results, runs=runs)
+        known = [CommittedRun.of_run(run) for _, rs in results.begun() for run in rs]
+        results = dataclasses.replace(results, runs=known)
         smooth, means = _as_it_is, "means of twentieths"
     with panels.opened(path, columns=len(shown), note=panels.RANGE) as ((*drawn,),):
         for panel, (name, of) in zip(drawn, shown.items(), strict=True):
