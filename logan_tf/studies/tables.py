@@ -217,7 +217,8 @@ def _circumstances(results: Results) -> str:
         for each in run.evaluations
     ]
     judged = {f"{each.protocol}, {each.num_samples:,} samples" for each in receipts}
-    return f"Scale `{results.scale}`. {'; '.join(sorted(judged))}."
+    by = f" {'; '.join(sorted(judged))}." if judged else ""
+    return f"Scale `{results.scale}`.{by}"
 
 
 def _local_approximation(results: Results) -> list[Row]:
