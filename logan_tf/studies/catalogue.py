@@ -33,7 +33,7 @@ from logan_tf.studies.arms import (
     step_size,
     vary,
 )
-from logan_tf.studies.entries import ablations, rings
+from logan_tf.studies.entries import ablations, rings, stacked_mnist
 from logan_tf.studies.study import EMBEDDED, PAPER, Arm, Study
 
 _DIGITS = Arm("logan", "LOGAN (NGD)", "digits_logan")
@@ -243,6 +243,7 @@ _LIST = (
         published=published.COLLAPSE,
     ),
     *rings.STUDIES,
+    *stacked_mnist.STUDIES,
     spectra.STUDY,
 )
 STUDIES = {study.name: study for study in _LIST}
