@@ -193,6 +193,18 @@ def test_the_natural_steps_reach_is_that_of_the_paper(alpha, beta):
     assert reach.radius == pytest.approx(alpha / (2 * math.sqrt(beta)), rel=1e-4)
 
 
+def test_a_radius_and_a_pull_give_alpha_and_beta():
+    """As docs/method.md has it: α = 4r²/p, β = 4r²/p²."""
+    radius, pull = 1.423, 3.0
+    step = functools.partial(
+        latent.natural_gradient_step,
+        step_size=4 * radius**2 / pull,
+        damping=4 * radius**2 / pull**2,
+    )
+    found = latent.Reach.of(step)
+    assert (found.pull, found.radius) == pytest.approx((pull, radius), rel=1e-4)
+
+
 def test_the_gradient_steps_reach_has_no_bound():
     reach = latent.Reach.of(functools.partial(latent.gradient_step, step_size=0.01))
     assert (reach.pull, reach.radius) == (pytest.approx(0.01), math.inf)
