@@ -1,6 +1,7 @@
 """A discriminator that has gone flat is seen, and one that is sound is not."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,28 @@ def rows(*parts):
                     "generator_gradient_norm": norm,
                 },
             )
+
+
+@pytest.mark.parametrize(
+    ("training", "flat_by"),
+    [
+        ("logan, flat", 730),
+        ("gan, flat", 980),
+        ("gan, sound", None),
+        ("ngd, sound", None),
+        ("gan_simultaneous, sound", None),
+    ],
+)
+def test_trainings_that_were_recorded(training, flat_by):
+    """Every line that was logged; a look at the curves agrees with these steps."""
+    contents = Path(__file__).with_name("recorded_trainings.json").read_text()
+    lines = json.loads(contents)[training]
+    seen = (
+        (step, {name: line[at] for name, line in lines.items() if name != "run"})
+        for at, step in enumerate(lines["step"])
+    )
+    found = flatness.of_rows(seen).found
+    assert (found and found.step) == flat_by
 
 
 def test_it_is_flat_where_both_have_fallen_tenfold():
