@@ -54,7 +54,7 @@ STACKED_MNIST = _rows(
     "stacked MNIST",
     ("modes", "reverse_kl", "steps", "networks"),
     *(
-        (f"unrolled, {steps} steps", modes, "–", *networks)
+        (f"Unrolled GAN, K = {steps}", modes, "–", *networks)
         for networks, found in (
             (_QUARTER, ("31", "65", "236", "327")),
             (_HALF, ("628", "524", "732", "817")),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from logan_tf import atomic_file, small_files
+from logan_tf import atomic_file, quantities, small_files
 from logan_tf.errors import BadDataError, first_line
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
 from logan_tf.plots import training_curves
@@ -172,9 +172,12 @@ def pictures_path(run: ArmRun, asked: SamplingSettings) -> Path:
 
 def values(evaluations: Sequence[Evaluation | None], name: str) -> list[float]:
     """A metric's values where there are any, by whichever classifier."""
-    known = [each.metrics for each in evaluations if each is not None]
-    found = [metrics.get(name, metrics.get(f"{name}_digits")) for metrics in known]
-    return [float(metric["value"]) for metric in found if metric is not None]
+    found = []
+    for each in evaluations:
+        known = each.metrics.items() if each is not None else ()
+        of = [m["value"] for n, m in known if quantities.find(n).name == name]
+        found += [float(value) for value in of[:1]]
+    return found
 
 
 def _written(path: Path, kinds: dict[str, Any]) -> dict[str, Any]:
