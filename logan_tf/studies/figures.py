@@ -40,7 +40,13 @@ def curves(
 def finals(results: Results, path: Path, metrics: Sequence[str]) -> None:
     """Each arm's metrics at its last step."""
     metrics = _measured(results, metrics)
-    arms = list(results.begun())[::-1]
+    begun = list(results.begun())[::-1]
+    # One that has not come to its last step would be a line without a dot.
+    arms = [
+        (arm, runs)
+        for arm, runs in begun
+        if any(run.at(results.last_step(arm)) for run in runs)
+    ]
     height = 1 + 0.28 * len(arms)
     with panels.opened(path, columns=len(metrics), height=height) as ((*drawn,),):
         for panel, metric in zip(drawn, metrics, strict=True):
