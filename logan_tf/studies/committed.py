@@ -8,6 +8,7 @@ means over twentieths.
 import dataclasses
 import functools
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,15 @@ _WINDOWS = 20
 _DIGITS = 6
 
 Said = dict[str, Any]
+
+_KINDS = {
+    **dict.fromkeys(
+        ("arm", "outcome", "local_approximation", "endings", "training"), dict
+    ),
+    "seed": int,
+    "seconds_per_step": float | NoneType,
+    "evaluations": list,
+}
 
 
 def said_of(run: ArmRun) -> Said:
@@ -131,14 +141,23 @@ class Committed:
                 return {}
             # Versions before this one did not write how a training went.
             runs = [run for run in contents["runs"] if run.get("training")]
-            for said in (each for run in runs for each in run["evaluations"]):
-                Evaluation.of(said)
+            for run in runs:
+                _require_whole(run)
             return {(run["arm"]["name"], run["seed"]): run for run in runs}
         except small_files.GARBLED as error:
             raise BadDataError(
                 f"{path} cannot be read ({first_line(error)}): restore it, or train "
                 "all runs anew with --anew"
             ) from error
+
+
+def _require_whole(said: Said) -> None:
+    """Raises KeyError, TypeError or ValueError for what no `said_of` has made."""
+    small_files.require_kinds(said, _KINDS)
+    small_files.require_kinds(said["outcome"], {"flags": list})
+    small_files.require_numbers(list(said["endings"].values()))
+    for each in said["evaluations"]:
+        Evaluation.of(each)
 
 
 def _trained(run: ArmRun) -> list[str]:

@@ -120,13 +120,24 @@ def test_as_it_is_nothing_is_trained(two_arms, runner, tmp_path):
     ]
 
 
-def test_a_garbled_file_is_one_line(two_arms, later, tmp_path):
-    folder = tmp_path / "committed" / "small"
-    folder.mkdir(parents=True)
-    for wrong in ("{", '{"scale": "embedded", "runs": [{"training": 1}]}', "[]"):
-        (folder / "results.json").write_text(wrong)
-        with pytest.raises(BadDataError, match=r"results.json cannot be read .*anew"):
-            later(two_arms).run()
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("{", "[]", "null"),
+        *({"training": 1}, {"endings": {"delta_z_norm": "1"}}, {"outcome": {}}),
+        *({"evaluations": [{}]}, {"seconds_per_step": "1"}),
+    ],
+)
+def test_a_garbled_file_is_one_line(wrong, two_arms, runner, later, commit):
+    runner(two_arms, only=("a",), seeds=1).run()
+    path = commit() / "results.json"
+    if isinstance(wrong, dict):
+        contents = json.loads(path.read_text())
+        contents["runs"][0] |= wrong
+        wrong = json.dumps(contents)
+    path.write_text(wrong)
+    with pytest.raises(BadDataError, match=r"results.json cannot be read .*anew"):
+        later(two_arms).run()
 
 
 def test_equal_time_is_that_of_the_committed_runs(
