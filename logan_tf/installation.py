@@ -20,6 +20,9 @@ RECIPES = ROOT / "gin" if _IS_CHECKOUT else _PACKAGE / "recipes"
 RECEIPTS = ROOT / "docs" / "receipts" if _IS_CHECKOUT else _PACKAGE / "receipts"
 """Evaluations that commands compare with."""
 
+RESULTS = ROOT / "docs" / "results" if _IS_CHECKOUT else None
+"""The studies that were run, a folder each; an installed package has none."""
+
 PRETRAINED = ROOT / "pretrained" if _IS_CHECKOUT else _PACKAGE / "pretrained"
 """Small generators, each a SavedModel that `make pretrained` made."""
 

@@ -7,6 +7,7 @@ from absl import flags
 from logan_tf.cli import app
 from logan_tf.cli.running.interruption import Interruption
 from logan_tf.errors import ConfigurationError, suggestion
+from logan_tf.installation import RESULTS
 from logan_tf.lab.exhibits.catalogue import EXHIBITS, SEEDS, Exhibit
 from logan_tf.studies.study import EMBEDDED, SCALES, Study
 
@@ -26,7 +27,15 @@ flags.DEFINE_string(
     "output", None, "The studies' folder; runs/studies, of other scales runs/studies-…"
 )
 flags.DEFINE_list("only", [], "The arms to run; all by default.")
+flags.DEFINE_bool(
+    "anew",
+    False,
+    "Train what docs/results has too; else the runs of a study's committed "
+    "results.json count as done.",
+)
+flags.DEFINE_bool("as_is", False, "Train nothing: write down what there is.")
 flags.DEFINE_multi_string("gin_param", [], "A statement for all runs.")
+flags.DEFINE_string("data_dir", None, "Where TFDS keeps the data; None: the recipes'.")
 
 FIRST = "study"
 
@@ -68,7 +77,8 @@ def _describe(study: Study | Exhibit, arms: bool) -> None:
 
 def _show(exhibit: Exhibit) -> None:
     """An exhibit has no runs to choose, to configure or to run at once."""
-    given = {"only": FLAGS.only, "gin_param": FLAGS.gin_param, "jobs": FLAGS.jobs}
+    names = ("only", "gin_param", "jobs", "anew", "as_is", "data_dir")
+    given = {name: FLAGS[name].value for name in names}
     given["scale"] = FLAGS.scale != EMBEDDED
     for flag, value in given.items():
         if value:
@@ -95,6 +105,9 @@ def _run(study: Study) -> None:
         at_once=FLAGS.jobs,
         only=tuple(FLAGS.only),
         params=tuple(FLAGS.gin_param),
+        data_dir=FLAGS.data_dir,
+        committed=None if FLAGS.anew else RESULTS,
+        as_is=FLAGS.as_is,
     )
     with Interruption() as interruption, interruption.finishing():
         runner = Runner(study, settings, lambda: interruption.requested)

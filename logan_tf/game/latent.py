@@ -8,6 +8,7 @@ Whoever calls a `LatentOptimizer` inside a `tf.GradientTape` differentiates thro
 step; outside of any tape no second-order graph is built.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from logan_tf.layers.rematerialization import to_inputs_alone
 
 Score = Callable[[tf.Tensor], tf.Tensor]
 Step = Callable[[tf.Tensor], tf.Tensor]
+
+_LENGTHS = 2401  # two hundred a decade: the greatest is right to 1e-5
 
 
 def gradient_step(gradient: tf.Tensor, step_size: float) -> tf.Tensor:
@@ -60,6 +63,31 @@ def natural_gradient_step(
     require_in_range(step_size, damping)
     curvature = damping + tf.reduce_sum(tf.square(gradient), axis=-1, keepdims=True)
     return step_size * gradient / curvature
+
+
+class Reach(NamedTuple):
+    """How far a step moves latents, by the length of their gradient.
+
+    Attributes:
+      pull: ‖Δz‖ / ‖g‖ for a small ‖g‖: α / β of the natural step, α of the other.
+      radius: the greatest ‖Δz‖: α / (2√β), infinite of the gradient step.
+    """
+
+    pull: float
+    radius: float
+
+    @classmethod
+    def of(cls, step: Step) -> "Reach":
+        """Of any step, found by taking it from gradients of lengths 1e-6 to 1e6."""
+        norms = tf.experimental.numpy.logspace(-6, 6, _LENGTHS, dtype=tf.float64)
+        lengths = tf.norm(step(norms[:, None]), axis=-1).numpy()
+        at = int(lengths.argmax())
+        radius = math.inf if at == _LENGTHS - 1 else float(lengths[at])
+        return cls(float(lengths[0] / norms[0].numpy()), radius)
+
+    def __str__(self) -> str:
+        bound = "of any length" if math.isinf(self.radius) else f"≤ {self.radius:.3g}"
+        return f"‖Δz‖ is {self.pull:.3g} ‖g‖ for a small ‖g‖, and {bound}"
 
 
 def require_in_range(step_size: float, damping: float | None = None) -> None:

@@ -19,7 +19,7 @@ from logan_tf.plots import training_curves
 from logan_tf.plots.training_curves import History
 from logan_tf.report import reported_evaluations
 from logan_tf.report.inlined_pictures import Inlined, inline
-from logan_tf.runs import run_lock
+from logan_tf.runs import flatness, run_lock
 from logan_tf.runs.checkpoint_files import CheckpointFiles
 from logan_tf.runs.run_directory import RunDirectory
 
@@ -137,11 +137,17 @@ def _facts(
 ) -> dict[str, str]:
     saved = ", ".join(f"{step:,}" for step in progress.checkpoints[-5:])
     best = CheckpointFiles(directory.checkpoints).best()
+    rows = (
+        (int(step), {name: line[at] for name, line in history.metrics.items()})
+        for at, step in enumerate(history.steps)
+    )
+    flat = flatness.of_rows(rows).found
     facts = {
         "Directory": str(directory.path.absolute()),
         "Rollbacks": str(history.attempt) if len(history.steps) else "",
         "Checkpoints of steps": saved or "none yet",
         "Best": f"step {best.step:,}: {best}" if best else "",
+        "Discriminator": f"{flat}: {flatness.REMEDIES}" if flat else "",
     }
     return {name: value for name, value in facts.items() if value}
 

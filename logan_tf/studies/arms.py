@@ -169,7 +169,8 @@ def _in_the_time_of(slow: str, name: str, results: Results) -> Arm:
         label=f"{quick.label}, in the time of {other.label}",
         versus=slow,
     )
-    begun = ArmRun.of(arm, 0, results.of(name)[0].path.parent).told_steps
+    folder = results.of(name)[0].path.parent
+    begun = results.known(ArmRun.of(arm, 0, folder)).told_steps
     # Multiples of the first, so that all are evaluated during the training.
     multiples = [step // steps[0] for step in steps]
     if begun:

@@ -5,13 +5,12 @@ from functools import partial
 
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import (
-    ablations,
     figures,
     hyperparameters,
     presets,
     published,
-    rings,
     spectra,
+    traces,
 )
 from logan_tf.studies.arms import (
     BASELINE,
@@ -34,6 +33,7 @@ from logan_tf.studies.arms import (
     step_size,
     vary,
 )
+from logan_tf.studies.entries import ablations, rings, stacked_mnist
 from logan_tf.studies.study import EMBEDDED, PAPER, Arm, Study
 
 _DIGITS = Arm("logan", "LOGAN (NGD)", "digits_logan")
@@ -137,11 +137,12 @@ _LIST = (
         (_LOGAN,),
         presets.SHORT,
         figures={
-            "figure5a": figures.changes,
+            "figure5a": traces.changes,
             "not_normalized": presets.traces(
                 "delta_z_norm", "score_gain", "absolute_score_gain"
             ),
         },
+        needs_folders=True,
     ),
     *ablations.STUDIES,
     Study(
@@ -149,7 +150,7 @@ _LIST = (
         "how much faster the discriminator moves than the generator",
         (_BASELINE, _CSGAN, _LOGAN),
         presets.SHORT,
-        figures={"figure6": figures.update_speed},
+        figures={"figure6": traces.update_speed},
     ),
     Study(
         "figure7",
@@ -242,6 +243,7 @@ _LIST = (
         published=published.COLLAPSE,
     ),
     *rings.STUDIES,
+    *stacked_mnist.STUDIES,
     spectra.STUDY,
 )
 STUDIES = {study.name: study for study in _LIST}

@@ -2,8 +2,7 @@
 
 import itertools
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,9 @@ from logan_tf import quantities, small_files
 from logan_tf.errors import BadDataError, first_line
 from logan_tf.plots.pictures import grid as tiled
 from logan_tf.sampling.settings import SamplingSettings
-from logan_tf.studies import hyperparameters, panels, series
+from logan_tf.studies import hyperparameters, panels
 from logan_tf.studies.hyperparameters import SYMBOLS, TABLE_4, SearchGrid, Setting
 from logan_tf.studies.results import ArmRun, Results, pictures_path, values
-
-_STEPS = "training steps (generator updates)"
-_RANGE = "line: mean over seeds; band: the least to the greatest"
-
-Series = Callable[[ArmRun], np.ndarray]
 
 
 def curves(
@@ -30,7 +24,7 @@ def curves(
     """Metrics against training steps, and against the time that they take."""
     metrics = _measured(results, metrics)
     shape = {"rows": 1 + wall_clock, "columns": len(metrics)}
-    with panels.opened(path, **shape, note=_RANGE) as drawn:
+    with panels.opened(path, **shape, note=panels.RANGE) as drawn:
         for row, column in np.ndindex(drawn.shape):
             panel, metric = drawn[row, column], metrics[column]
             for index, (arm, runs) in enumerate(results.begun()):
@@ -39,14 +33,20 @@ def curves(
                 minutes = [(run.seconds_per_step or np.nan) / 60 for run in runs]
                 x = np.array(steps) * (np.mean(minutes) if row else 1)
                 panels.band(panel, x, found, arm.label, panels.style(index))
-            panel.set(xlabel="training time (minutes)" if row else _STEPS)
+            panel.set(xlabel="training time (minutes)" if row else panels.STEPS)
             _name(panel, metric)
 
 
 def finals(results: Results, path: Path, metrics: Sequence[str]) -> None:
     """Each arm's metrics at its last step."""
     metrics = _measured(results, metrics)
-    arms = list(results.begun())[::-1]
+    begun = list(results.begun())[::-1]
+    # One that has not come to its last step would be a line without a dot.
+    arms = [
+        (arm, runs)
+        for arm, runs in begun
+        if any(run.at(results.last_step(arm)) for run in runs)
+    ]
     height = 1 + 0.28 * len(arms)
     with panels.opened(path, columns=len(metrics), height=height) as ((*drawn,),):
         for panel, metric in zip(drawn, metrics, strict=True):
@@ -61,45 +61,10 @@ def finals(results: Results, path: Path, metrics: Sequence[str]) -> None:
         panels.explain_dots(drawn[0])
 
 
-def traces(results: Results, path: Path, names: Sequence[str]) -> None:
-    """Numbers of `metrics.jsonl`, as moving averages."""
-    _averaged(
-        results,
-        path,
-        {quantities.find(name).axis: partial(_metric, name) for name in names},
-    )
-
-
-def update_speed(results: Results, path: Path) -> None:
-    """Figure 6: how much more the discriminator moves than the generator."""
-
-    def difference(run: ArmRun) -> np.ndarray:
-        of = run.metrics
-        return of["discriminator_update_norm"] - of["generator_update_norm"]
-
-    _averaged(results, path, {"$‖Δθ_D‖ - ‖Δθ_G‖$": difference})
-
-
-def changes(results: Results, path: Path) -> None:
-    """Figure 5a: Δz in the latents' space and in D's, normalized as in App. F."""
-    ((_, runs),) = list(results.begun())[:1]
-    shown: dict[str, Series] = {
-        "‖Δz‖": partial(_metric, "delta_z_norm"),
-        "|f(z + Δz) − f(z)|": partial(_metric, "absolute_score_gain"),
-    }
-    with panels.opened(path, note=_RANGE) as ((panel,),):
-        for index, (label, of) in enumerate(shown.items()):
-            steps, found = _aligned(runs, of, _normalized)
-            panels.band(panel, steps, found, label, panels.style(index), dots=False)
-        name = "$x_t / \\sigma_t$, window 20,\nmedian of 20"
-        panel.set(xlabel=_STEPS, ylabel=name)
-        panels.logarithmic(panel)
-
-
 def latent_steps(results: Results, path: Path, metrics: Sequence[str]) -> None:
     """Figure 7: metrics against the latent steps at evaluation."""
     metrics, asked = _measured(results, metrics), results.study.asked
-    with panels.opened(path, columns=len(metrics), note=_RANGE) as ((*drawn,),):
+    with panels.opened(path, columns=len(metrics), note=panels.RANGE) as ((*drawn,),):
         for panel, metric in zip(drawn, metrics, strict=True):
             for index, (arm, runs) in enumerate(results.begun()):
                 found = [_answered(results, runs, each, metric) for each in asked]
@@ -239,39 +204,6 @@ def _heat_map(
     label = "the cell's least FID"
     bar = panel.figure.colorbar(image, ax=panel, label=label, extend="max")
     panels.logarithmic(bar.ax)
-
-
-def _averaged(results: Results, path: Path, shown: Mapping[str, Series]) -> None:
-    with panels.opened(path, columns=len(shown), note=_RANGE) as ((*drawn,),):
-        for panel, (name, of) in zip(drawn, shown.items(), strict=True):
-            for index, (arm, runs) in enumerate(results.begun()):
-                steps, found = _aligned(runs, of, series.moving_average)
-                line = panels.style(index)
-                panels.band(panel, steps, found, arm.label, line, dots=False)
-            panel.set(xlabel=_STEPS, ylabel=f"{name},\nmoving average of 20 lines")
-
-
-def _metric(name: str, run: ArmRun) -> np.ndarray:
-    """NaN where the run is older than the metric."""
-    return run.metrics.get(name, np.full(len(run.metrics["step"]), np.nan))
-
-
-def _normalized(line: np.ndarray, window: int) -> np.ndarray:
-    """App. F; σ_t is nearly 0 now and then, so neighbors are taken together."""
-    return series.moving_median(series.normalized(line, window), window)
-
-
-def _aligned(
-    runs: Sequence[ArmRun], of: Series, smooth: Callable[[np.ndarray, int], np.ndarray]
-) -> tuple[np.ndarray, list[list]]:
-    """The steps, and at each the smoothed series of the seeds that came so far."""
-    longest = max(runs, key=lambda run: len(run.metrics["step"]))
-    lines = [of(run) for run in runs]
-    window = series.at_most(series.WINDOW, max(map(len, lines)))
-    smoothed = [smooth(line, window) for line in lines if len(line) >= 2 * window]
-    length = max(map(len, smoothed), default=0)
-    found = [[line[t] for line in smoothed if t < len(line)] for t in range(length)]
-    return longest.metrics["step"][:length], found
 
 
 def _answered(

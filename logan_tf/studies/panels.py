@@ -14,6 +14,9 @@ from logan_tf import atomic_file
 
 Style = dict[str, Any]
 
+STEPS = "training steps (generator updates)"
+RANGE = "line: mean over seeds; band: the least to the greatest"
+
 # Their luminance differs as much as their hue.
 _COLORS = ("#000000", "#d55e00", "#0072b2", "#56b4e9", "#009e73", "#cc79a7", "#e69f00")
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))

@@ -4,6 +4,7 @@ from functools import partial
 
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import figures
+from logan_tf.studies import traces as training
 from logan_tf.studies.study import EMBEDDED, PAPER, SMOKE
 
 
@@ -30,7 +31,7 @@ ASKED = partial(figures.latent_steps, metrics=("fid", "is", "modes", "reverse_kl
 
 def traces(*names: str) -> partial:
     """Draws training metrics against steps."""
-    return partial(figures.traces, names=names)
+    return partial(training.metrics, names=names)
 
 
 SHARES = traces("discriminator_second_order_share", "generator_second_order_share")

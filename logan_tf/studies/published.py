@@ -1,4 +1,9 @@
-"""The paper's numbers (Wu et al. 2019), to stand beside ours; never comparable."""
+"""Published numbers, to stand beside ours and never comparable.
+
+The paper's are Wu et al. 2019, measured on TPU; those of stacked MNIST are as PacGAN
+(Lin et al. 2018, Tables 2 and 3) quotes and measures them, with the steps of its public
+code.
+"""
 
 Rows = tuple[dict[str, str], ...]
 
@@ -41,4 +46,24 @@ COLLAPSE = _rows(
     ("collapses at step",),
     ("BigGAN-deep", "300,000"),
     ("LOGAN (NGD)", "600,000"),
+)
+_QUARTER = ("500,000 of 128", "Metz et al., D a fourth of G")
+_HALF = ("500,000 of 128", "Metz et al., D half of G")
+_DCGAN = ("100,000 of 64", "VEEGAN's DCGAN")
+STACKED_MNIST = _rows(
+    "stacked MNIST",
+    ("modes", "reverse_kl", "steps", "networks"),
+    *(
+        (f"Unrolled GAN, K = {steps}", modes, "–", *networks)
+        for networks, found in (
+            (_QUARTER, ("31", "65", "236", "327")),
+            (_HALF, ("628", "524", "732", "817")),
+        )
+        for steps, modes in zip((0, 1, 5, 10), found, strict=True)
+    ),
+    ("DCGAN", "99", "3.40", *_DCGAN),
+    ("ALI", "16", "5.40", *_DCGAN),
+    ("Unrolled GAN", "48.7", "4.32", *_DCGAN),
+    ("VEEGAN", "150", "2.95", *_DCGAN),
+    ("PacDCGAN2", "1,000", ".06", *_DCGAN),
 )

@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from logan_tf import atomic_file, small_files
+from logan_tf import atomic_file, quantities, small_files
 from logan_tf.errors import BadDataError, first_line
 from logan_tf.evaluation.receipts import Evaluation, read_evaluation
 from logan_tf.plots import training_curves
@@ -126,11 +126,19 @@ class ArmRun:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """A study's runs."""
+    """A study's runs.
+
+    Attributes:
+      study: which one.
+      scale: at which.
+      runs: of its arms, whether they have begun or not.
+      known: a run → the same as far as anything is known of it.
+    """
 
     study: Study
     scale: str
     runs: Sequence[ArmRun]
+    known: Callable[[ArmRun], ArmRun] = lambda run: run
 
     @property
     def arms(self) -> list[Arm]:
@@ -164,9 +172,12 @@ def pictures_path(run: ArmRun, asked: SamplingSettings) -> Path:
 
 def values(evaluations: Sequence[Evaluation | None], name: str) -> list[float]:
     """A metric's values where there are any, by whichever classifier."""
-    known = [each.metrics for each in evaluations if each is not None]
-    found = [metrics.get(name, metrics.get(f"{name}_digits")) for metrics in known]
-    return [float(metric["value"]) for metric in found if metric is not None]
+    found = []
+    for each in evaluations:
+        known = each.metrics.items() if each is not None else ()
+        of = [m["value"] for n, m in known if quantities.find(n).name == name]
+        found += [float(value) for value in of[:1]]
+    return found
 
 
 def _written(path: Path, kinds: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from logan_tf.runs import jobs
 from logan_tf.runs.jobs import Ended, Job
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.studies import tables
+from logan_tf.studies.committed import Committed, CommittedRun
 from logan_tf.studies.results import (
     LOCAL_APPROXIMATION,
     ArmRun,
@@ -43,6 +44,11 @@ class RunnerSettings:
       at_once: how many runs share the machine; None: one a core.
       only: the arms to run; empty: all.
       params: gin statements for every run.
+      data_dir: where TFDS keeps the data; None: the recipes'. Where data lie changes no
+        run, so it is no part of what a run is known by.
+      committed: the folder of the studies whose results.json counts as done; None: none
+        does.
+      as_is: whether to train and to evaluate nothing, and write down what there is.
       program: what runs a module.
     """
 
@@ -52,6 +58,9 @@ class RunnerSettings:
     at_once: int | None = None
     only: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
+    data_dir: str | None = None
+    committed: Path | None = None
+    as_is: bool = False
     program: Sequence[str] = jobs.PROGRAM
 
 
@@ -71,6 +80,7 @@ class Runner:
         self.settings = settings
         self.folder = settings.root / study.name
         self._stop = stop
+        self._committed = Committed(settings.committed, settings.scale)
         self._failed: list[str] = []
 
     def run(self) -> Results:
@@ -93,7 +103,7 @@ class Runner:
         # A line's point may be one of the random settings, with more seeds.
         arms = {arm.name: arm for arm in (*self.study.arms, *further)}
         self._ask(self._runs(arms.values()))
-        results = self._results(self._runs(arms.values()))
+        results = self._results(self._runs(arms.values(), every=True))
         tables.write(self.folder, results)
         if self._failed:
             raise BadDataError(
@@ -139,29 +149,69 @@ class Runner:
         return (f"--gin_file={recipe}", *(f"--gin_param={each}" for each in params))
 
     def _results(self, runs: Sequence[ArmRun]) -> Results:
-        return Results(self.study, self.settings.scale, runs)
+        return Results(self.study, self.settings.scale, runs, self._known)
 
     def _runs(self, arms: Iterable[Arm], every: bool = False) -> list[ArmRun]:
-        """Every arm's, seed by seed, so that early results are of all arms."""
+        """Seed by seed, so that early results are of all arms.
+
+        Args:
+          arms: whose.
+          every: all that the study has, or what the settings ask for.
+        """
         only = () if every else self.settings.only
         chosen = [arm for arm in arms if not only or arm.name in only]
-        wanted = {
-            arm: self.settings.seeds or arm.seeds or self.study.seeds for arm in chosen
-        }
+        wanted = {arm: arm.seeds or self.study.seeds for arm in chosen}
+        if (asked := self.settings.seeds) is not None:
+            wanted = {a: max(n * every, asked) for a, n in wanted.items()}
         return [
-            ArmRun.of(arm, seed, self.settings.root / home)
+            self._run(arm, seed)
             for seed in range(max(wanted.values(), default=0))
             for arm in chosen
             if seed < wanted[arm]
-            for home in [arm.home or self.study.name]
         ]
 
+    def _run(self, arm: Arm, seed: int) -> ArmRun:
+        """That of the study's folder, or the committed one where that is enough."""
+        folder = self.settings.root / (arm.home or self.study.name)
+        run = ArmRun.of(arm, seed, folder)
+        known = self._known(run)
+        if isinstance(known, CommittedRun) and self._suffices(known):
+            return known
+        return run
+
+    def _known(self, run: ArmRun) -> ArmRun:
+        """The run as it lies in its folder, or else as it is committed."""
+        if run.outcome:
+            return run
+        homes = self.study.name, run.arm.home or self.study.name
+        return self._committed.find(run, *homes) or run
+
+    def _suffices(self, run: CommittedRun) -> bool:
+        """Whether it was trained alike, to its end, and nobody asks for more."""
+        alike = tuple(run.outcome["flags"]) == self.flags(run)
+        ended = "exit_code" in run.outcome
+        drawn = self.study.pictures and run.seed == 0
+        if not alike or not ended or drawn or self.study.needs_folders:
+            return False
+        return not any(self._asked(run, first=False))
+
     def _train(self, runs: Sequence[ArmRun]) -> None:
+        if self.settings.as_is:
+            return
+        done = sum(isinstance(run, CommittedRun) for run in runs)
+        if done:
+            print(f"{self.study.name}: {done} runs are in {self.settings.committed}")
         missing = {run.path: run for run in runs if not self._is_trained(run)}
         for run in missing.values():
             run.write_outcome({"flags": self.flags(run)})
+        data = self.settings.data_dir
+        further = () if data is None else (f"--gin_param=data_dir = {data!r}",)
         commands = [
-            Job(_TRAIN, (*self.flags(run), f"--run_dir={path}", "--noprogress"), path)
+            Job(
+                _TRAIN,
+                (*self.flags(run), *further, f"--run_dir={path}", "--noprogress"),
+                path,
+            )
             for path, run in missing.items()
         ]
 
@@ -194,6 +244,8 @@ class Runner:
 
     def _ask(self, runs: Sequence[ArmRun]) -> None:
         """Evaluations, pictures and measurements of runs that came to their end."""
+        if self.settings.as_is:
+            return
         asked = [job for run in runs for job in self._asked(run, run is runs[0])]
 
         def record(ended: Ended) -> None:

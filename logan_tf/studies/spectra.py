@@ -136,5 +136,6 @@ STUDY = Study(
     _STEPS,
     size=_SIZES,
     figures={"planes": draw},
+    needs_folders=True,
     tables={"Eigenvalues above 1 % of the largest:": rows},
 )

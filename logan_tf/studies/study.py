@@ -92,7 +92,10 @@ class Study:
       accuracy: scale → the part whose classifier learns from samples; {}: none does.
       figures: file name → what draws it.
       tables: heading → what makes the rows of a further table.
-      published: the paper's numbers, a row each, with what they were measured on.
+      needs_folders: whether it reads more of a run than results.json says: every line
+        of metrics, spectra.
+      published: published numbers, a row each, with what they were measured on.
+      published_by: whom, and where they were measured.
     """
 
     name: str
@@ -110,7 +113,9 @@ class Study:
     accuracy: dict[str, str] = dataclasses.field(default_factory=dict)
     figures: dict[str, DrawFigure] = dataclasses.field(default_factory=dict)
     tables: dict[str, MakeRows] = dataclasses.field(default_factory=dict)
+    needs_folders: bool = False
     published: tuple[dict[str, str], ...] = ()
+    published_by: str = "Wu et al. 2019; measured on TPU"
 
     def steps_of(self, arm: Arm, scale: str) -> tuple[int, ...]:
         """When an arm's runs are evaluated."""

@@ -13,6 +13,7 @@ from logan_tf import atomic_file, quantities, versions
 from logan_tf.evaluation import repetition
 from logan_tf.evaluation.receipts import Evaluation
 from logan_tf.sampling.settings import SamplingSettings
+from logan_tf.studies.committed import CommittedRun
 from logan_tf.studies.results import ArmRun, Results, values
 from logan_tf.studies.study import Arm
 
@@ -24,8 +25,8 @@ _DIFFERENCES = "Differences, Welch's 95 % interval; * where it leaves out 0:"
 _ENDINGS = "The last fifth of the training, means of each seed in turn:"
 _LOCAL = "Error of eq. 26, ‖M(z')v − M(z)v‖ / ‖M(z)v‖ with v = ∂f/∂z':"
 _PUBLISHED = (
-    "Published (Wu et al. 2019; measured on TPU, on the data that is named). "
-    "**Not comparable** with the numbers above:"
+    "Published ({}, on the data that is named). **Not comparable** with the numbers "
+    "above:"
 )
 
 Row = dict[str, Any]
@@ -127,7 +128,7 @@ def markdown(results: Results) -> str:
         _ENDINGS: endings(results),
         _LOCAL: _local_approximation(results),
         "Accuracy on real held-out images, learned from samples:": _accuracy(results),
-        _PUBLISHED: study.published,
+        _PUBLISHED.format(study.published_by): study.published,
     }.items():
         if table:
             parts += [heading, as_table(table)]
@@ -155,14 +156,7 @@ def as_json(results: Results) -> dict[str, Any]:
         "endings": endings(results),
         "further": _further(results),
         "runs": [
-            {
-                "arm": dataclasses.asdict(run.arm),
-                "seed": run.seed,
-                "outcome": run.outcome,
-                "seconds_per_step": run.seconds_per_step,
-                "local_approximation": run.local_approximation,
-                "evaluations": [dataclasses.asdict(each) for each in run.evaluations],
-            }
+            CommittedRun.of_run(run).said | {"arm": dataclasses.asdict(run.arm)}
             for _, runs in results.begun()
             for run in runs
         ],
@@ -223,7 +217,8 @@ def _circumstances(results: Results) -> str:
         for each in run.evaluations
     ]
     judged = {f"{each.protocol}, {each.num_samples:,} samples" for each in receipts}
-    return f"Scale `{results.scale}`. {'; '.join(sorted(judged))}."
+    by = f" {'; '.join(sorted(judged))}." if judged else ""
+    return f"Scale `{results.scale}`.{by}"
 
 
 def _local_approximation(results: Results) -> list[Row]:

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_file_loader import RawEventFileL
 from tqdm import tqdm
 
 from logan_tf import atomic_file, quantities
-from logan_tf.runs import dashboard
+from logan_tf.runs import dashboard, flatness
 from logan_tf.runs.run_directory import RunDirectory
 
 _SECONDS_PER_LINE = 60.0  # of a log, which has no bar
@@ -34,6 +34,7 @@ class Monitor:
       total_steps: how many there will be, for the progress bar.
       progress: whether to show the bar, or a line a minute where no terminal is.
       pictures_follow: whether the pictures and evaluations of `step` are still to come.
+      remedy: what to say where the discriminator has gone flat.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class Monitor:
         total_steps: int,
         progress: bool = True,
         pictures_follow: bool = False,
+        remedy: str = "",
     ) -> None:
         directory.truncate_metrics(step)
+        self._flatness, self._remedy = flatness.of_lines(directory.metrics), remedy
         truncate_events(directory.events, step, pictures_follow)
         self._lines = directory.metrics.open("a", encoding="utf-8")
         self._described: set[str] = set()
@@ -95,6 +98,9 @@ class Monitor:
         }
         self._lines.write(json.dumps({"step": step, **values}) + "\n")
         self._event(step, values)
+        if (flat := self._flatness.see(step, values)) is not None:
+            self.say(f"{flat}: {self._remedy}")
+            self.text(step, "flat discriminator", f"{flat}: {self._remedy}")
 
     def evaluation(self, step: int, values: dict[str, float]) -> None:
         """Writes an event of metrics; their lines are in the evaluation's own file."""
@@ -171,6 +177,7 @@ class SilentMonitor(Monitor):
     def __init__(self) -> None:
         nowhere = Path(os.devnull)
         self._lines = nowhere.open("a", encoding="utf-8")
+        self._flatness, self._remedy = flatness.Flatness(), ""
         self._described = set()
         self._writer = tf.summary.create_noop_writer()
         self._bar = tqdm(disable=True)

@@ -17,6 +17,8 @@ from logan_tf.errors import (
     DivergedError,
     PreemptedError,
 )
+from logan_tf.game.latent import Reach
+from logan_tf.runs import flatness
 from logan_tf.runs.collapse import Watch
 from logan_tf.runs.run_directory import RunDirectory
 from logan_tf.training.checkpoints import Checkpoints
@@ -94,6 +96,8 @@ class Trainer:
         experiment.require_replicas(strategy.num_replicas_in_sync)
         self._is_chief = is_chief(strategy)
         self._experiment = experiment
+        optimizer = experiment.latent_optimizer
+        self._reach = Reach.of(optimizer.step) if optimizer else None
         self._strategy = strategy
         self._directory = directory
         self._total_steps = total_steps
@@ -183,6 +187,8 @@ class Trainer:
         while True:
             with self._open_monitor(progress) as monitor:
                 monitor.begin(self.step, text, knobs)
+                if self._reach is not None and not self.step:
+                    monitor.say(f"latent step: {self._reach}")
                 if note:
                     monitor.say(note)
                 try:
@@ -213,6 +219,7 @@ class Trainer:
             self._total_steps,
             progress,
             pictures_follow=self.checkpoints.hooks_pending,
+            remedy=flatness.remedy(self._reach.pull if self._reach else None),
         )
 
     def _loop(self, monitor: Monitor, stop: Callable[[], bool]) -> None:

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from logan_tf.configuration import recipe_files
+from logan_tf.installation import RESULTS
 
 
 def test_the_studies_are_listed(command):
@@ -34,6 +35,8 @@ def test_the_studies_are_listed(command):
         (["table2", "--scale=huge"], "--scale"),
         (["bilinear", "--only=plain"], "bilinear has no runs: leave out --only"),
         (["dirac", "--scale=smoke"], "dirac has no runs: leave out --scale"),
+        (["dirac", "--anew"], "dirac has no runs: leave out --anew"),
+        (["dirac", "--data_dir=x"], "dirac has no runs: leave out --data_dir"),
     ],
 )
 def test_mistakes_are_one_line(flags, message, command, tmp_path):
@@ -41,6 +44,19 @@ def test_mistakes_are_one_line(flags, message, command, tmp_path):
     assert found.exit_code == 2
     (line,) = found.err.splitlines()
     assert message in line
+
+
+def test_what_is_committed_is_written_down_without_a_run(command, tmp_path):
+    found = command("reproduce", "ring", "--as_is", f"--output={tmp_path}")
+    assert found.exit_code == 0
+    tables = [
+        json.loads((folder / "ring" / "results.json").read_text())["table"]
+        for folder in (tmp_path, RESULTS)
+    ]
+    assert tables[0] == tables[1]
+    without = command("reproduce", "ring", "--as_is", "--anew", f"--output={tmp_path}")
+    assert without.exit_code == 0
+    assert "5,000" not in without.out
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
 import functools
+import math
 
 import numpy as np
 import pytest
@@ -180,3 +181,31 @@ def test_scores_of_another_rank_are_refused(axis):
 def test_values_that_cannot_work(arguments, name):
     with pytest.raises(ConfigurationError, match=f"LatentOptimizer.{name}"):
         LatentOptimizer(_gd, **arguments)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.9, 0.1), (0.06, 9e-4), (0.9, 5.0)])
+def test_the_natural_steps_reach_is_that_of_the_paper(alpha, beta):
+    step = functools.partial(
+        latent.natural_gradient_step, step_size=alpha, damping=beta
+    )
+    reach = latent.Reach.of(step)
+    assert reach.pull == pytest.approx(alpha / beta, rel=1e-6)
+    assert reach.radius == pytest.approx(alpha / (2 * math.sqrt(beta)), rel=1e-4)
+
+
+def test_a_radius_and_a_pull_give_alpha_and_beta():
+    """As docs/method.md has it: α = 4r²/p, β = 4r²/p²."""
+    radius, pull = 1.423, 3.0
+    step = functools.partial(
+        latent.natural_gradient_step,
+        step_size=4 * radius**2 / pull,
+        damping=4 * radius**2 / pull**2,
+    )
+    found = latent.Reach.of(step)
+    assert (found.pull, found.radius) == pytest.approx((pull, radius), rel=1e-4)
+
+
+def test_the_gradient_steps_reach_has_no_bound():
+    reach = latent.Reach.of(functools.partial(latent.gradient_step, step_size=0.01))
+    assert (reach.pull, reach.radius) == (pytest.approx(0.01), math.inf)
+    assert "of any length" in str(reach)

@@ -264,6 +264,27 @@ def test_how_far_it_is(total, said, run):
     assert said in page_of(run, {"total_steps": total}).text
 
 
+def test_a_flat_discriminator_is_said_with_its_remedy(tmp_path):
+    def page(flat_from: int) -> str:
+        path = write_config(tmp_path / f"run{flat_from}")
+        values = [
+            {
+                "step": step,
+                "real_score": 2.0 * (step < flat_from),
+                "fake_score": 0.0,
+                "generator_gradient_norm": 3.0 if step < flat_from else 0.1,
+            }
+            for step in range(1, 61)
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in values)
+        (path / "metrics.jsonl").write_text(text)
+        return page_of(path).text
+
+    assert "Discriminator the discriminator has gone flat by step 41" in page(31)
+    assert "lower α, raise β" in page(31)
+    assert "gone flat" not in page(100)
+
+
 def test_a_run_in_training(run):
     with run_lock.held(run):
         assert (

@@ -82,6 +82,20 @@ def test_curves_are_means_with_the_range_of_seeds(drawn):
     np.testing.assert_allclose(minutes, np.array([20, 40, 60]) * seconds / 60)
 
 
+def test_an_arm_that_has_not_ended_has_no_line(imitated, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(
+        Figure, "savefig", lambda figure, *_, **__: figures.append(figure)
+    )
+    study = dataclasses.replace(STUDIES["controls"], seeds=1)
+    results = imitated(study)
+    first, *others = results.runs
+    first.evaluations[:] = first.evaluations[:-1]
+    study.figures["last"](results, tmp_path / "figure.png")
+    labels = [label.get_text() for label in figures[0].axes[0].get_yticklabels()]
+    assert labels == [run.arm.label for run in others[::-1]]
+
+
 def test_figure_6_is_the_moving_average_of_the_difference(drawn):
     made, results = drawn("figure6", "figure6")
     line = made.axes[0].lines[1]

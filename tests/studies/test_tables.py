@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from logan_tf.evaluation.receipts import Evaluation, Receipt
 from logan_tf.sampling.settings import SamplingSettings
 from logan_tf.studies import published, tables
 
@@ -35,6 +36,17 @@ def test_rows_name_arm_step_seeds_and_collapse(two_arms, imitated):
     # 64 images a step at some thousand a second.
     assert float(rows[2]["seconds"]) == pytest.approx(60 * 64 / 1000, rel=0.1)
     assert "b-seed1: error: step 30: all alike" in tables.markdown(results)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("fid_mnist", [2.0]), ("fid", [2.0]), ("fid_per_class_mnist", []), ("kid", [])],
+)
+def test_a_metric_is_found_by_whichever_classifier(name, found):
+    receipt = Receipt("images_and_modes/1", num_samples=10, seed=0)
+    metrics = {"fid_per_class": {"value": 1.0}, name: {"value": 2.0}}
+    evaluations = [None, Evaluation(receipt, metrics)]
+    assert tables.values(evaluations, "fid") == found
 
 
 def test_differences_are_welchs(two_arms, imitated):

@@ -80,6 +80,34 @@ def test_an_empty_file_or_no_folder(tmp_path):
     assert path.read_bytes() == b""
 
 
+def test_a_flat_discriminator_is_said_once_with_its_remedy(tmp_path, capsys):
+    def train(first: int, last: int) -> str:
+        with Monitor(
+            RunDirectory(tmp_path), first, 60, progress=False, remedy="do this"
+        ) as monitor:
+            for step in range(first + 1, last + 1):
+                sound = step <= 30
+                values = {"real_score": 1.0 * sound, "fake_score": -1.0 * sound}
+                monitor.scalars(
+                    step, values | {"generator_gradient_norm": 3.0 if sound else 0.1}
+                )
+        return capsys.readouterr().out
+
+    assert train(0, 40) == ""
+    # A resume goes on with the lines that there are; the window's eleventh shows it.
+    (line,) = train(40, 60).splitlines()
+    assert line.startswith("the discriminator has gone flat by step 41: ")
+    assert line.endswith(" from 3 to 0.1: do this")
+    assert train(60, 60) == ""
+    texts = [
+        value.tag
+        for event in events(tmp_path / "events")
+        for value in event.summary.value
+        if "flat" in value.tag
+    ]
+    assert texts == ["flat discriminator"]
+
+
 def test_a_monitor_writes_lines_and_events(tmp_path, capsys):
     directory = RunDirectory(tmp_path)
     picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
