@@ -62,9 +62,11 @@ class LOGAN(keras.Model):
     Create it, like the networks, in the scope of the strategy that trains it.
 
     Args:
-      generator: latents [batch, latent_dim] → images; it may take labels [batch] as
-        well, by that name.
-      discriminator: images → scores [batch] or [batch, 1]; with `labels` likewise.
+      generator: latents [batch, latent_dim] → images, of the range that `fit` is given
+        (float32 in [−1, 1] after a tanh); it may take labels [batch] as well, by that
+        name.
+      discriminator: images → scores [batch] or [batch, 1], not squashed; with `labels`
+        likewise.
       latent_rule: how latents move; "logan" is `logan_rule`; None: they do not.
       objective: of `logan_tf.game.objectives`.
       dynamics: of `logan_tf.game.dynamics`; None: `Plain`.

@@ -110,6 +110,11 @@ class RunDirectory:
         """Raises ConfigurationError unless a run with a configuration lies here."""
         if not self.exists():
             self._require_plain()
+            if (self.path / "saved_model.pb").is_file():
+                raise ConfigurationError(
+                    f"{self.path} is an export, not a run directory: bin/sample draws "
+                    "from it with --saved_model"
+                )
             raise ConfigurationError(
                 f"{self.path} is not a run directory (it has no config.gin): give "
                 "that of a bin/train run with --run_dir"

@@ -100,7 +100,7 @@ class Trainer:
         self._reach = Reach.of(optimizer.step) if optimizer else None
         self._strategy = strategy
         self._directory = directory
-        self._total_steps = total_steps
+        self.total_steps = total_steps
         self._log_every = log_every
         self._train_step = TrainStep(experiment, strategy, jit_compile)
         with strategy.scope():
@@ -152,7 +152,7 @@ class Trainer:
           BadDataError: if the data is neither there nor can be prepared.
         """
         require_same_step(self._strategy, self.step)
-        if self.step < self._total_steps:
+        if self.step < self.total_steps:
             batches = partial(self._experiment.batches, self.step, self.attempt)
             self._batches = distributed(self._strategy, batches)
 
@@ -210,13 +210,13 @@ class Trainer:
     def _open_monitor(self, progress: bool) -> Monitor:
         if not self._is_chief:
             return SilentMonitor()
-        if self.step % self._log_every and self.step < self._total_steps:
+        if self.step % self._log_every and self.step < self.total_steps:
             # A line that was due only as the last one of a shorter run.
             self._directory.truncate_metrics(self.step - 1)
         return Monitor(
             self._directory,
             self.step,
-            self._total_steps,
+            self.total_steps,
             progress,
             pictures_follow=self.checkpoints.hooks_pending,
             remedy=flatness.remedy(self._reach.pull if self._reach else None),
@@ -225,11 +225,11 @@ class Trainer:
     def _loop(self, monitor: Monitor, stop: Callable[[], bool]) -> None:
         # The first call traces; its time says nothing about a step's.
         num_steps, traced = 1, False
-        if self.step < self._total_steps and not self._train_step.metric_names:
+        if self.step < self.total_steps and not self._train_step.metric_names:
             monitor.say(
                 "tracing the step: seconds for small networks, minutes for large"
             )
-        while self.step < self._total_steps:
+        while self.step < self.total_steps:
             assert self._batches is not None  # opened while there were steps to do
             until_due = self.hooks.steps_until_due(self.step, self._checkpoint_every)
             num_steps = min(num_steps, until_due)
@@ -266,7 +266,7 @@ class Trainer:
             "images_per_second": num_steps * self._experiment.batch_size / seconds,
         }
         for index, step in enumerate(range(first, self.step + 1)):
-            if step % self._log_every == 0 or step == self._total_steps:
+            if step % self._log_every == 0 or step == self.total_steps:
                 values = {name: float(row[index]) for name, row in rows.items()}
                 monitor.scalars(step, values | also)
         monitor.advance(num_steps, {name: float(row[-1]) for name, row in rows.items()})
@@ -296,7 +296,7 @@ class Trainer:
         )
 
     def _after_call(self, monitor: Monitor, stopping: bool) -> None:
-        last = self.step == self._total_steps
+        last = self.step == self.total_steps
         due = self.hooks.are_due(self.step)
         saving = last or stopping or self.step % self._checkpoint_every == 0
         if saving or self.hooks.evaluation_is_due(self.step):

@@ -159,3 +159,12 @@ def test_pictures_are_drawn_and_exported(tmp_path, data_dir):
     exported = run.export()
     assert exported == run.path / "saved_model"
     assert (exported / "saved_model.pb").is_file()
+
+
+def test_fewer_steps_than_there_are_change_nothing(run, capsys):
+    before = (run.path / "config.gin").read_bytes()
+    fewer = KNOBS | {"total_steps": 1, "generator_rate": 0.5}
+    again = logan_tf.train("ring_logan", run_dir=run.path, progress=False, **fewer)
+    assert again.step == 2
+    assert "nothing to train: the run has 2 steps" in capsys.readouterr().out
+    assert (run.path / "config.gin").read_bytes() == before

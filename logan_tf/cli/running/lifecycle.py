@@ -109,7 +109,14 @@ def train(
             protocol.prepare()
         if restart:
             directory.clear()
-        write_beginning(directory, config, origin)
+        if resumes and trainer.step > trainer.total_steps:
+            # What was not trained with is not what the run is known by.
+            print(
+                f"nothing to train: the run has {trainer.step:,} steps, total_steps is "
+                f"{trainer.total_steps:,}; its configuration stays as it was"
+            )
+        else:
+            write_beginning(directory, config, origin)
     with memory.enough_for(run.experiment.batch_size), interruption.finishing():
         trainer.train(
             text=gin.markdown(config),
