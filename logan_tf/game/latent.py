@@ -77,10 +77,16 @@ class Reach(NamedTuple):
     radius: float
 
     @classmethod
-    def of(cls, step: Step) -> "Reach":
-        """Of any step, found by taking it from gradients of lengths 1e-6 to 1e6."""
-        norms = tf.experimental.numpy.logspace(-6, 6, _LENGTHS, dtype=tf.float64)
-        lengths = tf.norm(step(norms[:, None]), axis=-1).numpy()
+    def of(cls, step: Step) -> "Reach | None":
+        """Of a step, found by taking it from gradients of lengths 1e-6 to 1e6.
+
+        None: a step of somebody's own that takes no float32 gradients [n, 1].
+        """
+        norms = tf.experimental.numpy.logspace(-6, 6, _LENGTHS, dtype=tf.float32)
+        try:
+            lengths = tf.norm(step(norms[:, None]), axis=-1).numpy()
+        except (TypeError, ValueError, tf.errors.OpError):
+            return None
         at = int(lengths.argmax())
         radius = math.inf if at == _LENGTHS - 1 else float(lengths[at])
         return cls(float(lengths[0] / norms[0].numpy()), radius)

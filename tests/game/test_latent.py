@@ -194,7 +194,7 @@ def test_the_natural_steps_reach_is_that_of_the_paper(alpha, beta):
 
 
 def test_a_radius_and_a_pull_give_alpha_and_beta():
-    """As docs/method.md has it: α = 4r²/p, β = 4r²/p²."""
+    """As docs/methods/latent_optimisation.md has it: α = 4r²/p, β = 4r²/p²."""
     radius, pull = 1.423, 3.0
     step = functools.partial(
         latent.natural_gradient_step,
@@ -209,3 +209,7 @@ def test_the_gradient_steps_reach_has_no_bound():
     reach = latent.Reach.of(functools.partial(latent.gradient_step, step_size=0.01))
     assert (reach.pull, reach.radius) == (pytest.approx(0.01), math.inf)
     assert "of any length" in str(reach)
+
+
+def test_a_step_of_somebodys_own_may_have_no_reach():
+    assert latent.Reach.of(lambda g: g * tf.ones([3, 2])) is None
