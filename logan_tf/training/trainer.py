@@ -187,7 +187,7 @@ class Trainer:
         while True:
             with self._open_monitor(progress) as monitor:
                 monitor.begin(self.step, text, knobs)
-                if self._reach is not None and not self.step:
+                if self._reach is not None and not self.step and not self.attempt:
                     monitor.say(f"latent step: {self._reach}")
                 if note:
                     monitor.say(note)

@@ -18,6 +18,7 @@ RECEIPT = Receipt(
     checkpoint_step=1000,
     checkpoint_hash="0a1b",
     latent_steps=2,
+    latent_move="Langevin(0.01, 0, None)",
     truncation=0.5,
     standing_batches=50,
     standing_batch_size=64,

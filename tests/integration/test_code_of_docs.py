@@ -62,7 +62,8 @@ def test_python_runs(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = compile(block.text, block.place, "exec")
     if not block.text.startswith(FRAGMENT):
-        exec(code, {"__name__": block.place})
+        with gin.unlock_config():  # Another test of this process may have locked it.
+            exec(code, {"__name__": block.place})
 
 
 @pytest.mark.parametrize("block", of("python"))

@@ -101,7 +101,8 @@ def test_a_nan_stops_the_run_and_nothing_of_it_is_saved(
     said = capsys.readouterr().out
     for rollback in (1, 2, 3):
         assert f"going back to step {max(saved)}: rollback {rollback} of 3" in said
-    assert len(said.splitlines()) == 4  # Tracing is said once.
+    assert said.startswith("latent step: ")
+    assert len(said.splitlines()) == 5  # That and tracing are said once.
     if max(saved):
         assert [row["step"] for row in lines(tmp_path)] == [1, 2, 3, 4]
         good = trainer(toy(), tmp_path / "good", total_steps=4, **settings)
