@@ -104,6 +104,14 @@ def require_in_range(step_size: float, damping: float | None = None) -> None:
         require_above(0, damping=damping)
 
 
+def require_bounds(owner: str, bounds: tuple[float, float] | None) -> None:
+    """Raises ConfigurationError unless bounds are (low, high), low < high, or None."""
+    if bounds is not None and not bounds[0] < bounds[1]:
+        raise ConfigurationError(
+            f"{owner}.bounds must be (low, high) or None, not {bounds}"
+        )
+
+
 class LatentStep(NamedTuple):
     """What a latent optimizer returns."""
 
@@ -147,10 +155,7 @@ class LatentOptimizer:
             raise ConfigurationError(
                 f"LatentOptimizer.num_steps must be 0 or more, not {num_steps}"
             )
-        if bounds is not None and not bounds[0] < bounds[1]:
-            raise ConfigurationError(
-                f"LatentOptimizer.bounds must be (low, high) or None, not {bounds}"
-            )
+        require_bounds("LatentOptimizer", bounds)
         self.step = step
         self.fraction = fraction
         self.num_steps = num_steps

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from logan_tf.errors import ConfigurationError, require_above, require_at_least
+from logan_tf.errors import require_above, require_at_least
 from logan_tf.game import noise
-from logan_tf.game.latent import LatentOptimizer, Score
+from logan_tf.game.latent import LatentOptimizer, Score, require_bounds
 from logan_tf.layers.rematerialization import to_inputs_alone
 
 Bounds = tuple[float, float] | None
@@ -71,7 +71,7 @@ class Langevin(LatentMove):
     ) -> None:
         require_above(0, **{"Langevin.step_size": step_size})
         require_at_least(0, **{"Langevin.precision": precision})
-        _require_bounds("Langevin", bounds)
+        require_bounds("Langevin", bounds)
         self.step_size, self.precision, self.bounds = step_size, precision, bounds
         self.description = f"Langevin({step_size:g}, {precision:g}, {bounds})"
 
@@ -105,7 +105,7 @@ class OptimalTransport(LatentMove):
         require_above(0, **{"OptimalTransport.step_size": step_size})
         if slope is not None:
             require_above(0, **{"OptimalTransport.slope": slope})
-        _require_bounds("OptimalTransport", bounds)
+        require_bounds("OptimalTransport", bounds)
         self.step_size, self.slope, self.bounds = step_size, slope, bounds
         self.description = f"OptimalTransport({step_size:g}, {slope}, {bounds})"
 
@@ -125,13 +125,6 @@ class OptimalTransport(LatentMove):
         uphill = tf.math.divide_no_nan(_slope(score, latents), slope)
         moved = latents - self.step_size * (pull - uphill)
         return moved if self.bounds is None else tf.clip_by_value(moved, *self.bounds)
-
-
-def _require_bounds(name: str, bounds: Bounds) -> None:
-    if bounds is not None and not bounds[0] < bounds[1]:
-        raise ConfigurationError(
-            f"{name}.bounds must be (low, high) or None, not {bounds}"
-        )
 
 
 def _slope(score: Callable, latents: tf.Tensor) -> tf.Tensor:

@@ -13,9 +13,9 @@ from logan_tf.data.batch import Batch, require_intact
 from logan_tf.errors import (
     BadDataError,
     CollapsedError,
-    ConfigurationError,
     DivergedError,
     PreemptedError,
+    require_at_least,
 )
 from logan_tf.game.latent import Reach
 from logan_tf.runs import flatness
@@ -80,9 +80,7 @@ class Trainer:
         jit_compile: bool | str = "auto",
     ) -> None:
         periods = {"log_every": log_every, "checkpoint_every": checkpoint_every}
-        for name, value in {"total_steps": total_steps, **periods}.items():
-            if value < 1:
-                raise ConfigurationError(f"{name} must be 1 or more, not {value}")
+        require_at_least(1, total_steps=total_steps, **periods)
         self.hooks = Hooks(
             total_steps,
             sample_every,

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.axes import Axes
@@ -69,7 +70,7 @@ def gradient_norms(experiment: Experiment) -> np.ndarray:
     batch = next(iter(experiment.batches()))
     real, latents = batch.images[:, 0], batch.latents[:, 0]
     critic = experiment.discriminator
-    variables = [v for v in critic.trainable_variables if v.shape.rank == 2]
+    variables = _kernels(critic)
     with tf.GradientTape() as tape:
         fake = experiment.generator(latents, None)
         losses = experiment.game.objective(critic(real), critic(fake))
@@ -79,10 +80,13 @@ def gradient_norms(experiment: Experiment) -> np.ndarray:
 
 def kernels(experiment: Experiment) -> np.ndarray:
     """All of the critic's hidden weights, [n]."""
-    found = [
-        v for v in experiment.discriminator.trainable_variables if len(v.shape) > 1
-    ]
-    return np.concatenate([v.numpy().ravel() for v in found[1:-1]])
+    hidden = _kernels(experiment.discriminator)[1:-1]
+    return np.concatenate([v.numpy().ravel() for v in hidden])
+
+
+def _kernels(critic: keras.Model) -> list[keras.Variable]:
+    """Of all layers, input first."""
+    return [v for v in critic.trainable_variables if len(v.shape) == 2]
 
 
 def numbers(

@@ -16,7 +16,7 @@ from logan_tf.game.latent_rule import LatentRule
 from logan_tf.lab import portraits, watching
 from logan_tf.lab.exhibits import pages
 from logan_tf.lab.watching import Learner, Snapshot, watch
-from logan_tf.metrics.modes import point_modes
+from logan_tf.metrics.modes import HIGH_QUALITY_SIGMAS, point_modes
 from logan_tf.plots import animation
 from logan_tf.studies import panels
 
@@ -59,7 +59,7 @@ def run(folder: Path, seeds: int) -> None:
 def shares(snapshot: Snapshot, ring: Ring) -> np.ndarray:
     """Of all points, those within 3σ of each mode, float64 [modes]."""
     distances = np.linalg.norm(snapshot.points[:, None] - ring.modes[None], axis=-1)
-    return (distances <= 3 * ring.sigma).mean(axis=0)
+    return (distances <= HIGH_QUALITY_SIGMAS * ring.sigma).mean(axis=0)
 
 
 def numbers(found: Sequence[Sequence[Snapshot]], ring: Ring) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from logan_tf.studies.results import Results
 from logan_tf.studies.study import (
     EMBEDDED,
     PAPER,
+    SIZE,
     SMOKE,
     Arm,
     DrawFigure,
@@ -21,17 +22,7 @@ from logan_tf.studies.study import (
     Study,
 )
 
-_LEAST = (
-    "width = 4",
-    "batch_size = 4",
-    "latent_dim = 8",
-    "standing_batches = 1",
-    "log_every = 1",
-    "checkpoint_every = 2",
-    "sample_every = 0",
-    "StackedDigits.name = 'digits'",
-    "DigitMetrics.kept = 200",
-)
+_LEAST = (*SIZE[SMOKE], "StackedDigits.name = 'digits'")
 _METZ_STEPS = {
     EMBEDDED: (4000,),
     PAPER: tuple(range(100_000, 500_001, 100_000)),
